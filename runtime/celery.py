@@ -1,0 +1,62 @@
+"""The production worker: `celery -A runtime worker`. Messages are hints that may all be lost; nothing is kept here.
+
+The host starts before the broker is reached, so a worker whose broker is away still finds due work by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
+
+import django
+
+django.setup()
+
+from django.conf import settings
+
+from runtime.engine.process import start_host, stop_host
+from runtime.mcp.stdio import protect_process_memory
+
+QUEUE = "patchbay"
+
+app = Celery("patchbay", broker=settings.BROKER_URL or "memory://")
+app.conf.update(
+    worker_pool="solo",
+    # A hint is handed on at once: holding further ones back until it is acknowledged only makes them late.
+    worker_prefetch_multiplier=0,
+    worker_disable_prefetch=False,
+    worker_hijack_root_logger=False,
+    task_default_queue=QUEUE,
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_serializer="json",
+    accept_content=["json"],
+    task_time_limit=None,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "max_retries": 1,
+    },
+    broker_connection_timeout=2,
+    imports=["runtime.tasks"],
+)
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def start(**_: Any) -> None:
+    """Start the host; it waits by itself for the database and its tables."""
+    protect_process_memory()
+    start_host()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def stop(**_: Any) -> None:
+    """Finish the calls in flight and hand everything else over."""
+    stop_host()

@@ -1,0 +1,173 @@
+"""One attempt at one step: the surroundings it gets, its time limit, and what its failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from runtime.engine.values import storable
+from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
+from runtime.gateways import Gateways, McpServerSettings, ModelSettings
+from runtime.graph.node_types import ToolFacts
+from runtime.graph.templates import parse_template, render_config
+from runtime.nodes.base import End, Leave, NodeType, Park
+
+if TYPE_CHECKING:
+    from runtime.llm.client import LlmClient
+    from runtime.mcp.pool import McpPool
+
+logger = logging.getLogger(__name__)
+
+FIELDS_TOLD = 20
+GRACE_S = 2.0
+"""The client's own limit comes first and names the cause; this one is behind it."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What outside calls go through; they live on the host's loop."""
+
+    llm: LlmClient
+    mcp: McpPool
+    gateways: Gateways
+    in_database: Callable[..., Awaitable[Any]]
+    """Runs a function of the gateways on a database thread."""
+
+
+@dataclass
+class AttemptContext:
+    """What `NodeContext` promises to a node."""
+
+    clients: Clients
+    scope: Mapping[str, Any]
+    workspace_id: str
+    run_id: str
+    path: str
+    attempt: int
+    idempotency_key: str
+    timeout_s: float
+    started_at: datetime
+    trigger: Any
+    on_progress: Callable[[str, float | None], None]
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def llm(self) -> LlmClient:
+        return self.clients.llm
+
+    @property
+    def mcp(self) -> McpPool:
+        return self.clients.mcp
+
+    def render(self, text: str) -> Any:
+        return parse_template(text).render(self.scope)
+
+    async def model(self, reference: str) -> ModelSettings:
+        models = self.clients.gateways.models
+        settings: ModelSettings = await self.clients.in_database(
+            models.settings, self.workspace_id, reference
+        )
+        return settings
+
+    async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
+        servers = self.clients.gateways.mcp_servers
+        found: tuple[McpServerSettings, ToolFacts] = await self.clients.in_database(
+            servers.tool_for_call, self.workspace_id, server, tool
+        )
+        return found
+
+    def spend(self, usage: Mapping[str, Any]) -> None:
+        for name in ("input_tokens", "output_tokens", "cost_usd"):
+            if usage.get(name) is not None:
+                self.usage[name] = self.usage.get(name, 0) + usage[name]
+        if usage.get("model"):
+            self.usage["model"] = usage["model"]
+
+    def progress(self, message: str, share: float | None = None) -> None:
+        self.on_progress(message, share)
+
+
+def idempotency_key(origin_run: UUID, path: str) -> str:
+    """The same for every attempt at a step, and for retries of the run."""
+    return hashlib.sha256(f"{origin_run}/{path}".encode()).hexdigest()[:40]
+
+
+def rendered_config(
+    node_type: NodeType[Any], config: Mapping[str, Any], scope: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The config with every expression replaced by its value, fit for the step's row.
+
+    raises   ExpressionError naming the field; NodeFailure (value_too_large)
+    """
+    rendered: dict[str, Any] = storable(
+        render_config(config, node_type.config_schema, scope), what=f'What "{node_type.title}" was given'
+    )
+    return rendered
+
+
+def typed_config(node_type: NodeType[Any], config: Mapping[str, Any]) -> BaseModel:
+    """The config as the node's own model; raises NodeFailure (invalid_config) naming each field that does not fit."""
+    try:
+        model: BaseModel = node_type.config.model_validate(config)
+    except ValidationError as error:
+        fields = [
+            {"field": "/".join(str(part) for part in item["loc"]), "message": item["msg"]}
+            for item in error.errors()[:FIELDS_TOLD]
+        ]
+        first = fields[0]
+        where = f"field {first['field']} does" if first["field"] else "settings do"
+        raise NodeFailure(
+            f"The {where} not fit: {first['message']}",
+            code="invalid_config",
+            details={"fields": fields},
+        ) from error
+    return model
+
+
+async def run_attempt(
+    node_type: NodeType[Any], config: BaseModel, context: AttemptContext
+) -> Leave | Park | End:
+    """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
+    try:
+        async with asyncio.timeout(context.timeout_s + GRACE_S):
+            return await node_type.run(config, context)
+    except PatchbayError:
+        raise
+    except TimeoutError as error:
+        raise NodeFailure(
+            f"The step took longer than {context.timeout_s:g} s.",
+            code="timed_out",
+            retryable=True,
+            details={"timeout_s": context.timeout_s, "sent": True},
+        ) from error
+    except Exception as error:
+        logger.exception("a step failed unexpectedly", extra={"action": "attempt", "path": context.path})
+        raise NodeFailure(
+            "The step failed in a way that nobody foresaw. The worker's log has the details.",
+            code="internal_error",
+            details={"kind": type(error).__name__, "sent": True},
+        ) from error
+
+
+def left_unknown(error: PatchbayError, effect: str) -> bool:
+    """Whether a failed call that must not be repeated may have taken effect."""
+    if effect != "once":
+        return False
+    return bool(error.details.get("sent")) and not error.details.get("answered")
+
+
+def outcome_lost(node_title: str, cause: PatchbayError | None) -> OutcomeUnknown:
+    """The error of a step whose call was sent and never answered."""
+    why = cause.message if cause else "The worker that made the call stopped before the answer came."
+    return OutcomeUnknown(
+        f'It is not known whether "{node_title}" took effect. {why} Look it up, then say what happened.',
+        details={"cause": cause.as_dict()} if cause else {},
+    )

@@ -1,0 +1,297 @@
+"""What the application may ask of the engine. Each is rows only, to be called inside the caller's transaction;
+a hint goes out after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from runtime.engine import clock, hints
+from runtime.engine.forking import settled_steps
+from runtime.engine.loading import frozen_graph
+from runtime.engine.state import SETTLE
+from runtime.engine.values import storable
+from runtime.errors import ForkImpossible, NotAllowedNow
+from runtime.graph.schema import Graph, digest, dump_graph
+from runtime.identifiers import new_id
+from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
+from runtime.models import Graph as GraphRow
+from runtime.nodes.catalogue import NODE_TYPES
+
+
+def freeze(graph: Graph) -> str:
+    """Store a graph once by its content; returns its digest."""
+    key = digest(graph)
+    GraphRow.objects.get_or_create(digest=key, defaults={"document": dump_graph(graph)})
+    return key
+
+
+def start_run(
+    *,
+    workspace_id: UUID,
+    workflow_id: UUID,
+    graph_id: str,
+    version: int | None,
+    trigger: str,
+    input: Any,  # noqa: A002  the contract's word for what a trigger gives
+    started_by: str,
+    facts: Mapping[str, Any],
+    run_id: UUID | None = None,
+) -> Run:
+    """Insert a run that is due at once.
+
+    run_id    chosen by a caller who listened for its news before it exists
+
+    version   None for a test of the draft
+    facts     {"workflow": {...}, "workspace": {"timezone"}, "vars": {...}}: fixed for the life of the run
+    """
+    at = clock.now()
+    run_id = run_id or new_id()
+    run = Run(
+        id=run_id,
+        workspace_id=workspace_id,
+        workflow_id=workflow_id,
+        graph_id=graph_id,
+        version=version,
+        trigger=trigger,
+        input=storable(input, what="The input"),
+        started_by=started_by,
+        facts=dict(facts),
+        origin_id=run_id,
+    )
+    return _queue(run, at, {"trigger": trigger})
+
+
+def retry_run(run: Run, *, started_by: str) -> Run:
+    """A new run of the same graph that takes over every settled step of a failed or cancelled one.
+
+    raises   NotAllowedNow, ForkImpossible
+    """
+    if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
+        raise NotAllowedNow("Only a run that failed or was cancelled can be tried again.")
+    again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
+    again.origin_id, again.retry_of = run.origin_id, run.pk
+    steps = _steps_of(run)
+    taken = settled_steps(run, steps, frozen_graph(run.graph_id), NODE_TYPES, new_id=again.pk)
+    return _queue_with(again, run, taken, {"retry_of": str(run.pk)})
+
+
+def replay_run(
+    run: Run,
+    *,
+    graph_id: str,
+    version: int | None,
+    again_from: str | None,
+    data: Mapping[str, Any],
+    started_by: str,
+) -> Run:
+    """A new run with the same input, from the start or from a step, on this graph.
+
+    data      path -> another output of a step that is taken over, or another input under the trigger's path
+    raises    NotAllowedNow, ForkImpossible
+    """
+    edits = dict(data)
+    again = _follower(run, graph_id=graph_id, version=version, started_by=started_by)
+    again.replay_of = run.pk
+    graph = frozen_graph(graph_id)
+    if again_from is None or again_from == run.trigger:
+        again.input = storable(edits.pop(run.trigger, run.input), what="The input")
+        if edits or run.trigger not in {node.id for node in graph.nodes}:
+            path = next(iter(edits), run.trigger)
+            raise ForkImpossible(f'"{path}" cannot be taken over from the start.', details={"path": path})
+        return _queue(again, clock.now(), {"trigger": run.trigger, "replay_of": str(run.pk)})
+    if not run.has_ended:
+        raise NotAllowedNow("This run still goes on. Cancel it, or wait until it has ended.")
+    again.forked_from = again_from
+    again.input = storable(edits.get(run.trigger, run.input), what="The input")
+    taken = settled_steps(
+        run,
+        _steps_of(run),
+        graph,
+        NODE_TYPES,
+        new_id=again.pk,
+        again_from=again_from,
+        data={path: storable(output, what=f'The data of "{path}"') for path, output in edits.items()},
+    )
+    return _queue_with(again, run, taken, {"replay_of": str(run.pk), "from": again_from})
+
+
+def _follower(run: Run, *, graph_id: str, version: int | None, started_by: str) -> Run:
+    new = new_id()
+    return Run(
+        id=new,
+        workspace_id=run.workspace_id,
+        workflow_id=run.workflow_id,
+        graph_id=graph_id,
+        version=version,
+        trigger=run.trigger,
+        input=run.input,
+        started_by=started_by,
+        facts=run.facts,
+        origin_id=new,
+    )
+
+
+def _steps_of(run: Run) -> list[Step]:
+    return list(Step.objects.filter(run_id=run.pk).order_by("position"))
+
+
+def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]) -> Run:
+    """Insert a run that begins with steps of another one, and with its reply if that step is among them."""
+    at = clock.now()
+    Step.objects.bulk_create(steps)
+    taken = [step.path for step in steps if step.taken_from is not None]
+    again.handled_errors = sum(step.status == StepStatus.FAILED for step in steps)
+    if Event.objects.filter(run_id=run.pk, type="reply.sent", path__in=taken).exists():
+        again.result, again.replied_at = run.result, at
+    Event.objects.bulk_create(
+        Event(
+            run_id=again.pk,
+            seq=seq,
+            at=at,
+            type="step.ended",
+            path=step.path,
+            data={
+                "node": step.node,
+                "type": step.type,
+                "status": step.status,
+                "ports": step.ports,
+                "taken_over": step.taken_from is not None,
+            },
+        )
+        for seq, step in enumerate(steps, start=2)
+    )
+    return _queue(again, at, {"trigger": run.trigger, **data}, last_event=len(steps) + 1)
+
+
+def _queue(run: Run, at: datetime, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
+    """Insert a run that is due at once, and say so."""
+    run.created_at = run.progress_at = run.due_at = at
+    run.event_seq = last_event
+    run.save(force_insert=True)
+    Event.objects.create(run_id=run.pk, seq=1, at=at, type="run.queued", data=dict(data))
+    _hint(run.pk)
+    return run
+
+
+def send_signal(wait_key: str, run_id: UUID, payload: Mapping[str, Any], *, delivery_id: str) -> bool:
+    """Tell a waiting step something; false when this delivery was sent before."""
+    try:
+        with transaction.atomic():
+            Signal.objects.create(
+                key=wait_key,
+                delivery_id=delivery_id,
+                payload=storable(dict(payload), what="The answer"),
+                sent_at=clock.now(),
+            )
+    except IntegrityError:
+        return False
+    _poke(run_id)
+    return True
+
+
+def cancel_run(run_id: UUID, *, reason: str) -> bool:
+    """Ask that a run be cancelled; no intent is committed after this. False when it has ended."""
+    changed = (
+        Run.objects.filter(pk=run_id, cancel_requested_at=None)
+        .exclude(status__in=ENDED)
+        .update(
+            cancel_requested_at=clock.later(0),
+            cancel_reason=reason[:500],
+            # A run that is paused or held back is taken up once more, to be ended.
+            pause_requested_at=None,
+            charges=0,
+        )
+    )
+    if changed:
+        Run.objects.filter(pk=run_id, status=RunStatus.PAUSED).update(status=RunStatus.RUNNING)
+        _poke(run_id)
+    return bool(changed)
+
+
+def pause_run(run_id: UUID) -> bool:
+    """Ask that nothing new be started; what is running finishes. False when the run has ended."""
+    open_runs = Run.objects.filter(pk=run_id).exclude(status__in=ENDED)
+    if open_runs.filter(pause_requested_at=None).update(pause_requested_at=clock.later(0)):
+        _poke(run_id)
+    return open_runs.exists()
+
+
+@transaction.atomic
+def resume_run(run_id: UUID) -> None:
+    """Let a paused run, or one that was held back after deaths of its workers, go on.
+
+    raises   NotAllowedNow when it is neither
+    """
+    run = Run.objects.select_for_update().get(pk=run_id)
+    is_held_back = run.status == RunStatus.NEEDS_ATTENTION and run.attention == "quarantined"
+    if not is_held_back and run.pause_requested_at is None:
+        raise NotAllowedNow("This run is not paused.")
+    run.pause_requested_at = None
+    if is_held_back or run.status == RunStatus.PAUSED:
+        # Nobody holds it, so that its events may be counted on from here.
+        run.status = RunStatus.RUNNING if run.started_at else RunStatus.QUEUED
+        run.attention = "" if is_held_back else run.attention
+        run.charges, run.event_seq = 0, run.event_seq + 1
+        Event.objects.create(run_id=run.pk, seq=run.event_seq, at=clock.now(), type="run.resumed")
+    run.save(update_fields=["pause_requested_at", "status", "attention", "charges", "event_seq"])
+    _poke(run_id)
+
+
+def settle_step(run_id: UUID, path: str, *, outcome: str, output: Mapping[str, Any] | None, by: str) -> None:
+    """Say what became of a call whose answer never came.
+
+    outcome   "happened" (with its output), "did_not" (it is tried again) or "give_up"
+    A run that has ended is not revived: then the step says what is known now, for the record and for a retry.
+
+    raises    NotAllowedNow when the step does not wait for this, or someone was first
+    """
+    if Run.objects.filter(pk=run_id, status__in=ENDED).exists():
+        _settle_record(run_id, path, outcome=outcome, output=output, by=by)
+        return
+    wait = Wait.objects.filter(run_id=run_id, path=path, kind=SETTLE, closed_at=None).first()
+    if wait is None:
+        raise NotAllowedNow("This step does not wait for anybody to settle it.", details={"path": path})
+    payload = {"outcome": outcome, "output": dict(output or {}), "by": by}
+    if not send_signal(wait.key, run_id, payload, delivery_id="settled"):
+        raise NotAllowedNow("Someone else has just settled this step.", details={"path": path})
+
+
+@transaction.atomic
+def _settle_record(
+    run_id: UUID, path: str, *, outcome: str, output: Mapping[str, Any] | None, by: str
+) -> None:
+    run = Run.objects.select_for_update().get(pk=run_id)
+    step = Step.objects.filter(run_id=run_id, path=path, status=StepStatus.UNKNOWN).first()
+    if step is None:
+        raise NotAllowedNow("This step does not wait for anybody to settle it.", details={"path": path})
+    changes: dict[str, Any] = {"status": StepStatus.FAILED}
+    if outcome == "happened":
+        changes = {
+            "status": StepStatus.SUCCEEDED,
+            "output": storable(dict(output or {}), what="The output"),
+            "ports": ["out"],
+            "error": None,
+        }
+    Step.objects.filter(run_id=run_id, path=path).update(**changes)
+    seq = run.event_seq + 1
+    Run.objects.filter(pk=run_id).update(event_seq=seq)
+    data = {"outcome": outcome, "by": by}
+    Event.objects.create(run_id=run_id, seq=seq, at=clock.now(), type="step.settled", path=path, data=data)
+
+
+def _poke(run_id: UUID) -> None:
+    """Make a run due, so that a host looks at what is new."""
+    due = Run.objects.filter(pk=run_id).exclude(status__in=ENDED).exclude(status=RunStatus.PAUSED)
+    due.update(wakes=F("wakes") + 1, due_at=clock.later(0))
+    _hint(run_id)
+
+
+def _hint(run_id: UUID) -> None:
+    transaction.on_commit(lambda: hints.offer_run(run_id))

@@ -1,0 +1,450 @@
+"""Drives one run on the host's loop: starts what is ready, commits intents and outcomes, until it waits or ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from runtime.engine import claiming, store
+from runtime.engine.attempt import (
+    AttemptContext,
+    Clients,
+    idempotency_key,
+    left_unknown,
+    outcome_lost,
+    rendered_config,
+    run_attempt,
+    typed_config,
+)
+from runtime.engine.backoff import attempts_allowed, delay_before
+from runtime.engine.state import RETRY, SETTLE, RunState
+from runtime.errors import NodeFailure, PatchbayError
+from runtime.graph.schema import Node
+from runtime.models import Attempt, Wait
+from runtime.nodes.base import End, Leave, NodeType, Park, Waited
+
+logger = logging.getLogger(__name__)
+
+STEPS_PER_TURN = 200
+"""In-memory steps between two checkpoints, so that one run cannot hold the loop."""
+
+
+PROGRESS_EVERY_S = 1.0
+
+
+class Surroundings(Protocol):
+    """What the host lends to each drive."""
+
+    clients: Clients
+
+    async def in_database(self, function: Callable[..., Any], *args: Any) -> Any: ...
+
+    def now(self) -> datetime:
+        """The database's time, as this host last heard it."""
+        ...
+
+    def check_lease(self) -> None:
+        """Raises LeaseLost when this host may no longer act."""
+        ...
+
+    def tell(self, state: RunState) -> None:
+        """News of a run after a commit; may be lost."""
+        ...
+
+
+@dataclass(frozen=True)
+class Started:
+    """A call that may be made as soon as its intent is committed."""
+
+    node: Node
+    node_type: NodeType[Any]
+    attempt: Attempt
+    config: Any
+    inputs: dict[str, Any]
+    context: AttemptContext
+
+
+class Drive:
+    """One claimed run."""
+
+    def __init__(self, state: RunState, claim: claiming.Claim, host: Surroundings) -> None:
+        self.state = state
+        self.claim = claim
+        self.host = host
+        self.woken = asyncio.Event()
+        self._calls: dict[asyncio.Task[Leave | Park | End], Started] = {}
+        self._cancelled = False
+        self._stopping = False
+        self._pausing = False
+        self._has_progress = False
+
+    async def go(self) -> None:
+        """Go on until the run waits, ends, or is no longer ours; never raises but LeaseLost."""
+        try:
+            self.state.begin(self.host.now())
+            self._recover()
+            if self._may_have_news():
+                await self._look_for_news()
+            while not await self._turn():
+                pass
+        finally:
+            for call in self._calls:
+                call.cancel()
+            await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Start nothing more; once the calls in flight have ended, give the run back."""
+        self._stopping = True
+        self.woken.set()
+
+    async def _wind_down(self) -> bool:
+        while self._calls:
+            await self._wait_for_something()
+        await self._checkpoint(intents=False)
+        if self.state.is_over:
+            return await self._end()
+        if self._pausing and await self._pause():
+            return True
+        await self.host.in_database(store.hand_back, self.claim)
+        return True
+
+    async def _pause(self) -> bool:
+        """Park the run; false when it was resumed in the meantime."""
+        self.state.emit("run.paused", self.host.now())
+        delta = self.state.take_delta()
+        if not await self.host.in_database(store.pause, self.claim, self.state, delta):
+            return False
+        self.host.tell(self.state)
+        return True
+
+    async def _turn(self) -> bool:
+        """One round; true when nothing is left to do here."""
+        if self._stopping or self._pausing:
+            return await self._wind_down()
+        await self._work_in_memory()
+        started = await self._intents()
+        if not (started or self._calls or self.state.ready):
+            return await (self._end() if self.state.is_over else self._release())
+        try:
+            await self._checkpoint(intents=bool(started))
+        except store.CancelRequested:
+            self._cancel(started)
+            return False
+        for call in started:
+            self.host.check_lease()
+            self._calls[asyncio.create_task(run_attempt(call.node_type, call.config, call.context))] = call
+        await self._wait_for_something()
+        return False
+
+    # --- steps without outside effect ----------------------------------------------------------
+
+    async def _work_in_memory(self) -> None:
+        done = 0
+        while self.state.ending is None and done < STEPS_PER_TURN:
+            path = next((path for path in self.state.ready if not self._calls_out(path)), None)
+            if path is None:
+                return
+            await self._step_in_memory(path)
+            done += 1
+        await asyncio.sleep(0)
+
+    def _calls_out(self, path: str) -> bool:
+        return self.state.type_of(path).calls_out and not self.state.nodes[path].settings.disabled
+
+    async def _step_in_memory(self, path: str) -> None:
+        node, node_type = self.state.nodes[path], self.state.type_of(path)
+        step = self.state.start_in_memory(path, self.host.now())
+        try:
+            if node.settings.disabled:
+                self.state.leave(path, Leave({}), self.host.now())
+                return
+            inputs = rendered_config(node_type, node.config, self.state.scope)
+            step.input = inputs
+            config = typed_config(node_type, inputs)
+            outcome = await run_attempt(node_type, config, self._context(node_type, node))
+            self._apply(path, outcome, inputs)
+        except PatchbayError as error:
+            self.state.fail(path, error, self.host.now())
+
+    # --- outside calls ---------------------------------------------------------------------------
+
+    async def _intents(self) -> list[Started]:
+        """Everything ready that calls out, with its intent noted; what cannot be called fails here."""
+        started = []
+        for path in list(self.state.ready):
+            if self.state.ending is None and self._calls_out(path):
+                call = await self._intent(path)
+                started += [call] if call else []
+        return started if self.state.ending is None else self._withdrawn(started)
+
+    async def _intent(self, path: str) -> Started | None:
+        node, node_type = self.state.nodes[path], self.state.type_of(path)
+        inputs: dict[str, Any] = dict(node.config)
+        try:
+            inputs = rendered_config(node_type, node.config, self.state.scope)
+            config = typed_config(node_type, inputs)
+            context = self._context(node_type, node)
+            effect = await node_type.effect(config, context) if node_type.effect else "none"
+        except PatchbayError as error:
+            self.state.start_in_memory(path, self.host.now()).input = inputs
+            self.state.fail(path, error, self.host.now())
+            return None
+        attempt = self.state.start_attempt(
+            path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
+        )
+        return Started(node, node_type, attempt, config, inputs, context)
+
+    def _withdrawn(self, started: list[Started]) -> list[Started]:
+        for call in started:
+            self.state.withdraw(call.attempt, self.host.now())
+        return []
+
+    def _context(self, node_type: NodeType[Any], node: Node) -> AttemptContext:
+        path = node.id
+        step = self.state.steps.get(path)
+        return AttemptContext(
+            clients=self.host.clients,
+            scope=self.state.scope,
+            workspace_id=str(self.state.run.workspace_id),
+            run_id=str(self.state.run.id),
+            path=path,
+            attempt=step.attempts + 1 if step else 1,
+            idempotency_key=idempotency_key(self.state.run.origin_id, path),
+            timeout_s=node.settings.timeout_s or node_type.timeout_s,
+            started_at=self.host.now(),
+            trigger=self.state.run.input,
+            on_progress=lambda message, share: self._progress(path, message, share),
+        )
+
+    def _progress(self, path: str, message: str, share: float | None) -> None:
+        data = {"message": message[:300], "share": share}
+        self.state.emit("step.progress", self.host.now(), path, data=data)
+        self._has_progress = True
+
+    def _collect(self) -> None:
+        """Take the outcomes of calls that have ended."""
+        for task in [task for task in self._calls if task.done()]:
+            call = self._calls.pop(task)
+            self._note_usage(call)
+            if task.cancelled():
+                self.state.interrupt(call.attempt.path, self.host.now())
+                continue
+            error = task.exception()
+            if error is None:
+                self._apply_call(call, task.result())
+            elif isinstance(error, PatchbayError):
+                self._failed(call, error)
+            else:
+                raise error
+
+    def _apply_call(self, call: Started, outcome: Leave | Park | End) -> None:
+        try:
+            self._apply(call.attempt.path, outcome, call.inputs)
+        except PatchbayError as error:
+            self.state.fail(call.attempt.path, error, self.host.now())
+
+    def _apply(self, path: str, outcome: Leave | Park | End, inputs: dict[str, Any]) -> None:
+        at = self.host.now()
+        match outcome:
+            case Leave():
+                self.state.leave(path, outcome, at)
+            case Park():
+                self.state.park(path, outcome, at, inputs=inputs)
+            case End():
+                self.state.finish(path, outcome, at)
+
+    def _failed(self, call: Started, error: PatchbayError) -> None:
+        """Another attempt, a person's word, or the end of the step."""
+        path, at, settings = call.attempt.path, self.host.now(), call.node.settings
+        if left_unknown(error, call.attempt.effect):
+            self._lost(path, error)
+            return
+        allowed = attempts_allowed(settings.retry, call.attempt.effect)
+        if error.retryable and call.attempt.number < allowed and self.state.ending is None:
+            delay = delay_before(call.attempt.number + 1, settings.retry, error)
+            self.state.retry(path, error, at + delay, at)
+            return
+        self.state.fail(path, error, at)
+
+    def _lost(self, path: str, cause: PatchbayError | None) -> None:
+        error = outcome_lost(self.state.title(path), cause)
+        if self.state.nodes[path].settings.on_unknown == "fail":
+            self.state.fail(path, error, self.host.now())
+        else:
+            self.state.lose_outcome(path, error, self.host.now())
+
+    def _note_usage(self, call: Started) -> None:
+        usage = call.context.usage
+        if not usage:
+            return
+        call.attempt.usage = usage
+        step, run = self.state.steps[call.attempt.path], self.state.run
+        total = dict(step.usage or {})
+        for name in ("input_tokens", "output_tokens", "cost_usd"):
+            if name in usage:
+                total[name] = total.get(name, 0) + usage[name]
+        step.usage = total | {"model": usage.get("model", "")}
+        run.tokens += usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+        run.cost_usd += usage.get("cost_usd", 0)
+
+    def _recover(self) -> None:
+        """Calls whose outcome died with another host: repeat what may be repeated, ask about the rest."""
+        for path, attempt in list(self.state.open_attempts.items()):
+            if attempt.effect == "once":
+                self._lost(path, None)
+                continue
+            error = NodeFailure(
+                "The worker stopped in the middle of this attempt.", code="worker_lost", retryable=True
+            )
+            if self.state.ending is not None:
+                self.state.fail(path, error, self.host.now())
+                continue
+            self.state.retry(path, error, self.host.now(), self.host.now())
+
+    # --- news from outside -------------------------------------------------------------------------
+
+    def _may_have_news(self) -> bool:
+        """Whether the rows that were just loaded leave anything to ask for: a wish of somebody, or a wait."""
+        run = self.state.run
+        return (
+            bool(self.state.waits)
+            or run.cancel_requested_at is not None
+            or run.pause_requested_at is not None
+        )
+
+    async def _look_for_news(self) -> None:
+        """Cancel, signals and due times, as the rows say now."""
+        self.woken.clear()
+        waits = list(self.state.waits.values())
+        news = await self.host.in_database(store.read_news, self.state.run.id, waits)
+        self.claim.wakes = news.wakes
+        self.state.run.cancel_reason = news.cancel_reason
+        if news.cancel_requested:
+            self._cancel([])
+            return
+        self._pausing = news.pause_requested
+        for wait, signal in news.signals:
+            self._signalled(wait, signal.payload, self.host.now(), signal.id)
+        for wait in waits:
+            is_due = wait.due_at is not None and wait.due_at <= news.at
+            if is_due and wait.path in self.state.waits and await self._may_expire(wait):
+                self._due(wait, self.host.now())
+
+    async def _may_expire(self, wait: Wait) -> bool:
+        """False when a person answered at the last moment: the signal is then on its way."""
+        if wait.kind != "handoff":
+            return True
+        people = self.host.clients.gateways.people
+        return bool(await self.host.in_database(people.expire_handoff, wait.key))
+
+    def _signalled(self, wait: Wait, payload: dict[str, Any], at: datetime, signal_id: Any) -> None:
+        if wait.kind == SETTLE:
+            self._settled(wait, payload, at, signal_id)
+            return
+        self.state.wake(wait.path, at, "signal", signal_id)
+        self._resume(wait, payload, at)
+
+    def _settled(self, wait: Wait, payload: dict[str, Any], at: datetime, signal_id: Any) -> None:
+        """An operator said what became of a call."""
+        self.state.wake(wait.path, at, "settled", signal_id)
+        outcome = payload.get("outcome")
+        self.state.emit("step.settled", at, wait.path, data={"outcome": outcome, "by": payload.get("by", "")})
+        if outcome == "happened":
+            self.state.leave(wait.path, Leave(dict(payload.get("output") or {})), at)
+        elif outcome == "did_not":
+            self.state.make_ready(wait.path)
+        else:
+            error = PatchbayError("An operator gave up on this step.", code="outcome_unknown")
+            self.state.fail(wait.path, error, at)
+        if not self.state.unknown:
+            self.state.run.attention = ""
+
+    def _due(self, wait: Wait, at: datetime) -> None:
+        self.state.wake(wait.path, at, "due")
+        if wait.kind == RETRY:
+            self.state.make_ready(wait.path)
+        else:
+            self._resume(wait, None, at)
+
+    def _resume(self, wait: Wait, payload: dict[str, Any] | None, at: datetime) -> None:
+        step, node_type = self.state.steps[wait.path], self.state.type_of(wait.path)
+        if node_type.resume is None:
+            raise TypeError(f"{node_type.name} waits and cannot go on")
+        waited = Waited(signal=payload, opened_at=wait.opened_at, ended_at=at, data=wait.data)
+        context = self._context(node_type, self.state.nodes[wait.path])
+        try:
+            config = typed_config(node_type, step.input or {})
+            self.state.leave(wait.path, node_type.resume(config, waited, context), at)
+        except PatchbayError as error:
+            self.state.fail(wait.path, error, at)
+
+    def _cancel(self, started: list[Started]) -> None:
+        """Nothing new starts; what is running is told at once."""
+        if self._cancelled:
+            return
+        self._cancelled = True
+        self._withdrawn(started)
+        self.state.cancel(self.host.now(), self.state.run.cancel_reason or "The run was cancelled.")
+        for task in self._calls:
+            task.cancel()
+
+    # --- writing --------------------------------------------------------------------------------------
+
+    async def _checkpoint(self, *, intents: bool) -> None:
+        if not self.state.delta:
+            return
+        delta = self.state.take_delta()
+        try:
+            await self.host.in_database(store.checkpoint, self.claim, self.state, delta, intents)
+        except store.CancelRequested as request:
+            self.state.give_back(delta)
+            self.state.run.cancel_reason = request.reason
+            raise
+        self._has_progress = False
+        self.host.tell(self.state)
+
+    async def _release(self) -> bool:
+        """Give the run back until something happens; false when something just did."""
+        delta = self.state.take_delta()
+        released = await self.host.in_database(store.release, self.claim, self.state, delta, self.host.now())
+        if not released:
+            self.state.give_back(delta)
+            await self._look_for_news()
+            return False
+        self.host.tell(self.state)
+        return True
+
+    async def _end(self) -> bool:
+        delta = self.state.take_end(self.host.now())
+        await self.host.in_database(store.end, self.claim, self.state, delta)
+        self.host.tell(self.state)
+        return True
+
+    async def _wait_for_something(self) -> None:
+        if not self._calls:
+            return
+        woken: asyncio.Task[Any] = asyncio.create_task(self.woken.wait())
+        try:
+            await asyncio.wait(
+                {*self._calls, woken}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            woken.cancel()
+        self._collect()
+        if self.woken.is_set() or self._until_due() == 0:
+            await self._look_for_news()
+
+    def _patience(self) -> float | None:
+        """Until the next due time, or until progress should be shown."""
+        due = self._until_due()
+        return (
+            min(due or PROGRESS_EVERY_S, PROGRESS_EVERY_S) if self._has_progress or due is not None else None
+        )
+
+    def _until_due(self) -> float | None:
+        due = self.state.next_due()
+        return None if due is None else max((due - self.host.now()) / timedelta(seconds=1), 0.0)

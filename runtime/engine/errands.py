@@ -1,0 +1,125 @@
+"""Errands: what a person asks of an outside system apart from a run, done by a host.
+
+Only hosts open connections to MCP servers and models, so pools, limits and sandboxing exist once.
+An errand is a row that is claimed like a run and awaited like a reply; it is never repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from runtime.engine import clock
+from runtime.engine.attempt import Clients
+from runtime.engine.values import storable
+from runtime.errors import NodeFailure, PatchbayError
+from runtime.models import Errand
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT_S = 40.0
+
+
+def topic(errand_id: UUID) -> str:
+    return f"errand.{errand_id.hex}"
+
+
+def request(
+    workspace_id: UUID, kind: str, payload: Mapping[str, Any], *, timeout_s: float = DEFAULT_TIMEOUT_S
+) -> Errand:
+    """Ask for an errand; it expires when no host has taken it in time."""
+    at = clock.now()
+    return Errand.objects.create(
+        workspace_id=workspace_id,
+        kind=kind,
+        payload=dict(payload),
+        created_at=at,
+        expires_at=at + timedelta(seconds=timeout_s),
+    )
+
+
+def claim(host_id: UUID, limit: int) -> list[Errand]:
+    """Take what waits and has not expired, oldest first."""
+    if not Errand.objects.filter(status=Errand.Status.QUEUED).exists():
+        return []
+    with transaction.atomic():
+        waiting = Errand.objects.filter(status=Errand.Status.QUEUED, expires_at__gt=Now())
+        rows = list(waiting.order_by("created_at").select_for_update(skip_locked=True)[:limit])
+        Errand.objects.filter(pk__in=[row.pk for row in rows]).update(
+            status=Errand.Status.RUNNING, host_id=host_id
+        )
+    return rows
+
+
+async def do(errand: Errand, clients: Clients) -> None:
+    """Do one errand and write how it went."""
+    result: Any = None
+    error: dict[str, Any] | None = None
+    try:
+        handler = HANDLERS[errand.kind]
+        remaining = (errand.expires_at - errand.created_at).total_seconds()
+        async with asyncio.timeout(remaining):
+            result = storable(await handler(errand, clients), what="The answer")
+    except PatchbayError as failure:
+        error = failure.as_dict()
+    except TimeoutError:
+        error = NodeFailure("It took too long.", code="timed_out", retryable=True).as_dict()
+    except Exception:
+        logger.exception("an errand failed", extra={"action": "errand", "kind": errand.kind})
+        error = NodeFailure("It failed in a way that nobody foresaw.", code="internal_error").as_dict()
+    await clients.in_database(_finish, errand.pk, result, error)
+
+
+def _finish(errand_id: UUID, result: Any, error: dict[str, Any] | None) -> None:
+    status = Errand.Status.FAILED if error else Errand.Status.DONE
+    Errand.objects.filter(pk=errand_id).update(
+        status=status, result=result, error=error, ended_at=clock.now()
+    )
+
+
+async def _list_tools(errand: Errand, clients: Clients) -> Any:
+    settings = await clients.in_database(
+        clients.gateways.mcp_servers.settings, str(errand.workspace_id), errand.payload["server"]
+    )
+    return asdict(await clients.mcp.list_tools(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
+
+
+async def _call_tool(errand: Errand, clients: Clients) -> Any:
+    payload = errand.payload
+    settings, facts = await clients.in_database(
+        clients.gateways.mcp_servers.tool_for_trial,
+        str(errand.workspace_id),
+        payload["server"],
+        payload["tool"],
+    )
+    result = await clients.mcp.call_tool(
+        settings,
+        payload["tool"],
+        payload["arguments"],
+        timeout_s=payload.get("timeout_s", 30.0),
+        input_schema=facts.input_schema,
+        output_schema=facts.output_schema,
+    )
+    return asdict(result)
+
+
+async def _check_model(errand: Errand, clients: Clients) -> Any:
+    settings = await clients.in_database(
+        clients.gateways.models.settings, str(errand.workspace_id), errand.payload["model"]
+    )
+    return asdict(await clients.llm.check(settings))
+
+
+HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
+    "mcp.list_tools": _list_tools,
+    "mcp.call_tool": _call_tool,
+    "llm.check": _check_model,
+}

@@ -1,0 +1,97 @@
+"""Hints to hosts: "look at this run". They go out after the commit, off the request path, and may all be lost.
+
+In one process with a host the id goes straight to it. Otherwise a publisher thread sends it to the broker,
+behind a breaker: while the broker is away nothing waits for it, and the hosts' sweep finds the work.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING = 10_000
+REST_AFTER_FAILURE_S = 5.0
+
+
+class LocalHost(Protocol):
+    def offer(self, run_id: UUID) -> None: ...
+
+    def offer_errand(self) -> None: ...
+
+
+class _Publisher:
+    """Sends ids to the broker from one thread, so that a slow broker costs no request anything."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
+        self._queue: queue.Queue[str] = queue.Queue(MAX_PENDING)
+        self._open_until = 0.0
+        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self._thread.start()
+
+    def put(self, what: str) -> None:
+        if time.monotonic() < self._open_until:
+            return
+        try:
+            self._queue.put_nowait(what)
+        except queue.Full:
+            return
+
+    def _run(self) -> None:
+        while True:
+            what = self._queue.get()
+            try:
+                self._send(what)
+            except Exception as error:
+                self._open_until = time.monotonic() + REST_AFTER_FAILURE_S
+                logger.warning(
+                    "the broker does not take hints; workers find the work by themselves",
+                    extra={"action": "hint", "error": type(error).__name__},
+                )
+                self._forget_pending()
+
+    def _forget_pending(self) -> None:
+        while True:
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                return
+
+
+_local: LocalHost | None = None
+_publisher: _Publisher | None = None
+_lock = threading.Lock()
+
+
+def use_local_host(host: LocalHost | None) -> None:
+    """From here on hints go straight to a host in this process."""
+    global _local
+    _local = host
+
+
+def use_broker(send: Callable[[str], None]) -> None:
+    """From here on hints go to the broker; `send` gets a run's id, or an empty text for "an errand waits"."""
+    global _publisher
+    with _lock:
+        _publisher = _Publisher(send)
+
+
+def offer_run(run_id: UUID) -> None:
+    if _local is not None:
+        _local.offer(run_id)
+    elif _publisher is not None:
+        _publisher.put(str(run_id))
+
+
+def offer_errand() -> None:
+    if _local is not None:
+        _local.offer_errand()
+    elif _publisher is not None:
+        _publisher.put("")

@@ -1,0 +1,324 @@
+"""The host: one long-lived asyncio loop on its own thread that claims runs and drives them.
+
+A waiting call holds no thread and no process slot. Hints say where to look; the sweep finds everything that
+is due without them. The lease belongs to the host's row and is renewed from a second thread, by the
+database's clock and only while the loop ticks; a host that cannot renew it stops before it runs out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from runtime.engine import claiming, errands, lease, loading, schedules, store
+from runtime.engine.attempt import Clients
+from runtime.engine.claiming import Claim
+from runtime.engine.drive import Drive
+from runtime.engine.live import LiveUpdates, run_topic
+from runtime.engine.state import RunState
+from runtime.errors import LeaseLost
+from runtime.gateways import Gateways
+from runtime.identifiers import new_id
+from runtime.llm.client import LlmClient
+from runtime.mcp.pool import McpPool
+from runtime.outbound import OutboundPolicy
+
+logger = logging.getLogger(__name__)
+
+CAPACITY = 128
+SWEEP_EVERY_S = 1.0
+DRAIN_S = 30.0
+NEAR_S = 60.0
+"""A run that is due within this time is offered by a timer of this host instead of waiting for a sweep."""
+
+
+class Host:
+    """Runs until `stop()`; every method but `start`, `offer`, `offer_errand` and `stop` belongs to the loop."""
+
+    def __init__(
+        self,
+        *,
+        gateways: Gateways,
+        policy: OutboundPolicy,
+        live: LiveUpdates,
+        database_threads: int,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self.id = new_id()
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.gateways = gateways
+        self.live = live
+        self.capacity = capacity
+        self._policy = policy
+        self._threads = ThreadPoolExecutor(database_threads, thread_name_prefix="host-db")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="run-host", daemon=True)
+        self._up = threading.Event()
+        self._stopping = threading.Event()
+        self._lease = lease.Lease(self.id, self.name)
+        self._drives: dict[UUID, Drive] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._offered: set[UUID] = set()
+        self._kick: asyncio.Event
+        self._draining = False
+        self.clients: Clients
+
+    # --- from other threads -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin in the background; returns at once."""
+        self._thread.start()
+
+    def offer(self, run_id: UUID) -> None:
+        """A hint that a run may be due or has news; it may be dropped."""
+        if self._loop is not None and self._up.is_set():
+            self._loop.call_soon_threadsafe(self._offer, run_id)
+
+    def offer_errand(self) -> None:
+        """A hint that an errand waits."""
+        if self._loop is not None and self._up.is_set():
+            self._loop.call_soon_threadsafe(self._kick.set)
+
+    def stop(self, grace_s: float = DRAIN_S) -> None:
+        """Finish the calls that are in flight, hand everything else over, and end."""
+        self._stopping.set()
+        if self._loop is not None and self._up.is_set():
+            self._loop.call_soon_threadsafe(self._kick.set)
+        self._thread.join(grace_s + 5)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    # --- what a drive borrows (drive.Surroundings) ------------------------------------------------
+
+    async def in_database(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run ORM work on a database thread; a lost connection is tried again while the lease holds."""
+        loop = asyncio.get_running_loop()
+        pause = 0.1
+        while True:
+            try:
+                return await loop.run_in_executor(self._threads, partial(_with_connection, function, *args))
+            except (OperationalError, InterfaceError) as error:
+                if self._lease.is_lost():
+                    raise LeaseLost("The database was away for longer than the lease.") from error
+                logger.warning(
+                    "database away, trying again", extra={"action": "database", "error": str(error)[:200]}
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    def now(self) -> datetime:
+        return self._lease.now()
+
+    def check_lease(self) -> None:
+        if self._lease.is_lost():
+            raise LeaseLost("This host was too late to renew its lease.")
+
+    def tell(self, state: RunState) -> None:
+        run = state.run
+        self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+
+    # --- the loop -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception:
+            logger.exception("the host ended unexpectedly", extra={"action": "host", "host": self.name})
+        finally:
+            self._up.clear()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._kick = asyncio.Event()
+        await self._register()
+        self.clients = Clients(
+            LlmClient(self._policy), McpPool(self._policy), self.gateways, self.in_database
+        )
+        self._up.set()
+        logger.info("host started", extra={"action": "host", "host": self.name})
+        try:
+            await self._sweep_until_stopped()
+            await self._drain()
+        finally:
+            self._lease.stop()
+            await self.clients.mcp.close()
+            await self.clients.llm.close()
+            await self.live.close()
+        logger.info("host stopped", extra={"action": "host", "host": self.name})
+
+    async def _register(self) -> None:
+        """Wait for the tables if the migration has not run yet, then take a lease."""
+        told = False
+        while not self._stopping.is_set():
+            try:
+                await self._loop_database(self._lease.take)
+            except DatabaseError as error:
+                if not told:
+                    logger.warning(
+                        "waiting for the database and its tables",
+                        extra={"action": "host", "error": str(error)[:200]},
+                    )
+                told = True
+                await asyncio.sleep(1)
+                continue
+            self._lease.keep(asyncio.get_running_loop(), self._lose_everything)
+            return
+
+    async def _loop_database(self, function: Callable[..., Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(_with_connection, function)
+        )
+
+    async def _sweep_until_stopped(self) -> None:
+        next_sweep = 0.0
+        while not self._stopping.is_set():
+            try:
+                if self._offered:
+                    offered, self._offered = self._offered, set()
+                    await self._claim(only=offered)
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + SWEEP_EVERY_S
+                    await self.in_database(schedules.fire_due, self.gateways)
+                    await self._claim()
+                    await self._look_at_held()
+                await self._take_errands()
+            except LeaseLost:
+                await self._register()
+            except DatabaseError:
+                logger.exception("a sweep failed", extra={"action": "sweep"})
+            if self._offered:
+                continue
+            try:
+                await asyncio.wait_for(self._kick.wait(), max(next_sweep - time.monotonic(), 0.01))
+            except TimeoutError:
+                continue
+            self._kick.clear()
+
+    async def _drain(self) -> None:
+        """Let calls in flight end within the grace period, give the rest back."""
+        self._draining = True
+        deadline = time.monotonic() + DRAIN_S
+        for drive in self._drives.values():
+            drive.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(deadline - time.monotonic(), 0.1))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._loop_database(self._lease.give_up)
+
+    # --- claiming and driving ---------------------------------------------------------------------------
+
+    def _offer(self, run_id: UUID) -> None:
+        drive = self._drives.get(run_id)
+        if drive is not None:
+            drive.woken.set()
+        elif len(self._drives) + len(self._offered) < self.capacity:
+            self._offered.add(run_id)
+            self._kick.set()
+
+    async def _claim(self, only: set[UUID] | None = None) -> None:
+        room = self.capacity - len(self._drives)
+        if room <= 0 or self._draining:
+            return
+        self.check_lease()
+        holds_suspect = any(drive.claim.is_suspect for drive in self._drives.values())
+        claims: list[Claim] = await self.in_database(
+            partial(
+                claiming.claim_due,
+                self.id,
+                self.gateways,
+                limit=room,
+                may_take_suspect=not holds_suspect,
+                only=only,
+            )
+        )
+        for claim in claims:
+            task = asyncio.create_task(self._drive(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _drive(self, claim: Claim) -> None:
+        again: datetime | None = None
+        try:
+            state = await self.in_database(loading.load, claim)
+            drive = self._drives[claim.run_id] = Drive(state, claim, self)
+            if self._draining:
+                drive.stop()
+            await drive.go()
+            again = state.next_due() if state.ending is None else None
+        except LeaseLost as error:
+            logger.warning(
+                "a run was left to another host", extra={"action": "drive", "error": error.message}
+            )
+        except asyncio.CancelledError:
+            await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))
+            raise
+        except Exception:
+            logger.exception("a run could not be driven", extra={"action": "drive", "run_id": claim.run_id})
+            await self.in_database(store.fail_broken, claim)
+        finally:
+            self._drives.pop(claim.run_id, None)
+        self._offer_later(claim.run_id, again)
+        if claim.is_suspect:
+            await self.in_database(lease.clear_suspect, self.id)
+        if len(self._drives) >= self.capacity - 1:
+            self._kick.set()
+
+    def _offer_later(self, run_id: UUID, due_at: datetime | None) -> None:
+        """A timer for what is due soon; the sweep finds it in any case."""
+        if due_at is None or self._draining:
+            return
+        delay = (due_at - self.now()) / timedelta(seconds=1)
+        if delay < NEAR_S:
+            asyncio.get_running_loop().call_later(max(delay, 0) + 0.01, self._offer, run_id)
+
+    async def _look_at_held(self) -> None:
+        """Wake drives whose run has news that no hint told of."""
+        if not self._drives:
+            return
+        wakes: dict[UUID, int] = await self.in_database(loading.wakes_of, self.id)
+        for run_id, drive in self._drives.items():
+            if wakes.get(run_id, drive.claim.wakes) != drive.claim.wakes:
+                drive.woken.set()
+
+    async def _take_errands(self) -> None:
+        for errand in await self.in_database(errands.claim, self.id, 8):
+            task = asyncio.create_task(self._do_errand(errand))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _do_errand(self, errand: Any) -> None:
+        await errands.do(errand, self.clients)
+        self.live.publish(errands.topic(errand.pk), {"done": True})
+
+    def _lose_everything(self) -> None:
+        """The lease is gone: stop every call at once; another host goes on from the rows."""
+        logger.error("the lease was lost, all runs are left to other hosts", extra={"action": "lease"})
+        for task in list(self._tasks):
+            task.cancel()
+        self._kick.set()
+
+
+def _with_connection(function: Callable[..., Any], *args: Any) -> Any:
+    """Call with this thread's connection; a broken one is dropped, so that the next call opens another."""
+    try:
+        return function(*args)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        raise

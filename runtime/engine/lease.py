@@ -1,0 +1,122 @@
+"""The lease of a host: 12 s by the database's clock, renewed every 4 s from a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+
+from runtime.engine import clock
+from runtime.models import Host, Run
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 12.0
+RENEW_EVERY_S = LEASE_S / 3
+SAFETY_S = 1.0
+"""The host counts its lease this much shorter than the database does."""
+OLD_AFTER_S = 3600.0
+
+
+class Lease:
+    """Taken once, kept by a thread; `now()` and `is_lost()` may be asked from any thread."""
+
+    def __init__(self, host_id: UUID, name: str) -> None:
+        self._id = host_id
+        self._name = name
+        self._deadline = 0.0
+        self._base = (datetime.now(UTC), time.monotonic())
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def take(self) -> None:
+        """Write the host's row; raises DatabaseError while there are no tables."""
+        before = time.monotonic()
+        at = clock.now()
+        with transaction.atomic():
+            Host.objects.update_or_create(
+                pk=self._id,
+                defaults={
+                    "name": self._name,
+                    "started_at": at,
+                    "lease_until": at + timedelta(seconds=LEASE_S),
+                    "progress_at": at,
+                    "suspect_run_id": None,
+                },
+            )
+            _forget_old(at)
+        self._base = (at, before)
+        self._deadline = before + LEASE_S - SAFETY_S
+
+    def keep(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]) -> None:
+        """Renew in the background for as long as the loop answers."""
+        self._thread = threading.Thread(
+            target=self._keep, args=(loop, on_lost), name="host-lease", daemon=True
+        )
+        self._thread.start()
+
+    def now(self) -> datetime:
+        """The database's time: as it was at the last renewal, plus what has passed here since."""
+        at, base = self._base
+        return at + timedelta(seconds=time.monotonic() - base)
+
+    def is_lost(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def give_up(self) -> None:
+        """Take the host's row away; what it still holds may be claimed at once."""
+        self._stopped.set()
+        Run.objects.filter(host_id=self._id).update(host_id=None)
+        Host.objects.filter(pk=self._id).delete()
+
+    def _keep(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]) -> None:
+        while not self._stopped.wait(RENEW_EVERY_S):
+            if self._loop_ticks(loop):
+                try:
+                    self._renew()
+                except DatabaseError as error:
+                    connection.close()
+                    logger.warning(
+                        "the lease could not be renewed", extra={"action": "lease", "error": str(error)[:200]}
+                    )
+            if self.is_lost() and not self._stopped.is_set():
+                loop.call_soon_threadsafe(on_lost)
+                break
+        connection.close()
+
+    def _loop_ticks(self, loop: asyncio.AbstractEventLoop) -> bool:
+        ticked = threading.Event()
+        loop.call_soon_threadsafe(ticked.set)
+        return ticked.wait(RENEW_EVERY_S)
+
+    def _renew(self) -> None:
+        before = time.monotonic()
+        at = clock.now()
+        # A lease that has run out by the database's clock is not renewed: its runs may be claimed already.
+        renewed = Host.objects.filter(pk=self._id, lease_until__gt=at).update(
+            lease_until=at + timedelta(seconds=LEASE_S), progress_at=at
+        )
+        if renewed:
+            self._base = (at, before)
+            self._deadline = before + LEASE_S - SAFETY_S
+        else:
+            self._deadline = 0.0
+
+
+def clear_suspect(host_id: UUID) -> None:
+    Host.objects.filter(pk=host_id).update(suspect_run_id=None)
+
+
+def _forget_old(at: datetime) -> None:
+    """Rows of hosts that are long dead and hold nothing."""
+    held = Run.objects.filter(host_id__isnull=False).values("host_id")
+    Host.objects.filter(lease_until__lt=at - timedelta(seconds=OLD_AFTER_S)).exclude(pk__in=held).delete()

@@ -1,0 +1,204 @@
+"""News for whoever watches: a page, a held webhook, an errand's caller. All of it may be lost.
+
+Topics are short texts; a message is a small mapping that says where to look, never the thing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+PREFIX = "patchbay:"
+CONNECT_TIMEOUT_S = 2.0
+SEND_TIMEOUT_S = 2.0
+RECONNECT_AFTER_S = 1.0
+MAX_PENDING = 1000
+
+
+def run_topic(run_id: UUID | str) -> str:
+    return f"run.{UUID(str(run_id)).hex}"
+
+
+class Subscription:
+    """Wakes its owner when news has come since it last asked."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True when there was news within the time."""
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True
+
+
+class LiveUpdates(Protocol):
+    def publish(self, topic: str, news: Mapping[str, Any]) -> None:
+        """Tell subscribers; never raises, never waits."""
+        ...
+
+    def subscribe(self, topic: str) -> AbstractAsyncContextManager[Subscription]:
+        """Listen from here on."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the running event loop holds."""
+        ...
+
+
+class EmbeddedLiveUpdates:
+    """Within one process: host and web live on different loops, so news crosses by `call_soon_threadsafe`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscribers: dict[str, set[tuple[asyncio.AbstractEventLoop, Subscription]]] = defaultdict(set)
+
+    def publish(self, topic: str, news: Mapping[str, Any]) -> None:
+        with self._lock:
+            subscribers = list(self._subscribers.get(topic, ()))
+        for loop, subscription in subscribers:
+            with contextlib.suppress(RuntimeError):  # the subscriber's loop has just closed
+                loop.call_soon_threadsafe(subscription.wake)
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
+        entry = (asyncio.get_running_loop(), Subscription())
+        with self._lock:
+            self._subscribers[topic].add(entry)
+        try:
+            yield entry[1]
+        finally:
+            with self._lock:
+                self._subscribers[topic].discard(entry)
+                if not self._subscribers[topic]:
+                    del self._subscribers[topic]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class RedisLiveUpdates:
+    """Between processes, by Redis publish and subscribe; each event loop has one connection of its own for each."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._links: WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = WeakKeyDictionary()
+
+    def publish(self, topic: str, news: Mapping[str, Any]) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._link(loop).send(topic, news)
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
+        link, subscription = self._link(asyncio.get_running_loop()), Subscription()
+        await link.add(topic, subscription)
+        try:
+            yield subscription
+        finally:
+            link.remove(topic, subscription)
+
+    async def close(self) -> None:
+        link = self._links.pop(asyncio.get_running_loop(), None)
+        if link is not None:
+            await link.close()
+
+    def _link(self, loop: asyncio.AbstractEventLoop) -> _Link:
+        link = self._links.get(loop)
+        if link is None:
+            link = self._links[loop] = _Link(self._url)
+        return link
+
+
+class _Link:
+    """One event loop's way to Redis. While Redis is away nothing is sent, and subscribers poll."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_keepalive=True)
+        self._listening = self._redis.pubsub()
+        self._listened: set[str] = set()
+        self._subscribers: dict[str, set[Subscription]] = defaultdict(set)
+        self._order = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def send(self, topic: str, news: Mapping[str, Any]) -> None:
+        if len(self._pending) < MAX_PENDING:
+            self._do(self._redis.publish(PREFIX + topic, json.dumps(news, default=str)))
+
+    async def add(self, topic: str, subscription: Subscription) -> None:
+        self._subscribers[topic].add(subscription)
+        await self._bounded(self._listen_as_wanted())
+
+    def remove(self, topic: str, subscription: Subscription) -> None:
+        self._subscribers[topic].discard(subscription)
+        if not self._subscribers[topic]:
+            del self._subscribers[topic]
+            self._do(self._listen_as_wanted())
+
+    async def close(self) -> None:
+        tasks = [*self._pending, *([self._reader] if self._reader else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
+        await self._bounded(self._redis.aclose())
+
+    def _do(self, what: Awaitable[Any]) -> None:
+        task = asyncio.create_task(self._bounded(what))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def _bounded(self, what: Awaitable[Any]) -> None:
+        with contextlib.suppress(RedisError, OSError, TimeoutError):  # lost news costs its reader one poll
+            await asyncio.wait_for(what, SEND_TIMEOUT_S)
+
+    async def _listen_as_wanted(self) -> None:
+        """Bring what Redis sends in line with who listens; one change at a time, so that none overtakes another."""
+        async with self._order:
+            # One topic that nobody uses keeps the connection listening between subscriptions.
+            wanted = {PREFIX, *(PREFIX + topic for topic in self._subscribers)}
+            if missing := wanted - self._listened:
+                await self._listening.subscribe(*missing)
+                self._listened |= missing
+            if gone := self._listened - wanted:
+                await self._listening.unsubscribe(*gone)
+                self._listened -= gone
+            if self._reader is None:
+                self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        """Wake subscribers for ever; a confirmed subscription wakes too, for what came before it."""
+        while True:
+            try:
+                async for message in self._listening.listen():
+                    if message["type"] in {"message", "subscribe"}:
+                        self._wake(message["channel"].decode().removeprefix(PREFIX))
+            except (RedisError, OSError):
+                await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
+                self._listening, self._listened = self._redis.pubsub(), set()
+            await asyncio.sleep(RECONNECT_AFTER_S)
+            await self._bounded(self._listen_as_wanted())
+
+    def _wake(self, topic: str) -> None:
+        for subscription in self._subscribers.get(topic, ()):
+            subscription.wake()

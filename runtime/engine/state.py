@@ -1,0 +1,530 @@
+"""A run in the memory of its host: what has settled, what waits, what may start next.
+
+Pure bookkeeping, no database and no clock: every change is noted, so that the next checkpoint can write it
+in one transaction. Loading a run and going on from its rows gives the same state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from runtime.engine.values import storable
+from runtime.errors import PatchbayError
+from runtime.graph.scheduling import Change, Frontier, handles_error
+from runtime.graph.schema import Graph, Node
+from runtime.models import Attempt, Event, Run, RunStatus, Step, StepStatus, Wait
+from runtime.nodes.base import End, Leave, NodeType, Park
+
+SETTLE = "settle"
+RETRY = "retry"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the run will end once nothing is in flight; the first one decided stands."""
+
+    status: RunStatus
+    error: dict[str, Any] | None = None
+
+
+@dataclass
+class Delta:
+    """What changed since the last checkpoint."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    opened: list[Wait] = field(default_factory=list)
+    closed: dict[UUID, Wait] = field(default_factory=dict)
+    consumed: dict[UUID, UUID] = field(default_factory=dict)
+    settled: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.attempts or self.events or self.opened or self.closed)
+
+
+def wait_key(kind: str, run_id: UUID, path: str, number: int) -> str:
+    """What a signal names; the path goes in as a digest because it may be long."""
+    return f"{kind}:{run_id.hex}:{number}:{hashlib.blake2s(path.encode(), digest_size=12).hexdigest()}"
+
+
+class RunState:
+    """One run, from its rows to its end."""
+
+    def __init__(
+        self,
+        run: Run,
+        graph: Graph,
+        types: Mapping[str, NodeType[Any]],
+        steps: Sequence[Step] = (),
+        attempts: Sequence[Attempt] = (),
+        waits: Sequence[Wait] = (),
+    ) -> None:
+        self.run = run
+        self.graph = graph
+        self.types = types
+        self.nodes: dict[str, Node] = {node.id: node for node in graph.nodes}
+        self.steps: dict[str, Step] = {step.path: step for step in steps}
+        self.waits: dict[str, Wait] = {wait.path: wait for wait in waits}
+        self.open_attempts: dict[str, Attempt] = {row.path: row for row in attempts if row.ended_at is None}
+        self.ready: list[str] = []
+        self.in_flight: set[str] = set()
+        self.ending: Ending | None = None
+        self.delta = Delta()
+        self._frontier = Frontier(graph)
+        self._seq = run.event_seq
+        self._scope: dict[str, Any] = {
+            "trigger": run.input,
+            "steps": {},
+            "errors": {},
+            "run": {
+                "id": str(run.id),
+                "started_at": run.created_at.isoformat(),
+                "workflow": run.facts.get("workflow", {}),
+            },
+            "workspace": run.facts.get("workspace", {}),
+            "vars": run.facts.get("vars", {}),
+        }
+        self._take_over()
+
+    # --- reading ------------------------------------------------------------------
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """The names that expressions may use."""
+        return self._scope
+
+    @property
+    def has_replied(self) -> bool:
+        return self.run.replied_at is not None
+
+    def type_of(self, path: str) -> NodeType[Any]:
+        return self.types[self.nodes[path].type]
+
+    @property
+    def unknown(self) -> list[str]:
+        return [path for path, wait in self.waits.items() if wait.kind == SETTLE]
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is ready, in flight or waiting, or the run was ended and nothing is in flight."""
+        if self.in_flight:
+            return False
+        return self.ending is not None or not (self.ready or self.waits)
+
+    def status(self) -> RunStatus:
+        """What people see while the run goes on: attention before running before waiting."""
+        if self.unknown:
+            return RunStatus.NEEDS_ATTENTION
+        return RunStatus.RUNNING if self.ready or self.in_flight else RunStatus.WAITING
+
+    def next_due(self) -> datetime | None:
+        times = [wait.due_at for wait in self.waits.values() if wait.due_at is not None]
+        return min(times, default=None)
+
+    # --- beginning and going on -----------------------------------------------------
+
+    def begin(self, at: datetime) -> None:
+        """Fire the trigger, unless that was done before."""
+        if self.run.started_at is None:
+            self.run.started_at = at
+            self.emit("run.started", at)
+        if self.run.trigger in self.steps:
+            return
+        node = self.nodes[self.run.trigger]
+        step = self._open_step(node.id, at)
+        step.status, step.output, step.ports = StepStatus.SUCCEEDED, self.run.input, ["out"]
+        step.attempts, step.ended_at = 1, at
+        self._emit_end(step, at)
+        self._follow(self._frontier.fire(node.id, {"out"}), at)
+        self.delta.settled += 1
+
+    def start_in_memory(self, path: str, at: datetime) -> Step:
+        """A step without outside effect begins; nothing is committed yet."""
+        self.ready.remove(path)
+        step = self._open_step(path, at)
+        step.attempts += 1
+        return step
+
+    def start_attempt(self, path: str, at: datetime, *, effect: str, key: str, inputs: Any) -> Attempt:
+        """The intent to call out; it must be committed before the call is made."""
+        if path in self.ready:
+            self.ready.remove(path)
+        step = self._open_step(path, at)
+        step.attempts += 1
+        step.input = inputs
+        step.error = None
+        attempt = Attempt(
+            run_id=self.run.id,
+            path=path,
+            number=step.attempts,
+            effect=effect,
+            idempotency_key=key,
+            fence=self.run.fence,
+            started_at=at,
+        )
+        self.in_flight.add(path)
+        self.open_attempts[path] = attempt
+        self.delta.attempts[path, attempt.number] = attempt
+        return attempt
+
+    # --- outcomes ---------------------------------------------------------------------
+
+    def leave(self, path: str, leave: Leave, at: datetime) -> None:
+        """The step succeeded."""
+        step = self.steps[path]
+        output = storable(dict(leave.output), what=f'The output of "{self.title(path)}"')
+        self._close_attempt(path, at, None)
+        if leave.replies:
+            output["sent"] = self._reply(leave.reply, path, at)
+        step.status, step.output, step.ports, step.error = (
+            StepStatus.SUCCEEDED,
+            output,
+            list(leave.ports),
+            None,
+        )
+        step.ended_at = at
+        self._scope["steps"][step.node] = output
+        self._settle(step, at)
+
+    def park(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
+        """The step waits for a time or a person."""
+        step = self.steps[path]
+        self._close_attempt(path, at, None)
+        step.status, step.input = StepStatus.WAITING, inputs
+        self._open_wait(path, park.kind, park.due_at, at, dict(park.data))
+        self._touch(step)
+
+    def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
+        """The step failed for good: its error port takes it, or the run ends."""
+        step = self.steps[path]
+        self._close_attempt(path, at, error)
+        step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
+        if handles_error(self.graph, step.node):
+            step.ports = ["error"]
+            self.run.handled_errors += 1
+            self._scope["errors"][step.node] = step.error
+            self._settle(step, at)
+            return
+        self._emit_end(step, at)
+        self.delta.settled += 1
+        self._touch(step)
+        self._end(_ending_by(step), at)
+
+    def retry(self, path: str, error: PatchbayError, due_at: datetime, at: datetime) -> None:
+        """The attempt failed and another one follows; the row of the wait is what keeps it alive."""
+        step = self.steps[path]
+        self._close_attempt(path, at, error)
+        step.status, step.error = StepStatus.WAITING, _told(error)
+        self._open_wait(path, RETRY, due_at, at, {"attempt": step.attempts + 1}, told=False)
+        self.emit(
+            "step.retrying",
+            at,
+            path,
+            attempt=step.attempts,
+            data={"error": _told(error), "next_at": due_at.isoformat()},
+        )
+        self._touch(step)
+
+    def lose_outcome(self, path: str, error: PatchbayError, at: datetime) -> None:
+        """A call that must not be repeated was sent and never answered: a person decides."""
+        step = self.steps[path]
+        self._close_attempt(path, at, error)
+        step.status, step.error = StepStatus.UNKNOWN, _told(error)
+        self._open_wait(path, SETTLE, None, at, {})
+        self.run.attention = "outcome_unknown"
+        self.emit("run.needs_attention", at, path, data={"code": "outcome_unknown"})
+        self._touch(step)
+
+    def finish(self, path: str, end: End, at: datetime) -> None:
+        """A `stop` step was reached."""
+        step = self.steps[path]
+        step.status, step.ports, step.ended_at = StepStatus.SUCCEEDED, [], at
+        step.output = {"outcome": "success" if end.succeeded else "failure", "message": end.message}
+        self._emit_end(step, at)
+        self._touch(step)
+        self.delta.settled += 1
+        self._end(_ending_by(step), at)
+
+    def cancel(self, at: datetime, reason: str) -> None:
+        """Someone cancelled the run: nothing new starts, waits are closed."""
+        error = {"code": "cancelled", "message": reason, "retryable": False, "details": {}}
+        self._end(Ending(RunStatus.CANCELLED, {**error, "node": None, "path": None}), at)
+
+    def interrupt(self, path: str, at: datetime) -> None:
+        """A call was broken off by a cancel: what must not be repeated stays unknown, for the record."""
+        step = self.steps[path]
+        attempt = self.open_attempts.get(path)
+        error = PatchbayError("The run was cancelled while this step ran.", code="cancelled")
+        lost = attempt is not None and attempt.effect == "once"
+        self._close_attempt(path, at, error)
+        step.status = StepStatus.UNKNOWN if lost else StepStatus.CANCELLED
+        step.error, step.ended_at = _told(error), at
+        self._emit_end(step, at)
+        self._touch(step)
+
+    def wake(self, path: str, at: datetime, outcome: str, signal_id: UUID | None = None) -> Wait:
+        """The wait of a step is over; the caller says what follows from it."""
+        wait = self.waits.pop(path)
+        wait.closed_at, wait.outcome = at, outcome
+        self.delta.closed[wait.id] = wait
+        if signal_id is not None:
+            self.delta.consumed[signal_id] = wait.id
+        return wait
+
+    def make_ready(self, path: str) -> None:
+        """Another attempt may start; the row says so too, because the host may stop before it does."""
+        self.steps[path].status = StepStatus.WAITING
+        self._touch(self.steps[path])
+        if self.ending is None:
+            self._add_ready([path])
+
+    def emit(
+        self,
+        kind: str,
+        at: datetime,
+        path: str = "",
+        *,
+        attempt: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._seq += 1
+        self.delta.events.append(
+            Event(
+                run_id=self.run.id,
+                seq=self._seq,
+                at=at,
+                type=kind,
+                path=path,
+                attempt=attempt,
+                data=storable(dict(data or {}), what="What happened"),
+            )
+        )
+
+    def title(self, path: str) -> str:
+        """What people call the step."""
+        node = self.nodes[path]
+        return node.title or self.type_of(path).title
+
+    def take_delta(self) -> Delta:
+        """Everything to write; the state starts to note anew."""
+        delta, self.delta = self.delta, Delta()
+        self.run.event_seq = self._seq
+        return delta
+
+    def take_end(self, at: datetime) -> Delta:
+        """The last thing to write: how the run ended."""
+        ending = self.ending or self._ending_by_itself()
+        run = self.run
+        run.status, run.error, run.ended_at, run.attention = ending.status, ending.error, at, ""
+        self.emit("run.ended", at, data={"status": str(run.status), "error": run.error})
+        return self.take_delta()
+
+    def give_back(self, delta: Delta) -> None:
+        """A write was refused: what it held is to be written again, before what came since."""
+        newer, self.delta = self.delta, delta
+        delta.steps |= newer.steps
+        delta.attempts |= newer.attempts
+        delta.events += newer.events
+        delta.opened += newer.opened
+        delta.closed |= newer.closed
+        delta.consumed |= newer.consumed
+        delta.settled += newer.settled
+
+    def withdraw(self, attempt: Attempt, at: datetime) -> None:
+        """An intent that was never committed, because the run was cancelled in time."""
+        self.in_flight.discard(attempt.path)
+        self.open_attempts.pop(attempt.path, None)
+        self.delta.attempts.pop((attempt.path, attempt.number), None)
+        step = self.steps[attempt.path]
+        step.attempts -= 1
+        step.status, step.ended_at = StepStatus.CANCELLED, at
+        self._emit_end(step, at)
+        self._touch(step)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _take_over(self) -> None:
+        """Rebuild the ready set from the rows of a run that another host began, or the end that was decided."""
+        if self.run.trigger not in self.steps:
+            return
+        changes = [self._frontier.fire(self.run.trigger, {"out"})]
+        for step in sorted(self.steps.values(), key=lambda row: row.position):
+            if step.node == self.run.trigger or step.status == StepStatus.SKIPPED:
+                continue
+            if step.status == StepStatus.SUCCEEDED:
+                self._scope["steps"][step.node] = step.output
+            elif step.status == StepStatus.FAILED and step.ports:
+                self._scope["errors"][step.node] = step.error
+            else:
+                continue
+            changes.append(self._frontier.settle(step.node, set(step.ports)))
+        ends = [step for step in self.steps.values() if _decides_end(step)]
+        if ends:
+            self.ending = _ending_by(min(ends, key=lambda step: (step.ended_at, step.position)))
+            return
+        self._add_ready(path for change in changes for path in change.ready if path not in self.steps)
+        # A wait that was over when the host stopped, and whose next attempt had not begun.
+        self._add_ready(
+            path
+            for path, step in self.steps.items()
+            if step.status == StepStatus.WAITING and path not in self.waits
+        )
+
+    def _add_ready(self, paths: Iterable[str]) -> None:
+        """In graph order, so that a replay and another host schedule alike."""
+        ready = {*self.ready, *paths}
+        self.ready = [node_id for node_id in self.nodes if node_id in ready]
+
+    def _ending_by_itself(self) -> Ending:
+        """Nothing is left to do: success, unless a node was never reached nor skipped."""
+        left = self._frontier.unsettled()
+        if not left:
+            return Ending(RunStatus.SUCCEEDED)
+        message = "The run cannot go on although it has not come to an end. Please report this."
+        error = {"code": "stalled", "message": message, "retryable": False, "details": {"nodes": left}}
+        return Ending(RunStatus.FAILED, {**error, "node": None, "path": None})
+
+    def _open_step(self, path: str, at: datetime) -> Step:
+        step = self.steps.get(path)
+        if step is None:
+            node = self.nodes[path]
+            step = Step(
+                run_id=self.run.id,
+                path=path,
+                node=node.id,
+                type=node.type,
+                position=len(self.steps),
+                started_at=at,
+            )
+            self.steps[path] = step
+        step.status = StepStatus.RUNNING
+        self.emit(
+            "step.started", at, path, attempt=step.attempts + 1, data={"node": step.node, "type": step.type}
+        )
+        self._touch(step)
+        return step
+
+    def _touch(self, step: Step) -> None:
+        self.delta.steps[step.path] = step
+
+    def _close_attempt(self, path: str, at: datetime, error: PatchbayError | None) -> None:
+        self.in_flight.discard(path)
+        attempt = self.open_attempts.pop(path, None)
+        if attempt is not None:
+            attempt.ended_at = at
+            attempt.error = _told(error) if error else None
+            self.delta.attempts[path, attempt.number] = attempt
+
+    def _open_wait(
+        self,
+        path: str,
+        kind: str,
+        due_at: datetime | None,
+        at: datetime,
+        data: dict[str, Any],
+        *,
+        told: bool = True,
+    ) -> None:
+        number = self.steps[path].attempts
+        wait = Wait(
+            run_id=self.run.id,
+            path=path,
+            kind=kind,
+            key=wait_key(kind, self.run.id, path, number),
+            due_at=due_at,
+            data=data,
+            opened_at=at,
+        )
+        self.waits[path] = wait
+        self.delta.opened.append(wait)
+        if told:
+            due = due_at.isoformat() if due_at else None
+            self.emit("step.waiting", at, path, data={"kind": kind, "due_at": due})
+
+    def _settle(self, step: Step, at: datetime) -> None:
+        self._emit_end(step, at)
+        self._touch(step)
+        self.delta.settled += 1
+        self._follow(self._frontier.settle(step.node, set(step.ports)), at)
+
+    def _follow(self, change: Change, at: datetime) -> None:
+        if self.ending is not None:
+            return
+        for node_id in change.skipped:
+            node = self.nodes[node_id]
+            step = Step(
+                run_id=self.run.id,
+                path=node_id,
+                node=node_id,
+                type=node.type,
+                position=len(self.steps),
+                status=StepStatus.SKIPPED,
+                ended_at=at,
+            )
+            self.steps[node_id] = step
+            self._touch(step)
+            self._emit_end(step, at)
+        self._add_ready(change.ready)
+
+    def _emit_end(self, step: Step, at: datetime) -> None:
+        data: dict[str, Any] = {
+            "node": step.node,
+            "type": step.type,
+            "status": str(step.status),
+            "ports": step.ports,
+        }
+        if step.started_at is not None:
+            data["duration_ms"] = round((at - step.started_at).total_seconds() * 1000)
+        if step.error is not None:
+            data["error"] = step.error
+        self.emit("step.ended", at, step.path, attempt=step.attempts or None, data=data)
+
+    def _reply(self, value: Any, path: str, at: datetime) -> bool:
+        """The first reply is the run's result; a later one is not sent."""
+        if self.has_replied:
+            return False
+        self.run.result, self.run.replied_at = storable(value, what="The reply"), at
+        self.emit("reply.sent", at, path)
+        return True
+
+    def _end(self, ending: Ending, at: datetime) -> None:
+        if self.ending is not None:
+            return
+        self.ending = ending
+        self.ready.clear()
+        for path in list(self.waits):
+            wait = self.wake(path, at, "closed")
+            step = self.steps[path]
+            if wait.kind != SETTLE:
+                step.status, step.ended_at = StepStatus.CANCELLED, at
+                self._touch(step)
+                self._emit_end(step, at)
+
+
+def _told(error: PatchbayError) -> dict[str, Any]:
+    """The error as rows keep it: servers and models have their words in it, so it may hold anything."""
+    told: dict[str, Any] = storable(error.as_dict(), what="The error")
+    return told
+
+
+def _decides_end(step: Step) -> bool:
+    """Whether a step ended its run: it settled without leaving by any port."""
+    return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and not step.ports
+
+
+def _ending_by(step: Step) -> Ending:
+    """How a run ends with a step that failed with nothing to take it, or with a `stop`."""
+    output = step.output or {}
+    if step.status == StepStatus.FAILED:
+        error = dict(step.error or {})
+    elif output.get("outcome") == "failure":
+        error = {"code": "stopped", "message": output["message"], "retryable": False, "details": {}}
+    else:
+        return Ending(RunStatus.SUCCEEDED)
+    return Ending(RunStatus.FAILED, {**error, "node": step.node, "path": step.path})

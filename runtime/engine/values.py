@@ -1,0 +1,53 @@
+"""Makes any value fit for a row: what PostgreSQL cannot store is replaced, what is too large is refused."""
+
+import json
+import math
+from typing import Any
+
+from runtime.errors import NodeFailure
+
+MAX_VALUE_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 100
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def storable(value: Any, *, what: str) -> Any:
+    """The value as plain JSON, without NUL characters, lone surrogates or numbers that JSON does not know.
+
+    raises   NodeFailure (value_too_large) over 8 MB or 100 levels
+    """
+    clean = _clean(value, what, 0)
+    size = len(json.dumps(clean, ensure_ascii=False).encode())
+    if size > MAX_VALUE_BYTES:
+        raise NodeFailure(
+            f"{what} has {size:,} bytes; a value may have {MAX_VALUE_BYTES:,}.",
+            code="value_too_large",
+            details={"size_bytes": size, "limit_bytes": MAX_VALUE_BYTES},
+        )
+    return clean
+
+
+def _clean(value: Any, what: str, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise NodeFailure(f"{what} is nested deeper than {MAX_DEPTH} levels.", code="value_too_large")
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool) or value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_text(str(key)): _clean(item, what, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item, what, depth + 1) for item in value]
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    if "\x00" in value:
+        value = value.replace("\x00", _REPLACEMENT)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace").decode()
+    return value

@@ -1,0 +1,139 @@
+"""What the runtime asks of its surroundings: small Protocols, implemented by the application and named in settings.
+
+Every method is synchronous and may use the database; the engine calls it on a database thread. What
+`People` and `Triggers` do, they do inside the engine's own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from runtime.graph.node_types import ToolFacts
+
+
+@dataclass(frozen=True)
+class McpServerSettings:
+    """How to reach a registered server.
+
+    headers, env   may hold secrets and are therefore not shown
+    revision       changes whenever a setting or secret changes; connections are pooled by it
+    """
+
+    id: str
+    workspace_id: str
+    slug: str
+    transport: Literal["http", "stdio"]
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    command: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str | None = None
+    revision: str = "1"
+
+
+StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """How to reach a model of a connection; prices are US dollars per million tokens, None if unknown."""
+
+    connection: str
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    structured_output: StructuredOutput = "auto"
+    input_price_per_m: float | None = None
+    output_price_per_m: float | None = None
+
+
+@dataclass(frozen=True)
+class HandoffRequest:
+    """A step that waits for a person, as the application must show it."""
+
+    run_id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    started_by: str
+    path: str
+    wait_key: str
+    due_at: datetime | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run whose end is being written.
+
+    version   None for a test of a draft
+    trigger   the node that fired
+    error     as the API shows it, for a run that failed
+    """
+
+    id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    version: int | None
+    trigger: str
+    status: str
+    error: Mapping[str, Any] | None
+
+
+class McpServers(Protocol):
+    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
+        """By slug; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
+        ...
+
+    def tool_for_call(self, workspace_id: str, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
+        """For a run; raises McpError (mcp_tool_blocked, mcp_tool_changed) when the tool may not be used."""
+        ...
+
+    def tool_for_trial(
+        self, workspace_id: str, server: str, tool: str
+    ) -> tuple[McpServerSettings, ToolFacts]:
+        """For a person who tries a tool out, also one that runs may not use yet."""
+        ...
+
+
+class Models(Protocol):
+    def settings(self, workspace_id: str, reference: str) -> ModelSettings:
+        """`default` or `<connection>/<model>`; raises LlmError (llm_unreachable) when there is none."""
+        ...
+
+
+class People(Protocol):
+    def open_handoff(self, request: HandoffRequest) -> None:
+        """Put it into the inbox, in the transaction that opens the wait."""
+        ...
+
+    def expire_handoff(self, wait_key: str) -> bool:
+        """Close an unanswered handoff whose time is over; false when someone has answered it. May be repeated."""
+        ...
+
+    def close_handoffs(self, run_id: UUID) -> None:
+        """The run has ended: what still waits in the inbox is cancelled."""
+        ...
+
+
+class Triggers(Protocol):
+    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
+        """Start the run of a slot, in the transaction that moves the schedule on; None if nothing may start now."""
+        ...
+
+    def run_ended(self, run: EndedRun) -> None:
+        """What follows from the end of a run, in the transaction that writes it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """The implementations, one of each."""
+
+    mcp_servers: McpServers
+    models: Models
+    people: People
+    triggers: Triggers

@@ -1,0 +1,115 @@
+"""What the graph core must know of a node type and of a workspace: two Protocols, no implementation.
+
+The node types themselves live in runtime/nodes/ and satisfy `NodeTypeFacts`; the application tells
+what is registered through `Known`. Validation asks only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from runtime.graph.problems import Problem
+    from runtime.graph.schema import Node
+
+JsonSchema = Mapping[str, Any]
+Effect = Literal["none", "idempotent", "once"]
+"""What repeating a call would do: nothing, the same as once, or the effect a second time."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named exit of a node.
+
+    takable   false when the config rules out that the run leaves by it (`unsure` without a threshold)
+    """
+
+    name: str
+    title: str = ""
+    takable: bool = True
+
+
+@dataclass(frozen=True)
+class ToolFacts:
+    """A tool as it is pinned in the registry."""
+
+    name: str
+    input_schema: JsonSchema
+    output_schema: JsonSchema | None = None
+    enabled: bool = True
+    effect: Effect = "once"
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """A registered MCP server; `listed` is false when its tools were never read."""
+
+    slug: str
+    name: str
+    listed: bool
+    tools: Mapping[str, ToolFacts] = field(default_factory=dict)
+
+
+class Known(Protocol):
+    """What is registered in the workspace that a graph belongs to."""
+
+    def server(self, slug: str) -> ServerFacts | None: ...
+
+    def has_model(self, reference: str) -> bool:
+        """reference   `default` or `<connection slug>/<model>`"""
+        ...
+
+    def variables(self) -> Mapping[str, Any]:
+        """The constants of the workspace, by name."""
+        ...
+
+
+class NodeTypeFacts(Protocol):
+    """What validation asks of a node type; `config` is the raw mapping of the document."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def is_trigger(self) -> bool: ...
+
+    @property
+    def is_end(self) -> bool:
+        """A free exit of this type is a meant end of the flow (`reply`, `stop`)."""
+        ...
+
+    @property
+    def config_schema(self) -> JsonSchema:
+        """JSON Schema of the config; a string property with `x-expression` true or "lazy" takes `{{ }}`.
+
+        "lazy" parts are checked like others but rendered by the node itself (conditions tried in order).
+        """
+        ...
+
+    def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
+        """`config_schema`, more exact where the config points at something known, such as a tool's arguments."""
+        ...
+
+    def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
+        """All ports for this config, `error` last where the type has one. Never raises on a bad config."""
+        ...
+
+    def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
+        """JSON Schema of the output, or None where it cannot be known."""
+        ...
+
+    def problems(self, node: Node, known: Known) -> Iterable[Problem]:
+        """What is wrong beyond the config schema: an unknown server, tool or model, arguments that do not fit."""
+        ...
+
+    def upgrade(self, config: Mapping[str, Any], from_version: int) -> Mapping[str, Any]:
+        """The config of an older version of the type, brought to the current one."""
+        ...

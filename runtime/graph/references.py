@@ -1,0 +1,219 @@
+"""What expressions of a node may read, and what is wrong with those that they do read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal as OneOf
+
+from runtime.errors import ExpressionError
+from runtime.graph.expressions.checker import Finding, Reference, check, references
+from runtime.graph.node_types import Known
+from runtime.graph.presence import may_be_absent
+from runtime.graph.problems import Problem
+from runtime.graph.rules import derive_expression
+from runtime.graph.schema import Node
+from runtime.graph.shapes import UNKNOWN, ScopeShape, Shape, mismatch, union
+from runtime.graph.structure import Structure
+from runtime.graph.templates import Place, Template, expression_places, has_parts, parse_template
+
+KEY_FIELD = "settings/concurrency/key"
+
+ERROR_SHAPE = Shape(
+    {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "retryable": {"type": "boolean"},
+            "details": {"type": "object"},
+        },
+        "required": ["code", "message", "retryable", "details"],
+    }
+)
+RUN_SHAPE = Shape(
+    {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "started_at": {"type": "string"},
+            "workflow": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "name": {"type": "string"},
+                    "slug": {"type": "string"},
+                },
+                "required": ["id", "name", "slug"],
+            },
+        },
+        "required": ["id", "started_at", "workflow"],
+    }
+)
+WORKSPACE_SHAPE = Shape(
+    {"type": "object", "properties": {"timezone": {"type": "string"}}, "required": ["timezone"]}
+)
+
+
+@dataclass
+class ReferenceCheck:
+    """Checks the expressions of every node of one graph; shapes and ancestors are worked out once."""
+
+    structure: Structure
+    known: Known
+    _outputs: dict[str, Shape] = field(default_factory=dict)
+    _before: dict[str, set[str]] = field(default_factory=dict)
+
+    def output(self, node_id: str) -> Shape:
+        """The shape of a node's output."""
+        if node_id not in self._outputs:
+            node = self.structure.nodes[node_id]
+            node_type = self.structure.types.get(node.type)
+            schema = node_type.output_schema(node.config, self.known) if node_type else None
+            self._outputs[node_id] = Shape(schema) if schema is not None else UNKNOWN
+        return self._outputs[node_id]
+
+    def before(self, node_id: str) -> set[str]:
+        if node_id not in self._before:
+            self._before[node_id] = self.structure.before(node_id)
+        return self._before[node_id]
+
+    def trigger_shape(self, node_id: str) -> Shape:
+        """What `trigger` holds: the output of one of the triggers that lead here."""
+        return self._fired(self.before(node_id) | {node_id})
+
+    def _fired(self, among: set[str]) -> Shape:
+        found = [self.output(trigger) for trigger in self.structure.triggers if trigger in among]
+        return union(found) if found else UNKNOWN
+
+    def scope(self, node_id: str) -> Mapping[str, Shape]:
+        """The names that the node's expressions may use, with their shapes."""
+        before = self.before(node_id)
+        steps = {other: self.output(other) for other in before if not self.structure.is_trigger(other)}
+        failing = {other: ERROR_SHAPE for other in before if self._has_error_edge(other)}
+        return {
+            **self._scope_of_run(self.trigger_shape(node_id)),
+            "steps": ScopeShape(members=steps),
+            "errors": ScopeShape(members=failing),
+        }
+
+    def _scope_of_run(self, trigger: Shape) -> Mapping[str, Shape]:
+        """What is there before the first step."""
+        variables = dict.fromkeys(self.known.variables(), UNKNOWN)
+        return {
+            "trigger": trigger,
+            "run": RUN_SHAPE,
+            "workspace": WORKSPACE_SHAPE,
+            "vars": ScopeShape(members=variables),
+        }
+
+    def settings_problems(self) -> Iterator[Problem]:
+        """Everything wrong with the expressions in the workflow's settings, which no step comes before."""
+        concurrency = self.structure.graph.settings.concurrency
+        if concurrency is None or not has_parts(concurrency.key):
+            return
+        try:
+            template = parse_template(concurrency.key)
+        except ExpressionError as error:
+            yield Problem(None, KEY_FIELD, "expression_error", error.message)
+            return
+        scope = self._scope_of_run(self._fired(set(self.structure.triggers)))
+        for tree in template.trees:
+            for finding in check(tree, scope)[1]:
+                yield _problem(None, KEY_FIELD, finding, template.text)
+
+    def problems(self, node: Node) -> Iterator[Problem]:
+        """Everything wrong with the expressions in a node's config."""
+        node_type = self.structure.types[node.type]
+        for place in expression_places(node.config, node_type.expression_schema(node.config, self.known)):
+            if not place.allowed:
+                message = f'An expression is not possible in the field "{place.field}"; write a fixed value.'
+                yield Problem(node.id, place.field, "expression_not_allowed", message)
+                continue
+            yield from self._place_problems(node, place)
+
+    def _place_problems(self, node: Node, place: Place) -> Iterator[Problem]:
+        """Rules of the visual builder are judged by the expression that follows from them."""
+        is_text = place.rules is None
+        try:
+            template = parse_template(place.text if place.rules is None else derive_expression(place.rules))
+        except ExpressionError as error:
+            yield Problem(node.id, place.field, "expression_error", error.message)
+            return
+        yield from self._template_problems(node, place.field, template, place.wanted, with_repairs=is_text)
+
+    def _template_problems(
+        self,
+        node: Node,
+        path: str,
+        template: Template,
+        wanted: Shape,
+        *,
+        with_repairs: bool = True,
+    ) -> Iterator[Problem]:
+        scope = self.scope(node.id)
+        for tree in template.trees:
+            missing = [reference for reference in references(tree) if reference.path[0] == "steps"]
+            absent = list(self._absent(node, path, missing))
+            yield from absent
+            shape, findings = check(tree, scope)
+            for finding in findings:
+                if not (absent and finding.code == "reference_missing"):
+                    yield _problem(node.id, path, finding, template.text if with_repairs else "")
+            if tree is template.single and mismatch(shape, wanted):
+                text = f"This field needs {wanted.words()}; the expression gives {shape.words()}."
+                severity: OneOf["error", "warning"] = "warning" if shape.is_sample else "error"
+                yield Problem(node.id, path, "type_mismatch", text, severity=severity)
+
+    def _absent(self, node: Node, path: str, found: list[Reference]) -> Iterator[Problem]:
+        """References to steps that do not exist, come later, or may not have run."""
+        told: set[str] = set()
+        for reference in found:
+            if len(reference.path) < 2 or reference.path[1] in told:
+                continue
+            step = reference.path[1]
+            if problem := self._step_problem(node, path, step, reference):
+                told.add(step)
+                yield problem
+
+    def _step_problem(self, node: Node, path: str, step: str, reference: Reference) -> Problem | None:
+        structure = self.structure
+        if step not in structure.nodes:
+            close = get_close_matches(step, list(self.before(node.id)), n=1)
+            hint = f' Did you mean "{close[0]}"?' if close else ""
+            return Problem(node.id, path, "reference_missing", f'There is no step "{step}".{hint}')
+        if structure.is_trigger(step):
+            text = f'"{step}" is the trigger; its data is read as trigger.…'
+            return Problem(node.id, path, "reference_missing", text)
+        if step not in self.before(node.id):
+            text = (
+                f'"{structure.title(step)}" does not come before this step, so its result is not there yet.'
+            )
+            return Problem(node.id, path, "reference_missing", text)
+        if not reference.guarded and may_be_absent(structure, step, node.id):
+            text = (
+                f'"{structure.title(step)}" may not have run when this step does. '
+                f"Say what to take then, for example with coalesce(…) or steps.?{step}."
+            )
+            return Problem(node.id, path, "may_be_absent", text)
+        return None
+
+    def _has_error_edge(self, node_id: str) -> bool:
+        return any(edge.port == "error" for edge in self.structure.outgoing[node_id])
+
+
+def _problem(node_id: str | None, path: str, finding: Finding, text: str) -> Problem:
+    return Problem(
+        node_id, path, finding.code, finding.message, severity=finding.severity, fix=_fixed(finding, text)
+    )
+
+
+def _fixed(finding: Finding, text: str) -> str | None:
+    """The text with the repair at the one place that the finding is about."""
+    name = finding.replaces.rpartition(".")[2]
+    end = finding.position + len(name)
+    start = end - len(finding.replaces)
+    if not finding.repair or start < 0 or text[start:end] != finding.replaces:
+        return None
+    return text[:start] + finding.repair + text[end:]

@@ -1,0 +1,117 @@
+"""What may start next: two counters per node say whether it is ready or skipped.
+
+A node is ready when all its incoming edges are settled and at least one is live; if none is live it is skipped,
+and so on (dead-path elimination). With `join: first` its first live edge is enough, and it runs once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from runtime.graph.schema import Edge, Graph, Node
+
+
+@dataclass(frozen=True)
+class Change:
+    """What follows from one node being settled, both in graph order."""
+
+    ready: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Counter:
+    """open: incoming edges that are not settled; live: those settled and taken; done: ready or skipped before;
+    settled: its own edges were counted."""
+
+    open: int
+    live: int = 0
+    done: bool = False
+    settled: bool = False
+
+
+def handles_error(graph: Graph, node_id: str) -> bool:
+    """Whether a failure of the node has somewhere to go."""
+    return any(edge.source == node_id and edge.port == "error" for edge in graph.edges)
+
+
+class Frontier:
+    """The ready set of one level of a graph: the outside (`parent` None) or the body of one container."""
+
+    def __init__(self, graph: Graph, parent: str | None = None) -> None:
+        self._nodes: dict[str, Node] = {node.id: node for node in graph.nodes if node.parent == parent}
+        self._order = {node_id: position for position, node_id in enumerate(self._nodes)}
+        self._outgoing: dict[str, list[Edge]] = {node_id: [] for node_id in self._nodes}
+        self._counters = {node_id: _Counter(0) for node_id in self._nodes}
+        for edge in graph.edges:
+            if edge.source in self._nodes and edge.target in self._nodes:
+                self._outgoing[edge.source].append(edge)
+                self._counters[edge.target].open += 1
+
+    def fire(self, trigger_id: str, live_ports: Collection[str]) -> Change:
+        """One trigger has fired: it is settled, everything else that nothing leads to is skipped."""
+        others = [
+            node_id
+            for node_id, counter in self._counters.items()
+            if counter.open == 0 and node_id != trigger_id
+        ]
+        self._counters[trigger_id].done = True
+        return self._spread([(trigger_id, live_ports)], skipped=others)
+
+    def enter(self) -> Change:
+        """Begin a container's body: the nodes without incoming edges are ready."""
+        ready = [node_id for node_id, counter in self._counters.items() if counter.open == 0]
+        for node_id in ready:
+            self._counters[node_id].done = True
+        return Change(ready=ready)
+
+    def settle(self, node_id: str, live_ports: Collection[str]) -> Change:
+        """A node has succeeded, or failed with its error port drawn: these ports are live, the others dead.
+
+        The first outcome stands: nothing follows from settling a node that is settled or skipped already, as
+        when an answer comes twice.
+        """
+        self._counters[node_id].done = True
+        return self._spread([(node_id, live_ports)], skipped=[])
+
+    def unsettled(self) -> list[str]:
+        """Nodes that are neither ready nor skipped nor settled yet, in graph order."""
+        return [node_id for node_id, counter in self._counters.items() if not counter.done]
+
+    def _spread(self, settled: Iterable[tuple[str, Collection[str]]], *, skipped: list[str]) -> Change:
+        ready: list[str] = []
+        dead: list[str] = []
+        pending = deque(settled)
+        for node_id in skipped:
+            self._counters[node_id].done = True
+            dead.append(node_id)
+            pending.append((node_id, ()))
+        while pending:
+            node_id, ports = pending.popleft()
+            if self._counters[node_id].settled:
+                continue
+            self._counters[node_id].settled = True
+            for edge in self._outgoing[node_id]:
+                target, counter = edge.target, self._counters[edge.target]
+                counter.open -= 1
+                counter.live += edge.port in ports
+                if counter.done:
+                    continue
+                if self._is_ready(target, counter):
+                    counter.done = True
+                    ready.append(target)
+                elif counter.open == 0:
+                    counter.done = True
+                    dead.append(target)
+                    pending.append((target, ()))
+        return Change(ready=self._in_order(ready), skipped=self._in_order(dead))
+
+    def _is_ready(self, node_id: str, counter: _Counter) -> bool:
+        if counter.live == 0:
+            return False
+        return counter.open == 0 or self._nodes[node_id].settings.join == "first"
+
+    def _in_order(self, node_ids: list[str]) -> list[str]:
+        return sorted(node_ids, key=self._order.__getitem__)

@@ -1,0 +1,166 @@
+"""Everything wrong with a graph, in node order; one bad node never hides the problems of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from runtime.graph.node_types import Known, NodeTypeFacts, Port
+from runtime.graph.problems import Problem
+from runtime.graph.references import ReferenceCheck
+from runtime.graph.schema import FORBIDDEN_KEYS, Graph, Node
+from runtime.graph.structure import Structure
+from runtime.graph.templates import has_parts
+
+RESERVED_IDS = frozenset(
+    {"out", "error", "otherwise", "unsure", "timed_out", "gave_up", "limit_reached"}
+    | {"true", "false", "null", "in", "has", "coalesce", "size", "all", "exists", "filter", "map"}
+    | {"trigger", "steps", "errors", "run", "workspace", "vars", "item", "index"}
+    | FORBIDDEN_KEYS
+)
+ID_LISTS = ("choices", "branches", "fields", "values")
+
+
+@dataclass(frozen=True)
+class NodeDescription:
+    """What the editor needs of a node: its exits, what it gives, and what it may read."""
+
+    ports: tuple[Port, ...]
+    output: Mapping[str, Any] | None
+    before: tuple[str, ...]
+    trigger: Mapping[str, Any] | None
+
+
+def check_graph(graph: Graph, types: Mapping[str, NodeTypeFacts], known: Known) -> list[Problem]:
+    """Every problem; those of severity "error" refuse a publish."""
+    structure = Structure(graph, types)
+    checks = ReferenceCheck(structure, known)
+    found = [*structure.problems(), *checks.settings_problems()]
+    for node in graph.nodes:
+        found += _node_problems(node, types, known, checks)
+    order = {node.id: position for position, node in enumerate(graph.nodes)}
+    return sorted(dict.fromkeys(found), key=lambda problem: order.get(problem.node or "", -1))
+
+
+def describe_nodes(
+    graph: Graph, types: Mapping[str, NodeTypeFacts], known: Known
+) -> dict[str, NodeDescription]:
+    """Node id -> what the editor shows of it."""
+    structure = Structure(graph, types)
+    checks = ReferenceCheck(structure, known)
+    described = {}
+    for node in graph.nodes:
+        before = checks.before(node.id)
+        trigger = checks.trigger_shape(node.id).schema
+        node_type = types.get(node.type)
+        described[node.id] = NodeDescription(
+            ports=structure.ports[node.id],
+            output=node_type.output_schema(node.config, known) if node_type else None,
+            before=tuple(other.id for other in graph.nodes if other.id in before),
+            trigger=trigger or None,
+        )
+    return described
+
+
+def _node_problems(
+    node: Node, types: Mapping[str, NodeTypeFacts], known: Known, checks: ReferenceCheck
+) -> Iterator[Problem]:
+    yield from _id_problems(node)
+    node_type = types.get(node.type)
+    if node_type is None:
+        message = f'There is no kind of step called "{node.type}" in this installation.'
+        yield Problem(node.id, None, "unknown_node_type", message)
+        return
+    if node.version > node_type.version:
+        message = f'This step was drawn with a newer version of "{node_type.title}".'
+        yield Problem(node.id, None, "unknown_node_type", message)
+        return
+    yield from _config_problems(node, node_type)
+    yield from node_type.problems(node, known)
+    yield from checks.problems(node)
+
+
+def _id_problems(node: Node) -> Iterator[Problem]:
+    if node.id in RESERVED_IDS:
+        yield Problem(
+            node.id,
+            None,
+            "reserved_id",
+            f'"{node.id}" is a word of the language and cannot be the id of a step.',
+        )
+    for name in ID_LISTS:
+        rows = node.config.get(name)
+        ids = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        for position, row_id in enumerate(ids):
+            if not isinstance(row_id, str):
+                continue
+            field = f"{name}/{position}/id"
+            if row_id in RESERVED_IDS and name in {"choices", "branches"}:
+                yield Problem(node.id, field, "reserved_id", f'"{row_id}" is taken; choose another id.')
+            if row_id in ids[:position]:
+                yield Problem(
+                    node.id, field, "duplicate_id", f'"{row_id}" stands twice; every id is there once.'
+                )
+
+
+def _config_problems(node: Node, node_type: NodeTypeFacts) -> Iterator[Problem]:
+    """The config against its schema; a text with `{{ }}` is judged by its expression instead."""
+    validator = Draft202012Validator(dict(node_type.config_schema))
+    for error in validator.iter_errors(node.config):
+        yield from _schema_problem(node, error)
+
+
+def _schema_problem(node: Node, error: ValidationError) -> Iterator[Problem]:
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "required" and isinstance(error.validator_value, list):
+        yield from _missing(node, error, path)
+        return
+    if has_parts(error.instance):
+        return
+    if error.validator in {"anyOf", "oneOf"} and error.context:
+        error = min(error.context, key=lambda inner: (inner.validator == "type", -len(inner.absolute_path)))
+    field = "/".join(path) or None
+    if error.validator in {"minLength", "minItems"} and not error.instance:
+        yield Problem(node.id, field, "required", f'"{_own_title(error, path)}" is needed.')
+        return
+    yield Problem(node.id, field, "invalid_config", f"{_own_title(error, path)}: {_sentence(error)}")
+
+
+def _missing(node: Node, error: ValidationError, path: list[str]) -> Iterator[Problem]:
+    wanted = error.validator_value if isinstance(error.validator_value, list) else []
+    for name in wanted:
+        if isinstance(error.instance, dict) and name not in error.instance:
+            yield Problem(node.id, "/".join([*path, name]), "required", f'"{_title(error, name)}" is needed.')
+
+
+def _title(error: ValidationError, name: str) -> str:
+    properties = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    return str(properties.get(name, {}).get("title") or name)
+
+
+def _own_title(error: ValidationError, path: list[str]) -> str:
+    title = error.schema.get("title") if isinstance(error.schema, dict) else None
+    return str(title or (path[-1] if path else "This step"))
+
+
+def _sentence(error: ValidationError) -> str:
+    match error.validator:
+        case "type":
+            return f"needs another kind of value ({error.validator_value})."
+        case "enum" | "const":
+            return "is none of the possible values."
+        case "pattern":
+            return "has characters that are not possible here."
+        case "additionalProperties":
+            return "has a field that does not belong here."
+        case "minimum" | "exclusiveMinimum":
+            return f"is too small (at least {error.validator_value})."
+        case "maximum" | "exclusiveMaximum":
+            return f"is too large (at most {error.validator_value})."
+        case "maxLength" | "maxItems":
+            return f"is too long (at most {error.validator_value})."
+    return "does not fit."

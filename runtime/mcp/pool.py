@@ -1,0 +1,296 @@
+"""The host's connections to MCP servers: one per server and revision of its settings, kept while they are used.
+
+A broken connection is replaced at the next call. A call that was sent is never repeated here: whether it may
+be is the engine's decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mcp_types as wire
+from mcp import Client
+
+from runtime.errors import McpError
+from runtime.gateways import McpServerSettings
+from runtime.mcp import errors
+from runtime.mcp.connection import Connection
+from runtime.mcp.results import (
+    ServerListing,
+    ToolDefinition,
+    ToolResult,
+    check_arguments,
+    check_result,
+    read_definition,
+    read_result,
+)
+from runtime.outbound import OutboundPolicy
+
+IDEMPOTENCY_KEY = "patchbay.dev/idempotency-key"
+IDLE_S = 300.0
+TEND_EVERY_S = 15.0
+MARGIN_S = 0.5
+"""Our own limit comes after the SDK's, which also tells the server to stop."""
+MAX_TOOLS = 1000
+MAX_PAGES = 100
+MAX_LISTING_BYTES = 2 * 1024 * 1024
+FAILURES_FORGIVEN = 2
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
+REST_KEPT_S = 300.0
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How often a server could not be connected to in a row, and until when it is left alone."""
+
+    failures: int = 0
+    until: float = 0.0
+
+    def after_failure(self) -> Rest:
+        failures = self.failures + 1
+        pause_s = min(FIRST_PAUSE_S * 2**failures, MAX_PAUSE_S) if failures > FAILURES_FORGIVEN else 0.0
+        return Rest(failures, time.monotonic() + pause_s)
+
+
+class McpPool:
+    """Lives on the host's loop; every method is to be called there.
+
+    idle_s   a connection that nobody used for so long is closed
+    """
+
+    def __init__(self, policy: OutboundPolicy, *, idle_s: float = IDLE_S) -> None:
+        self._policy = policy
+        self._idle_s = idle_s
+        self._connections: dict[Key, Connection] = {}
+        self._retired: list[Connection] = []
+        self._locks: dict[Key, asyncio.Lock] = {}
+        self._rests: dict[Key, Rest] = {}
+        self._tending: asyncio.Task[None] | None = None
+
+    async def call_tool(
+        self,
+        settings: McpServerSettings,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        idempotency_key: str | None = None,
+        input_schema: Mapping[str, Any] | None = None,
+        output_schema: Mapping[str, Any] | None = None,
+        on_progress: Callable[[str, float | None], None] | None = None,
+    ) -> ToolResult:
+        """Call a tool once, within `timeout_s` including the connection.
+
+        on_progress   gets the server's words and the share that is done, 0 … 1 or None
+        raises        McpError; arguments are checked before anything is sent, the result against `output_schema`
+        """
+        check_arguments(settings.slug, arguments, input_schema)
+        deadline = time.monotonic() + timeout_s
+        params = wire.CallToolRequestParams(
+            name=name,
+            arguments=dict(arguments),
+            _meta={IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else None,
+        )
+
+        async def ask(client: Client) -> wire.CallToolResult:
+            # Client.call_tool would list the tools too, and judge the result by the latest definition.
+            return await client.session.send_request(
+                wire.CallToolRequest(params=params),
+                wire.CallToolResult,
+                request_read_timeout_seconds=_left(deadline),
+                progress_callback=_progress(on_progress) if on_progress else None,
+            )
+
+        answer, duration_s = await self._asked(settings, ask, deadline, timeout_s)
+        result = read_result(answer, duration_s * 1000)
+        if result.is_error:
+            raise errors.tool_error(settings.slug, name, result.text)
+        if output_schema:
+            # A large result takes seconds to check, in which the loop must go on.
+            await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
+        return result
+
+    async def list_tools(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
+        """Connect anew and read every page of tools; raises McpError."""
+        key = _key(settings)
+        deadline = time.monotonic() + timeout_s
+        self._rests.pop(key, None)
+        self._retire(key)
+        connection = await self._connected(settings, deadline, timeout_s)
+        tools = await _all_tools(connection, settings.slug, deadline)
+        client = connection.client
+        info = client.server_info
+        return ServerListing(
+            protocol_version=str(client.protocol_version or ""),
+            server_name=info.name if info else "",
+            server_version=info.version if info else "",
+            instructions=client.instructions or "",
+            tools=tools,
+        )
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The open connections, for a health page: server, transport, calls under way, age and idle time."""
+        now = time.monotonic()
+        return [
+            {
+                "server": connection.settings.slug,
+                "workspace_id": connection.settings.workspace_id,
+                "transport": connection.settings.transport,
+                "usable": connection.is_usable,
+                "calls": connection.in_use,
+                "age_s": round(now - connection.opened_at, 1),
+                "idle_s": 0.0 if connection.in_use else round(now - connection.used_at, 1),
+            }
+            for connection in self._connections.values()
+        ]
+
+    async def close(self) -> None:
+        """Hang up everywhere; calls under way fail as lost."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
+        for key in list(self._connections):
+            self._retire(key)
+        connections, self._retired = self._retired, []
+        await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
+
+    async def _asked(
+        self,
+        settings: McpServerSettings,
+        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
+        deadline: float,
+        timeout_s: float,
+    ) -> tuple[wire.CallToolResult, float]:
+        """The answer and how long it took, in seconds.
+
+        A request that came over a session which the server has forgotten was turned away unread; it is sent once
+        more over a new one.
+        """
+        for is_last in (False, True):
+            connection = await self._connected(settings, deadline, timeout_s)
+            started = time.monotonic()
+            try:
+                answer = await connection.call(ask, _left(deadline) + MARGIN_S)
+                return answer, time.monotonic() - started
+            except McpError as error:
+                forgotten = error.code == "mcp_connection_lost" and not error.details["sent"]
+                if is_last or not forgotten:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _connected(self, settings: McpServerSettings, deadline: float, timeout_s: float) -> Connection:
+        key = _key(settings)
+        try:
+            async with (
+                asyncio.timeout(_left(deadline)),
+                self._locks.setdefault(key, asyncio.Lock()),
+            ):
+                connection = self._connections.get(key)
+                if connection is None or not connection.is_usable:
+                    self._retire(key)
+                    connection = await self._open(key, settings)
+                connection.used_at = time.monotonic()
+                return connection
+        except TimeoutError:
+            raise errors.timed_out(settings.slug, timeout_s, sent=False) from None
+
+    async def _open(self, key: Key, settings: McpServerSettings) -> Connection:
+        rest = self._rests.get(key, Rest())
+        if time.monotonic() < rest.until:
+            raise errors.unreachable(
+                settings.slug, f"it failed {rest.failures} times in a row and is given a rest."
+            )
+        connection = Connection(settings, self._policy)
+        self._keep_tending()
+        try:
+            await connection.open()
+        except BaseException as error:
+            self._retired.append(connection)
+            if isinstance(error, McpError):
+                self._rests[key] = rest.after_failure()
+            raise
+        self._rests.pop(key, None)
+        for other in [known for known in self._connections if known[0] == settings.id]:
+            self._retire(other)
+        self._connections[key] = connection
+        return connection
+
+    def _retire(self, key: Key) -> None:
+        """Give the connection to nobody any more; calls under way may finish."""
+        if (connection := self._connections.pop(key, None)) is not None:
+            self._retired.append(connection)
+
+    def _keep_tending(self) -> None:
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tend())
+
+    async def _tend(self) -> None:
+        """Closes what is old, idle or retired, for as long as there is anything."""
+        pause_s = min(TEND_EVERY_S, self._idle_s / 2)
+        while True:
+            await asyncio.sleep(pause_s)
+            self._retire_stale()
+            free = [connection for connection in self._retired if not connection.in_use]
+            await asyncio.gather(*(connection.close() for connection in free), return_exceptions=True)
+            self._retired = [connection for connection in self._retired if not connection.is_closed]
+            self._forget_unused()
+
+    def _retire_stale(self) -> None:
+        """Connections that nobody has used for a while, and those that broke."""
+        now = time.monotonic()
+        for key, connection in list(self._connections.items()):
+            is_idle = not connection.in_use and now - connection.used_at > self._idle_s
+            if is_idle or not connection.is_usable:
+                self._retire(key)
+
+    def _forget_unused(self) -> None:
+        """Locks and rests of revisions that are over."""
+        now = time.monotonic()
+        self._rests = {key: rest for key, rest in self._rests.items() if rest.until + REST_KEPT_S > now}
+        self._locks = {
+            key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
+        }
+
+
+async def _all_tools(connection: Connection, slug: str, deadline: float) -> list[ToolDefinition]:
+    tools: list[ToolDefinition] = []
+    cursor: str | None = None
+    size_bytes = 0
+    for _ in range(MAX_PAGES):
+        page = await connection.call(_page(cursor), _left(deadline))
+        size_bytes += len(page.model_dump_json())
+        tools += [read_definition(tool) for tool in page.tools]
+        if size_bytes > MAX_LISTING_BYTES or len(tools) > MAX_TOOLS:
+            message = f'"{slug}" lists more tools than can be taken (1,000 tools, 2 MB).'
+            raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
+        cursor = page.next_cursor
+        if not cursor:
+            return tools
+    message = f'The list of tools of "{slug}" has no end.'
+    raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
+
+
+def _page(cursor: str | None) -> Callable[[Client], Awaitable[wire.ListToolsResult]]:
+    return lambda client: client.list_tools(cursor=cursor)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until a deadline; a little at least, so that what is over is told as a timeout."""
+    return max(deadline - time.monotonic(), 0.05)
+
+
+def _key(settings: McpServerSettings) -> tuple[str, str]:
+    return settings.id, settings.revision
+
+
+def _progress(tell: Callable[[str, float | None], None]) -> Callable[..., Any]:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        tell(message or "", progress / total if total else None)
+
+    return on_progress

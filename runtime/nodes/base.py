@@ -1,0 +1,297 @@
+"""What a node type is, what it is given, and how it may leave: the contract of every file beside this one.
+
+A type says everything about itself once: its form (the JSON Schema of `config`), what later steps may refer
+to (`output`), its ports, and what it does. The engine asks these properties and never a type's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from runtime.gateways import McpServerSettings, ModelSettings
+from runtime.graph.node_types import Effect, JsonSchema, Known, Port, ToolFacts
+from runtime.graph.problems import Problem
+from runtime.graph.schema import Node
+
+if TYPE_CHECKING:
+    # The clients' libraries take a second to load, and only hosts use them.
+    from runtime.llm.client import LlmClient
+    from runtime.mcp.pool import McpPool
+
+Group = Literal["Triggers", "AI", "Tools", "People", "Flow", "Data", "Answer"]
+
+
+class Config(BaseModel):
+    """Base of every config and of its parts: unknown keys are refused, so that a misspelt field is seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# --- ways to leave ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The step has succeeded.
+
+    ports   the ports it leaves by; the others are dead from here
+    output  what later steps may refer to, fitting the type's output schema
+    reply   what the run answers its caller, from the type `reply` only
+    """
+
+    output: Mapping[str, Any]
+    ports: tuple[str, ...] = ("out",)
+    reply: Any = None
+    replies: bool = False
+
+
+@dataclass(frozen=True)
+class Park:
+    """The step waits without holding anything; `resume` is called when the wait is over.
+
+    kind    "time" or "handoff"
+    due_at  when the wait ends by itself; None for as long as it takes
+    data    what the application needs to show (a handoff's title, choices …), kept on the wait
+    """
+
+    kind: Literal["time", "handoff"]
+    due_at: datetime | None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class End:
+    """The run ends here, whatever else goes on in it."""
+
+    succeeded: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How a wait ended: by a signal's payload, or by its due time (`signal` is None)."""
+
+    signal: Mapping[str, Any] | None
+    opened_at: datetime
+    ended_at: datetime
+    data: Mapping[str, Any]
+
+
+# --- what a step is given ------------------------------------------------------------
+
+
+class NodeContext(Protocol):
+    """The surroundings of one attempt at one step."""
+
+    workspace_id: str
+    run_id: str
+    path: str
+    attempt: int
+    idempotency_key: str
+    timeout_s: float
+    started_at: datetime
+    """The database's time at which this step began."""
+    trigger: Any
+    """What the fired trigger gave, for the trigger's own step."""
+
+    @property
+    def llm(self) -> LlmClient: ...
+
+    @property
+    def mcp(self) -> McpPool: ...
+
+    def render(self, text: str) -> Any:
+        """The value of a `{{ }}` text that the schema marks as lazy; raises ExpressionError."""
+        ...
+
+    async def model(self, reference: str) -> ModelSettings:
+        """Settings of `default` or `<connection>/<model>`; raises NodeFailure when there is none."""
+        ...
+
+    async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
+        """Settings of a server and the pinned definition of its tool; raises McpError when it may not be used."""
+        ...
+
+    def spend(self, usage: Mapping[str, Any]) -> None:
+        """Note tokens and cost of a model call on the step: input_tokens, output_tokens, cost_usd, model."""
+        ...
+
+    def progress(self, message: str, share: float | None = None) -> None:
+        """Tell people how far a long call is; `share` from 0 to 1 where known."""
+        ...
+
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class PortRule:
+    """Ports of a type, told so that the editor can draw them without asking.
+
+    name, title   one port
+    each          one port for each element (id, title) of this list in the config
+    needs         the port can be taken only if one of these config paths holds a value
+    """
+
+    name: str = ""
+    title: str = ""
+    each: str = ""
+    needs: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        if self.each:
+            return {"each": self.each}
+        shown: dict[str, Any] = {"name": self.name, "title": self.title}
+        return shown | ({"needs": list(self.needs)} if self.needs else {})
+
+    def expand(self, config: Mapping[str, Any]) -> Iterable[Port]:
+        if not self.each:
+            takable = not self.needs or any(_holds(config, path.split(".")) for path in self.needs)
+            yield Port(self.name, self.title, takable)
+            return
+        elements = config.get(self.each)
+        for element in elements if isinstance(elements, list) else []:
+            if isinstance(element, dict) and isinstance(element.get("id"), str):
+                yield Port(element["id"], str(element.get("title") or element["id"]))
+
+
+def _holds(value: Any, path: list[str]) -> bool:
+    """Whether a path leads to a value; a list on the way means any of its elements."""
+    if isinstance(value, list):
+        return any(_holds(element, path) for element in value)
+    if not path:
+        return value not in (None, "", [], 0)
+    return isinstance(value, Mapping) and _holds(value.get(path[0]), path[1:])
+
+
+OUT = PortRule("out", "")
+ERROR_PORT = Port("error", "If it fails")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When and where something is asked about a config: the time, and the workflow's time zone."""
+
+    at: datetime
+    zone: str
+
+
+def no_problems(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
+    return ()
+
+
+async def without_effect(config: BaseModel, ctx: NodeContext) -> Effect:
+    """For calls that change nothing outside, such as asking a model."""
+    return "none"
+
+
+def unchanged(config: Mapping[str, Any], from_version: int) -> Mapping[str, Any]:
+    return config
+
+
+@dataclass(frozen=True)
+class NodeType(Generic[ConfigT]):
+    """One kind of step.
+
+    output         a model, or a function of (raw config, known) that gives a JSON Schema or None
+    run            one attempt; gets the config with every expression rendered
+    resume         goes on after a Park
+    effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
+                   committed: what would repeating it do? It may raise, and then no call is made
+    hint           what follows from a config at a moment, in words for the editor; None where there is nothing to say
+    example        of a trigger: what a run is given where the person who tries it says nothing
+    refine         the config's schema, more exact by what the config points at: a tool's own arguments
+    summary        second line of the card: a template over the config such as "{server} · {tool}"
+    default_ready  a first config, for a step just added
+    """
+
+    name: str
+    title: str
+    group: Group
+    description: str
+    icon: str
+    config: type[ConfigT]
+    run: Callable[[ConfigT, NodeContext], Awaitable[Leave | Park | End]]
+    output: type[BaseModel] | Callable[[Mapping[str, Any], Known], JsonSchema | None] | None = None
+    port_rules: tuple[PortRule, ...] = (OUT,)
+    version: int = 1
+    summary: str = ""
+    has_error_port: bool = True
+    is_trigger: bool = False
+    is_end: bool = False
+    waits_for_person: bool = False
+    resume: Callable[[ConfigT, Waited, NodeContext], Leave] | None = None
+    effect: Callable[[ConfigT, NodeContext], Awaitable[Effect]] | None = None
+    check: Callable[[Mapping[str, Any], Node, Known], Iterable[Problem]] = no_problems
+    hint: Callable[[Mapping[str, Any], Moment], str | None] | None = None
+    example: Callable[[Mapping[str, Any], Moment], Mapping[str, Any]] | None = None
+    refine: Callable[[JsonSchema, Mapping[str, Any], Known], JsonSchema] | None = None
+    upgrade_config: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = unchanged
+    default_config: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float = 60.0
+
+    @cached_property
+    def config_schema(self) -> JsonSchema:
+        return self.config.model_json_schema()
+
+    def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
+        return self.refine(self.config_schema, config, known) if self.refine else self.config_schema
+
+    def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
+        ports = tuple(port for rule in self.port_rules for port in rule.expand(config))
+        return (*ports, ERROR_PORT) if self.has_error_port else ports
+
+    def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
+        if self.output is None:
+            return None
+        if isinstance(self.output, type):
+            return self._output_model_schema
+        return self.output(config, known)
+
+    @cached_property
+    def _output_model_schema(self) -> JsonSchema:
+        if not (isinstance(self.output, type) and issubclass(self.output, BaseModel)):
+            raise TypeError(f"{self.name} has no output model")
+        return self.output.model_json_schema(mode="serialization")
+
+    def problems(self, node: Node, known: Known) -> Iterable[Problem]:
+        return self.check(node.config, node, known)
+
+    def upgrade(self, config: Mapping[str, Any], from_version: int) -> Mapping[str, Any]:
+        return self.upgrade_config(config, from_version)
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether an attempt touches the outside, so that its intent must be committed first."""
+        return self.effect is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the editor needs, as `GET /api/v1/node-types` gives it."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "title": self.title,
+            "description": self.description,
+            "group": self.group,
+            "icon": self.icon,
+            "summary": self.summary,
+            "is_trigger": self.is_trigger,
+            "is_end": self.is_end,
+            "ports": [rule.as_dict() for rule in self.port_rules],
+            "has_error_port": self.has_error_port,
+            "config": self.config_schema,
+            "default_config": dict(self.default_config),
+            "settings": self._settings(),
+        }
+
+    def _settings(self) -> list[str]:
+        if self.is_trigger:
+            return ["disabled"]
+        settings = ["join", "disabled"]
+        return ["timeout_s", "retry", "on_unknown", *settings] if self.calls_out else settings

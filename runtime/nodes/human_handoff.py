@@ -1,0 +1,134 @@
+"""Asks a person: the run waits in the inbox until someone chooses, or until its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import Field as Setting
+
+from runtime.fields import Choice, Field, fields_schema
+from runtime.graph.node_types import JsonSchema, Known
+from runtime.nodes.base import Config as NodeConfig
+from runtime.nodes.base import Leave, NodeContext, NodeType, Park, PortRule, Waited
+from runtime.nodes.lists import models_of
+
+MAX_DUE_S = 400 * 24 * 3600
+
+
+class Assignee(NodeConfig):
+    """Who sees the item: anyone who may answer, a role, a person by e-mail, or who started the run."""
+
+    kind: Literal["anyone", "role", "person", "starter"] = "anyone"
+    value: str | None = None
+
+
+class Shown(NodeConfig):
+    """One thing the person needs to see to decide."""
+
+    label: str = Setting(title="Label")
+    value: Any = Setting(default=None, title="Value", json_schema_extra={"x-expression": True})
+
+
+class Config(NodeConfig):
+    title: str = Setting(
+        min_length=1,
+        max_length=300,
+        title="Title",
+        description="One line, as it appears in the inbox.",
+        json_schema_extra={"x-expression": True},
+    )
+    message: str = Setting(
+        default="",
+        title="Message",
+        description="Why it is asked and what happens next.",
+        json_schema_extra={"x-expression": True, "x-widget": "long_text"},
+    )
+    choices: list[Choice] = Setting(
+        min_length=1,
+        title="Choices",
+        description="One button and one exit each.",
+        json_schema_extra={"x-widget": "choices"},
+    )
+    data: list[Shown] = Setting(
+        default_factory=list,
+        title="What to show",
+        description="Facts from earlier steps.",
+        json_schema_extra={"x-widget": "shown"},
+    )
+    fields: list[Field] = Setting(
+        default_factory=list,
+        title="What to fill in",
+        json_schema_extra={"x-widget": "fields"},
+    )
+    assign_to: Assignee = Setting(
+        default_factory=Assignee, title="Who is asked", json_schema_extra={"x-widget": "assignee"}
+    )
+    due_in_s: float | None = Setting(
+        default=None,
+        gt=0,
+        le=MAX_DUE_S,
+        title="Time to answer",
+        description='After it the run leaves by "Timed out".',
+        json_schema_extra={"x-expression": True, "x-widget": "duration"},
+    )
+
+
+def output(config: Mapping[str, Any], known: Known) -> JsonSchema:
+    choices = [choice.id for choice in models_of(Choice, config.get("choices"))]
+    answers = fields_schema(models_of(Field, config.get("fields")), nullable=True)
+    return {
+        "type": "object",
+        "properties": {
+            "choice": {"type": ["string", "null"], "title": "Choice", "enum": [*choices, None]},
+            "answers": {"title": "Answers", **answers},
+            "comment": {"type": "string", "title": "Comment"},
+            "answered_by": {"type": ["string", "null"], "title": "Answered by"},
+            "answered_at": {"type": ["string", "null"], "format": "date-time", "title": "Answered at"},
+        },
+        "required": ["choice", "answers", "comment", "answered_by", "answered_at"],
+    }
+
+
+async def run(config: Config, ctx: NodeContext) -> Park:
+    due_at = ctx.started_at + timedelta(seconds=config.due_in_s) if config.due_in_s else None
+    return Park("handoff", due_at=due_at, data=config.model_dump(mode="json"))
+
+
+def resume(config: Config, waited: Waited, ctx: NodeContext) -> Leave:
+    """Every field is among the answers, null where nothing was filled in: later steps may refer to each."""
+    empty = {field.id: None for field in config.fields}
+    if waited.signal is None:
+        nothing: dict[str, Any] = {
+            "choice": None,
+            "answers": empty,
+            "comment": "",
+            "answered_by": None,
+            "answered_at": None,
+        }
+        return Leave(nothing, ports=("timed_out",))
+    names = ("choice", "answers", "comment", "answered_by", "answered_at")
+    answer = {name: waited.signal[name] for name in names}
+    answer["answers"] = empty | answer["answers"]
+    return Leave(answer, ports=(answer["choice"],))
+
+
+NODE = NodeType(
+    name="human_handoff",
+    title="Ask a person",
+    group="People",
+    description="Waits in the inbox until someone decides.",
+    icon="user-check",
+    config=Config,
+    output=output,
+    run=run,
+    resume=resume,
+    port_rules=(PortRule(each="choices"), PortRule("timed_out", "Timed out", needs=("due_in_s",))),
+    waits_for_person=True,
+    summary="{title}",
+    default_config={
+        "title": "",
+        "choices": [{"id": "approve", "title": "Approve"}, {"id": "reject", "title": "Reject"}],
+    },
+)

@@ -1,0 +1,172 @@
+"""Calls one tool of a registered MCP server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from runtime.graph.node_types import Effect, JsonSchema, Known, ToolFacts
+from runtime.graph.problems import Problem
+from runtime.graph.schema import Node
+from runtime.graph.templates import has_parts
+from runtime.json_schema import SchemaUnusable, problems_in
+from runtime.nodes.base import Config as NodeConfig
+from runtime.nodes.base import Leave, NodeContext, NodeType
+
+DEFINITIONS = ("$defs", "definitions")
+UNSTRUCTURED_OUTPUT: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "title": "Text"},
+        "content": {"type": "array", "title": "Content", "items": {}},
+        "data": {"title": "Data (the text read as JSON)"},
+    },
+    "required": ["text", "content", "data"],
+}
+
+
+class Config(NodeConfig):
+    server: str = Field(title="Server", min_length=1, json_schema_extra={"x-widget": "server"})
+    tool: str = Field(title="Tool", min_length=1, json_schema_extra={"x-widget": "tool"})
+    arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        title="Arguments",
+        json_schema_extra={"x-widget": "tool_arguments", "additionalProperties": {"x-expression": True}},
+    )
+
+
+def pinned_tool(config: Mapping[str, Any], known: Known) -> ToolFacts | None:
+    server = known.server(str(config.get("server", "")))
+    return server.tools.get(str(config.get("tool", ""))) if server else None
+
+
+def output(config: Mapping[str, Any], known: Known) -> JsonSchema | None:
+    tool = pinned_tool(config, known)
+    if tool is None:
+        return None
+    return tool.output_schema or UNSTRUCTURED_OUTPUT
+
+
+def refine(schema: JsonSchema, config: Mapping[str, Any], known: Known) -> JsonSchema:
+    """The config's schema with the tool's own in the place of the arguments."""
+    tool = pinned_tool(config, known)
+    if tool is None:
+        return schema
+    arguments = {**tool.input_schema, "x-expression": True}
+    definitions = {name: tool.input_schema[name] for name in DEFINITIONS if name in tool.input_schema}
+    return {**schema, **definitions, "properties": {**schema["properties"], "arguments": arguments}}
+
+
+def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
+    """An unknown server or tool, one that may not be used, arguments that are missing or that nobody takes."""
+    slug, name = str(config.get("server", "")), str(config.get("tool", ""))
+    if not slug or not name:
+        return
+    server = known.server(slug)
+    if server is None:
+        yield Problem(
+            node.id, "server", "unknown_server", f'There is no MCP server "{slug}" in this workspace.'
+        )
+        return
+    tool = server.tools.get(name)
+    if tool is None:
+        if not server.listed:
+            text = f'The tools of "{server.name}" were never read. Open the server and refresh it.'
+            yield Problem(node.id, "server", "server_not_listed", text, severity="warning")
+            return
+        yield Problem(node.id, "tool", "unknown_tool", f'"{server.name}" has no tool "{name}".')
+        return
+    if not tool.enabled:
+        text = f'"{name}" may not be used yet. An admin can allow it on the page of "{server.name}".'
+        yield Problem(node.id, "tool", "mcp_tool_blocked", text)
+    yield from _argument_problems(config, node, tool)
+
+
+def _argument_problems(config: Mapping[str, Any], node: Node, tool: ToolFacts) -> Iterable[Problem]:
+    """The schema is somebody else's: its properties may be plain `true`, and more may fit by pattern."""
+    arguments, properties = config.get("arguments") or {}, tool.input_schema.get("properties") or {}
+    if not isinstance(arguments, Mapping) or not isinstance(properties, Mapping):
+        return
+    required = tool.input_schema.get("required")
+    for name in required if isinstance(required, list) else []:
+        if arguments.get(name) in (None, ""):
+            about = properties.get(name)
+            title = about.get("title") if isinstance(about, Mapping) else None
+            yield Problem(
+                node.id, f"arguments/{name}", "required", f'"{title or name}" is required by {tool.name}.'
+            )
+    yield from _fixed_value_problems(arguments, properties, node, tool)
+
+
+def _fixed_value_problems(
+    arguments: Mapping[str, Any], properties: Mapping[str, Any], node: Node, tool: ToolFacts
+) -> Iterable[Problem]:
+    """Values without expressions, judged by the tool's definition; those of expressions are judged by theirs."""
+    given = {name: value for name, value in arguments.items() if value not in (None, "")}
+    try:
+        found = problems_in(given, tool.input_schema)
+    except SchemaUnusable:
+        # The call itself says why; until then the tool's author is the one to ask.
+        return
+    for field, sentence, value in found:
+        if field and "/" not in field and field not in given:
+            # It is required, and that is told already.
+            continue
+        if field in given and field not in properties:
+            text = f'{tool.name} takes no "{field}".'
+            yield Problem(node.id, f"arguments/{field}", "unknown_argument", text)
+        elif not _holds_parts(value):
+            name = field.rpartition("/")[2] or tool.name
+            yield Problem(
+                node.id, f"arguments/{field}".rstrip("/"), "invalid_config", f'"{name}" {sentence}.'
+            )
+
+
+def _holds_parts(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_parts(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_holds_parts(item) for item in value)
+    return has_parts(value)
+
+
+async def effect(config: Config, ctx: NodeContext) -> Effect:
+    _, tool = await ctx.tool(config.server, config.tool)
+    return tool.effect
+
+
+async def run(config: Config, ctx: NodeContext) -> Leave:
+    settings, tool = await ctx.tool(config.server, config.tool)
+    arguments = {name: value for name, value in config.arguments.items() if value is not None}
+    result = await ctx.mcp.call_tool(
+        settings,
+        config.tool,
+        arguments,
+        timeout_s=ctx.timeout_s,
+        idempotency_key=ctx.idempotency_key,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        on_progress=ctx.progress,
+    )
+    if tool.output_schema and isinstance(result.structured, dict):
+        return Leave(result.structured)
+    return Leave({"text": result.text, "content": result.content, "data": result.data})
+
+
+NODE = NodeType(
+    name="mcp_tool",
+    title="MCP tool",
+    group="Tools",
+    description="Calls a tool of a connected MCP server: look something up, or do something.",
+    icon="plug",
+    config=Config,
+    output=output,
+    run=run,
+    effect=effect,
+    check=check,
+    refine=refine,
+    summary="{server} · {tool}",
+    default_config={"server": "", "tool": "", "arguments": {}},
+)
