@@ -1,0 +1,134 @@
+"""Turns exceptions into problem-details (RFC 9457): endpoints raise, only this file formats.
+
+Body: {"status", "code", "message", "details", "retryable"}; `code` is stable, `message` English for a person,
+`details` its parameters. A hidden object answers like a missing one.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+
+from runtime.errors import GraphInvalid, GraphMalformed, NotAllowedNow, PatchbayError
+
+logger = logging.getLogger(__name__)
+
+
+class ProblemError(Exception):
+    """A request that cannot be done, with its HTTP status."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = dict(details or {})
+        self.retryable = retryable
+
+
+class Conflict(ProblemError):
+    """The object is in a state in which this cannot be done."""
+
+    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(409, code, message, details)
+
+
+class Invalid(ProblemError):
+    """The request is understood and wrong; `details.fields` says where."""
+
+    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(422, code, message, details)
+
+
+STATUS_OF: list[tuple[type[PatchbayError], int]] = [
+    (GraphMalformed, 422),
+    (GraphInvalid, 422),
+    (NotAllowedNow, 409),
+    (PatchbayError, 422),
+]
+
+
+def problem(
+    status: int, code: str, message: str, details: Mapping[str, Any] | None = None, *, retryable: bool = False
+) -> HttpResponse:
+    """The response for one problem."""
+    body = {
+        "status": status,
+        "code": code,
+        "message": message,
+        "details": dict(details or {}),
+        "retryable": retryable,
+    }
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def problem_for(error: Exception) -> HttpResponse:
+    """The response for any exception that a view or an endpoint may raise."""
+    match error:
+        case ProblemError():
+            return problem(error.status, error.code, error.message, error.details, retryable=error.retryable)
+        case PatchbayError():
+            status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
+            return problem(status, error.code, error.message, error.details, retryable=error.retryable)
+        case AuthenticationError():
+            return problem(401, "not_signed_in", "Sign in, or send a valid API token as a bearer token.")
+        case PermissionDenied():
+            return problem(403, "forbidden", "Your role does not allow this. Ask an admin of the workspace.")
+        case Http404():
+            return problem(404, "not_found", "There is nothing here, or you may not see it.")
+        case ValidationError():
+            return problem(
+                422, "invalid_request", "The request does not fit.", {"fields": _fields(error.errors)}
+            )
+        case RequestDataTooBig():
+            return problem(413, "too_large", "The body is larger than this address takes.")
+        case BadRequest():
+            return problem(400, "bad_request", str(error) or "The request could not be read.")
+    logger.exception("request failed", exc_info=error, extra={"action": "http"})
+    return problem(
+        500, "internal_error", "Something went wrong here. The failure was logged.", retryable=True
+    )
+
+
+def _fields(errors: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Pydantic's list, reduced to where and what."""
+    skipped = {"body", "query", "path", "payload", "header"}
+    return [
+        {
+            "field": "/".join(str(part) for part in error["loc"] if part not in skipped),
+            "message": str(error["msg"]),
+        }
+        for error in errors
+    ]
+
+
+def install(api: NinjaAPI) -> None:
+    """Make the API answer every exception with a problem."""
+
+    def handle(request: HttpRequest, error: Any) -> HttpResponse:
+        return problem_for(error)
+
+    for kind in (
+        ProblemError,
+        PatchbayError,
+        AuthenticationError,
+        PermissionDenied,
+        Http404,
+        ValidationError,
+        RequestDataTooBig,
+        BadRequest,
+        Exception,
+    ):
+        api.add_exception_handler(kind, handle)

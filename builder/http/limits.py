@@ -1,0 +1,39 @@
+"""Refuses bodies that are too large before anything reads them."""
+
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from builder.http.errors import problem
+
+AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class BodyLimitMiddleware:
+    """413 for a body that says it is larger than the limit; the server's own buffer stops one that lies."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: AsyncView) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refused = too_large(request)
+        return refused or await self.get_response(request)
+
+
+def too_large(request: HttpRequest) -> HttpResponse | None:
+    """The refusal, where the announced length is over the limit or no number."""
+    announced = request.headers.get("Content-Length") or "0"
+    if not announced.isdecimal():
+        return problem(400, "bad_request", "Content-Length is not a number.")
+    limit = settings.MAX_WEBHOOK_BYTES if request.path.startswith("/hooks/") else settings.MAX_BODY_BYTES
+    if int(announced) > limit:
+        return problem(413, "too_large", f"The body has {announced} bytes; this address takes {limit}.")
+    return None

@@ -1,0 +1,20 @@
+"""Which inbox item a caller may see: those that are theirs to answer."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+
+from builder.accounts.access import Member, object_for
+from builder.inbox.models import InboxItem
+from builder.inbox.queries import items_for
+
+
+def item_for(request: HttpRequest, item_id: UUID) -> tuple[InboxItem, Member]:
+    """The item, if it waits for this person or did; another's is a 404."""
+    rows = InboxItem.objects.select_related("workflow", "answered_by", "workspace")
+    item, member = object_for(request, rows, pk=item_id)
+    if not items_for(member).filter(pk=item.pk).exists():
+        raise Http404
+    return item, member

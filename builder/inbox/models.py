@@ -1,0 +1,44 @@
+"""What people must answer: one item for each step that waits for a person."""
+
+from django.db import models
+from django.utils import timezone
+
+from builder.accounts.models import User, Workspace
+from builder.workflows.models import Workflow
+from runtime.identifiers import new_id
+
+
+class InboxItem(models.Model):
+    """A handoff as the person sees it; made and closed in the engine's own transactions."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Waiting"
+        ANSWERED = "answered", "Answered"
+        EXPIRED = "expired", "Expired"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="inbox_items")
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="+")
+    run_id = models.UUIDField(db_index=True)
+    path = models.CharField(max_length=400)
+    wait_key = models.CharField(max_length=120, unique=True)
+    title = models.CharField(max_length=300)
+    message = models.TextField(blank=True)
+    data = models.JSONField(default=list)
+    choices = models.JSONField(default=list)
+    fields = models.JSONField(default=list)
+    assign_kind = models.CharField(max_length=8, default="anyone")
+    assign_value = models.CharField(max_length=254, blank=True)
+    due_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    answer = models.JSONField(null=True)
+    answered_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "status", "-id"], name="inbox_open")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,50 @@
+from typing import Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from builder.inbox.models import InboxItem
+
+
+class AnswerIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+    choice: str
+    answers: dict[str, Any] = Field(default_factory=dict)
+    comment: str = Field(default="", max_length=4000)
+
+
+class InboxItemOut(Schema):
+    id: UUID
+    title: str
+    message: str
+    data: list[Any]
+    choices: list[Any]
+    fields: list[Any]
+    assign_to: dict[str, str]
+    status: str
+    workflow: dict[str, str]
+    run: UUID
+    path: str
+    created_at: str
+    due_at: str | None
+    answer: dict[str, Any] | None
+
+    @staticmethod
+    def of(item: InboxItem) -> "InboxItemOut":
+        return InboxItemOut(
+            id=item.pk,
+            title=item.title,
+            message=item.message,
+            data=item.data,
+            choices=item.choices,
+            fields=item.fields,
+            assign_to={"kind": item.assign_kind, "value": item.assign_value},
+            status=item.status,
+            workflow={"id": str(item.workflow_id), "name": item.workflow.name},
+            run=item.run_id,
+            path=item.path,
+            created_at=item.created_at.isoformat(),
+            due_at=item.due_at.isoformat() if item.due_at else None,
+            answer=item.answer,
+        )

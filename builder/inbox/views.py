@@ -1,0 +1,82 @@
+"""The inbox: what waits for the person, and answering it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from builder.accounts.access import calling_member
+from builder.http.errors import Conflict, Invalid
+from builder.inbox import actions
+from builder.inbox.access import item_for
+from builder.inbox.models import InboxItem
+from builder.inbox.queries import items_for, open_count
+
+
+def inbox(request: HttpRequest) -> HttpResponse:
+    member = calling_member(request)
+    show = "done" if request.GET.get("show") == "done" else "open"
+    rows = items_for(member)
+    rows = (
+        rows.exclude(status=InboxItem.Status.OPEN)
+        if show == "done"
+        else rows.filter(status=InboxItem.Status.OPEN)
+    )
+    context = {"items": rows.order_by("-pk")[:100], "show": show, "waiting": open_count(member)}
+    part = request.headers.get("HX-Request") == "true"
+    return render(request, "inbox/rows.html" if part else "inbox/inbox.html", context)
+
+
+def count(request: HttpRequest) -> HttpResponse:
+    """The number in the sidebar; empty for none."""
+    waiting = open_count(calling_member(request))
+    return HttpResponse(str(waiting) if waiting else "")
+
+
+def item(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    row, member = item_for(request, item_id)
+    request.member = member  # type: ignore[attr-defined]
+    context: dict[str, Any] = {
+        "item": row,
+        "answers": {},
+        "problems": {},
+        "may_answer": member.may("inbox.answer"),
+    }
+    if request.method != "POST":
+        return render(request, "inbox/item.html", context)
+    answers = _answers(request, row)
+    try:
+        actions.answer_item(
+            member,
+            row,
+            choice=request.POST.get("choice", ""),
+            answers=answers,
+            comment=request.POST.get("comment", ""),
+        )
+    except Conflict as error:
+        row.refresh_from_db()
+        return render(request, "inbox/item.html", {**context, "refused": error.message}, status=409)
+    except Invalid as error:
+        problems = {entry["field"]: entry["message"] for entry in error.details.get("fields", [])}
+        context |= {"answers": answers, "problems": problems, "refused": error.message}
+        return render(request, "inbox/item.html", context, status=422)
+    messages.success(request, "Answered. The workflow goes on.")
+    return redirect("run", run_id=row.run_id)
+
+
+def _answers(request: HttpRequest, row: InboxItem) -> dict[str, Any]:
+    """What the form sent for each field, a list where several may be chosen."""
+    found: dict[str, Any] = {}
+    for field in row.fields:
+        name = f"field-{field['id']}"
+        if field.get("kind") == "multi_choice":
+            found[field["id"]] = request.POST.getlist(name)
+        elif field.get("kind") == "boolean":
+            found[field["id"]] = request.POST.get(name) == "true"
+        else:
+            found[field["id"]] = request.POST.get(name)
+    return found

@@ -1,0 +1,176 @@
+"""The demo workspace: people, servers, a model and four workflows of a web shop, and a few runs made by running them."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import transaction
+
+from builder.accounts.access import Member, member_of
+from builder.accounts.matrix import Role
+from builder.accounts.models import Membership, User, Workspace
+from builder.inbox.actions import answer_item
+from builder.inbox.models import InboxItem
+from builder.llm_connections.actions import create_connection
+from builder.llm_connections.models import ModelConnection
+from builder.mcp_servers.actions import register_server
+from builder.mcp_servers.errands import refresh_server
+from builder.mcp_servers.models import McpServer
+from builder.triggers.starting import start_by_person
+from builder.workflows.actions import import_workflow, publish_workflow
+from builder.workflows.models import Workflow
+from runtime.engine.waiting import ended
+from runtime.models import Run, RunStatus
+
+SLUG = "demo"
+PASSWORD = "patchbay-demo"  # noqa: S105  printed at the start: the demo is for looking around on one's own machine
+PEOPLE = (
+    (Role.ADMIN, "Alex Admin"),
+    (Role.BUILDER, "Bo Builder"),
+    (Role.OPERATOR, "Oda Operator"),
+    (Role.AGENT, "Ana Agent"),
+    (Role.VIEWER, "Vic Viewer"),
+)
+WORKFLOWS = ("order-status", "delayed-parcel", "lead-qualification", "ask-the-shop")
+RUN_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the demo's own servers listen now."""
+
+    model_url: str
+    crm_url: str
+
+
+def email_of(role: str) -> str:
+    return f"{role}@demo.example"
+
+
+def demo_member(role: str = Role.ADMIN) -> Member:
+    user = User.objects.get(email=email_of(role))
+    return member_of(user, Workspace.objects.get(slug=SLUG).pk)
+
+
+def seed_rows(addresses: Addresses) -> bool:
+    """Make the workspace with everything that needs no worker; false when it is there already.
+
+    The addresses of the demo's servers are brought up to date in any case.
+    """
+    if Workspace.objects.filter(slug=SLUG).exists():
+        ModelConnection.objects.filter(is_demo=True).update(base_url=addresses.model_url)
+        for server in McpServer.objects.filter(is_demo=True, transport="http").exclude(url=addresses.crm_url):
+            server.url, server.revision = addresses.crm_url, server.revision + 1
+            server.save(update_fields=["url", "revision"])
+        return False
+    with transaction.atomic():
+        workspace = Workspace.objects.create(slug=SLUG, name="Northwind Outdoor", timezone="Europe/Berlin")
+        for role, name in PEOPLE:
+            user = User.objects.filter(email=email_of(role)).first()
+            user = user or User.objects.create_user(email_of(role), PASSWORD, name=name)
+            Membership.objects.create(user=user, workspace=workspace, role=role)
+        by = demo_member()
+        create_connection(
+            by,
+            slug="demo-model",
+            name="Demo model (rule-based, offline)",
+            preset="other",
+            base_url=addresses.model_url,
+            models=["demo-rules"],
+            is_demo=True,
+        )
+        register_server(
+            by,
+            slug="orders",
+            name="Orders and parcels",
+            transport="stdio",
+            template="demo-orders",
+            enable="all",
+            is_demo=True,
+        )
+        register_server(
+            by,
+            slug="crm",
+            name="Contacts and tickets",
+            transport="http",
+            url=addresses.crm_url,
+            enable="all",
+            is_demo=True,
+        )
+        for slug in WORKFLOWS:
+            path = settings.BASE_DIR / "examples" / "workflows" / f"{slug}.json"
+            import_workflow(by, json.loads(path.read_text()))
+    return True
+
+
+def seed_by_running() -> list[str]:
+    """Read the servers' tools, publish the workflows and make a few runs; returns what did not work."""
+    by = demo_member()
+    troubles = []
+    for server in McpServer.objects.filter(workspace=by.workspace, listed_at=None):
+        listed = async_to_sync(refresh_server)(server)
+        if listed.error:
+            troubles.append(f"{server.name}: {listed.error['message']}")
+    if troubles:
+        return troubles
+    for workflow in Workflow.objects.filter(workspace=by.workspace, live_version=None):
+        publish_workflow(by, workflow)
+    _make_runs(by)
+    return []
+
+
+def _make_runs(by: Member) -> None:
+    """A history to look at: answered questions, an approved refund, a lead; and one item that waits."""
+    _run(by, "order-status", {"message": "Hi, what is the status of my order #12345?"})
+    _run(by, "order-status", {"message": "Where is my parcel? Order 12348"})
+    _run(by, "order-status", {"message": "Do you have an opening in your store team?"})
+    _run(
+        by,
+        "lead-qualification",
+        _lead(
+            "Rosa Klein",
+            "rosa@initech.example",
+            "Initech",
+            "We are 120 people and would like a demo and a quote.",
+        ),
+    )
+    _run(
+        by,
+        "lead-qualification",
+        _lead("Sam Oduya", "sam@globex.example", "Globex", "Any news about our offer?"),
+    )
+    waiting = _run(by, "delayed-parcel", {"message": "Order #12352 never came. Please refund me."})
+    if waiting.status not in {RunStatus.SUCCEEDED, RunStatus.FAILED}:
+        _approve(waiting)
+    _run(by, "lead-qualification", _lead("Kim Park", "kim@example.net", "", "Is there a price list?"))
+
+
+def _lead(name: str, email: str, company: str, message: str) -> dict[str, str]:
+    return {"name": name, "email": email, "company": company, "message": message}
+
+
+def _run(by: Member, slug: str, body: dict[str, str]) -> Run:
+    """Start a run and wait until it ends or waits for a person."""
+    workflow = Workflow.objects.select_related("workspace", "live_version__graph").get(
+        workspace=by.workspace, slug=slug
+    )
+    run = start_by_person(by, workflow, input={"body": body}, trigger=None, draft=False)
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while time.monotonic() < deadline:
+        run.refresh_from_db()
+        if ended(run.pk) or run.status == RunStatus.WAITING:
+            break
+        time.sleep(0.05)
+    return run
+
+
+def _approve(run: Run) -> None:
+    item = InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).first()
+    if item is not None:
+        answer_item(
+            demo_member(Role.AGENT), item, choice=item.choices[0]["id"], answers={}, comment="Goodwill."
+        )

@@ -1,0 +1,28 @@
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from builder.installation import demo
+from runtime.engine.health import health
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the demo workspace; its servers are named by PATCHBAY_DEMO_MODEL_URL and PATCHBAY_DEMO_CRM_URL."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        addresses = demo.Addresses(
+            os.environ.get("PATCHBAY_DEMO_MODEL_URL", "http://127.0.0.1:8001/v1"),
+            os.environ.get("PATCHBAY_DEMO_CRM_URL", "http://127.0.0.1:8002/mcp"),
+        )
+        made = demo.seed_rows(addresses)
+        self.stdout.write("The demo workspace was made." if made else "The demo workspace is there already.")
+        if health()["hosts"] == 0:
+            self.stdout.write(
+                "No worker is running: the servers were not read and nothing was published yet."
+            )
+            return
+        if troubles := demo.seed_by_running() if made else []:
+            raise CommandError("; ".join(troubles))

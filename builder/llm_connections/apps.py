@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class LlmConnectionsConfig(AppConfig):
+    name = "builder.llm_connections"

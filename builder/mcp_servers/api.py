@@ -1,0 +1,114 @@
+"""REST: /mcp-servers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+from ninja import Router, Status
+
+from builder.accounts.access import Member, calling_member, object_for
+from builder.http.paging import Page
+from builder.mcp_servers import actions, errands
+from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.schemas import (
+    CallIn,
+    CallOut,
+    McpServerIn,
+    McpServerOut,
+    McpServerPatch,
+    RefreshOut,
+    ToolOut,
+    ToolPatch,
+)
+
+router = Router(tags=["MCP servers"])
+
+
+def servers() -> QuerySet[McpServer]:
+    return McpServer.objects.prefetch_related("tools").select_related("workspace")
+
+
+def server_for(request: HttpRequest, server_id: UUID) -> tuple[McpServer, Member]:
+    return object_for(request, servers(), pk=server_id)
+
+
+def tool_for(request: HttpRequest, server_id: UUID, name: str) -> tuple[McpTool, Member]:
+    server, member = server_for(request, server_id)
+    tool = next((tool for tool in server.tools.all() if tool.name == name), None)
+    if tool is None:
+        raise Http404
+    return tool, member
+
+
+@router.get("/mcp-servers", response=Page[McpServerOut])
+def list_servers(request: HttpRequest) -> dict[str, Any]:
+    """Every registered server of the workspace, by name."""
+    member = calling_member(request)
+    rows = servers().filter(workspace=member.workspace).order_by("name")
+    return {"items": [McpServerOut.of(row) for row in rows], "next": None}
+
+
+@router.post("/mcp-servers", response={201: McpServerOut})
+def register_server(request: HttpRequest, payload: McpServerIn) -> Status[McpServerOut]:
+    """Register a server; refresh it to read its tools."""
+    member = calling_member(request)
+    server = actions.register_server(member, **payload.dict())
+    return Status(201, McpServerOut.of(server))
+
+
+@router.get("/mcp-servers/{uuid:server_id}", response=McpServerOut)
+def get_server(request: HttpRequest, server_id: UUID) -> McpServerOut:
+    server, _ = server_for(request, server_id)
+    return McpServerOut.of(server)
+
+
+@router.patch("/mcp-servers/{uuid:server_id}", response=McpServerOut)
+def change_server(request: HttpRequest, server_id: UUID, payload: McpServerPatch) -> McpServerOut:
+    server, member = server_for(request, server_id)
+    return McpServerOut.of(actions.change_server(member, server, payload.dict(exclude_unset=True)))
+
+
+@router.delete("/mcp-servers/{uuid:server_id}", response={204: None})
+def remove_server(request: HttpRequest, server_id: UUID) -> Status[None]:
+    server, member = server_for(request, server_id)
+    actions.remove_server(member, server)
+    return Status(204, None)
+
+
+@router.post("/mcp-servers/{uuid:server_id}/refresh", response=RefreshOut)
+async def refresh_server(request: HttpRequest, server_id: UUID) -> RefreshOut:
+    """Connect and read the tools; what went wrong stands in `error`."""
+    server, _ = await sync_to_async(server_for)(request, server_id)
+    server = await errands.refresh_server(server)
+    tools = await sync_to_async(server.tools.filter(missing_since=None).count)()
+    return RefreshOut(status=server.status, tools=tools, error=server.error)
+
+
+@router.get("/mcp-servers/{uuid:server_id}/tools", response=Page[ToolOut])
+def list_tools(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
+    server, _ = server_for(request, server_id)
+    return {"items": [ToolOut.of(tool) for tool in server.tools.all()], "next": None}
+
+
+@router.patch("/mcp-servers/{uuid:server_id}/tools/{str:name}", response=ToolOut)
+def change_tool(request: HttpRequest, server_id: UUID, name: str, payload: ToolPatch) -> ToolOut:
+    tool, member = tool_for(request, server_id, name)
+    return ToolOut.of(actions.change_tool(member, tool, payload.dict(exclude_unset=True)))
+
+
+@router.post("/mcp-servers/{uuid:server_id}/tools/{str:name}/approve", response=ToolOut)
+def approve_tool(request: HttpRequest, server_id: UUID, name: str) -> ToolOut:
+    """Accept the definition that the server gives now."""
+    tool, member = tool_for(request, server_id, name)
+    return ToolOut.of(actions.approve_tool(member, tool))
+
+
+@router.post("/mcp-servers/{uuid:server_id}/tools/{str:name}/call", response=CallOut)
+async def call_tool(request: HttpRequest, server_id: UUID, name: str, payload: CallIn) -> CallOut:
+    """Call a tool once, for a person who tries it out."""
+    tool, member = await sync_to_async(tool_for)(request, server_id, name)
+    return CallOut(**await errands.try_tool(member, tool, payload.arguments))

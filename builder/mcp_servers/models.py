@@ -1,0 +1,99 @@
+"""The registry: which MCP servers a workspace may use, and their tools as they were last read."""
+
+from django.db import models
+from django.utils import timezone
+
+from builder.accounts.models import Workspace
+from builder.http.encryption import seal, unseal
+from runtime.identifiers import new_id
+
+
+class McpServer(models.Model):
+    """A registered server; `slug` is what graphs name and never changes."""
+
+    class Transport(models.TextChoices):
+        HTTP = "http", "Streamable HTTP"
+        STDIO = "stdio", "Command on this machine"
+
+    class Status(models.TextChoices):
+        UNKNOWN = "unknown", "Not tried yet"
+        OK = "ok", "Connected"
+        ERROR = "error", "Cannot connect"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="mcp_servers")
+    slug = models.SlugField(max_length=63)
+    name = models.CharField(max_length=120)
+    transport = models.CharField(max_length=8, choices=Transport.choices)
+    url = models.URLField(max_length=500, blank=True)
+    template = models.CharField(max_length=63, blank=True)
+    parameters = models.JSONField(default=dict, blank=True)
+    auth_kind = models.CharField(max_length=8, default="none")
+    auth_header = models.CharField(max_length=80, blank=True)
+    sealed_auth = models.TextField(blank=True)
+    enable = models.CharField(max_length=12, default="read_only")
+    revision = models.PositiveIntegerField(default=1)
+
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)
+    error = models.JSONField(null=True, blank=True)
+    listed_at = models.DateTimeField(null=True, blank=True)
+    protocol_version = models.CharField(max_length=20, blank=True)
+    server_name = models.CharField(max_length=200, blank=True)
+    server_version = models.CharField(max_length=80, blank=True)
+    instructions = models.TextField(blank=True)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # A graph names a server by its slug.
+            models.UniqueConstraint(fields=["workspace", "slug"], name="one_server_per_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret(self) -> str:
+        """The bearer token or header value; only the worker asks for it."""
+        return unseal(self.sealed_auth, place=f"mcp_server:{self.pk}:auth") if self.sealed_auth else ""
+
+    def set_secret(self, value: str) -> None:
+        self.sealed_auth = seal(value, place=f"mcp_server:{self.pk}:auth") if value else ""
+
+
+class McpTool(models.Model):
+    """A tool as its definition was when it was last approved, and what the workspace allows of it."""
+
+    class Effect(models.TextChoices):
+        NONE = "none", "Reads only"
+        IDEMPOTENT = "idempotent", "May be repeated safely"
+        ONCE = "once", "Must not be repeated"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="tools")
+    name = models.CharField(max_length=128)
+    title = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    input_schema = models.JSONField(default=dict)
+    output_schema = models.JSONField(null=True)
+    annotations = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+    changed = models.JSONField(null=True)
+    missing_since = models.DateTimeField(null=True)
+    enabled = models.BooleanField(default=True)
+    effect = models.CharField(max_length=12, choices=Effect.choices, default=Effect.ONCE)
+    timeout_s = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["server", "name"], name="one_tool_per_name"),
+        ]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def label(self) -> str:
+        return self.title or self.name

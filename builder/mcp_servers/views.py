@@ -1,0 +1,166 @@
+"""Pages of the registry: servers, their tools, and trying a tool out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from builder.accounts.access import Member, calling_member
+from builder.http.errors import ProblemError
+from builder.http.slugs import free_slug
+from builder.mcp_servers import actions, errands
+from builder.mcp_servers.api import server_for, servers, tool_for
+from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.templates import command_templates
+from builder.mcp_servers.tool_form import form_fields, read_arguments
+from runtime.errors import PatchbayError
+
+
+def server_list(request: HttpRequest) -> HttpResponse:
+    member = calling_member(request)
+    rows = servers().filter(workspace=member.workspace).order_by("name")
+    return render(request, "mcp_servers/list.html", {"rows": rows})
+
+
+async def new_server(request: HttpRequest) -> HttpResponse:
+    member = await sync_to_async(calling_member)(request)
+    context: dict[str, Any] = {"templates": command_templates().values(), "given": request.POST}
+    if request.method != "POST":
+        return await sync_to_async(render)(request, "mcp_servers/new.html", context)
+    try:
+        server = await sync_to_async(_register)(member, request)
+    except ProblemError as error:
+        context["problem"] = error
+        return await sync_to_async(render)(request, "mcp_servers/new.html", context, status=422)
+    await errands.refresh_server(server)
+    return redirect("mcp_server", server_id=server.pk)
+
+
+def _register(member: Member, request: HttpRequest) -> McpServer:
+    given = request.POST
+    rows = McpServer.objects.filter(workspace=member.workspace)
+    name = (
+        given.get("name", "").strip()
+        or given.get("url", "").split("//")[-1].split("/")[0]
+        or given.get("template", "")
+    )
+    template = command_templates().get(given.get("template", ""))
+    parameters = (
+        {
+            row.name: given.get(f"parameter-{template.slug}-{row.name}", row.default)
+            for row in template.parameters
+        }
+        if template
+        else {}
+    )
+    return actions.register_server(
+        member,
+        slug=given.get("slug")
+        or free_slug(name, lambda slug: rows.filter(slug=slug).exists(), fallback="server"),
+        name=name,
+        transport=given.get("transport", "http"),
+        url=given.get("url", "").strip(),
+        template=given.get("template", ""),
+        parameters=parameters,
+        auth=_auth(given),
+        enable=given.get("enable", "read_only"),
+    )
+
+
+def _auth(given: Any) -> dict[str, Any]:
+    kind = given.get("auth_kind", "none")
+    secret = given.get("secret", "")
+    return {"kind": kind, "token": secret, "value": secret, "header": given.get("auth_header", "")}
+
+
+def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, member = server_for(request, server_id)
+    request.member = member  # type: ignore[attr-defined]
+    tools = [tool for tool in server.tools.all() if tool.missing_since is None]
+    missing = [tool for tool in server.tools.all() if tool.missing_since is not None]
+    return render(request, "mcp_servers/server.html", {"server": server, "tools": tools, "missing": missing})
+
+
+def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, member = server_for(request, server_id)
+    request.member = member  # type: ignore[attr-defined]
+    if request.method != "POST":
+        return render(request, "mcp_servers/settings.html", {"server": server})
+    changes: dict[str, Any] = {"name": request.POST.get("name", server.name), "auth": _auth(request.POST)}
+    if server.transport == McpServer.Transport.HTTP:
+        changes["url"] = request.POST.get("url", "").strip()
+    try:
+        actions.change_server(member, server, changes)
+    except ProblemError as error:
+        return render(request, "mcp_servers/settings.html", {"server": server, "problem": error}, status=422)
+    messages.success(request, "Saved. Refresh the server to connect with the new settings.")
+    return redirect("mcp_server", server_id=server.pk)
+
+
+async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, _ = await sync_to_async(server_for)(request, server_id)
+    server = await errands.refresh_server(server)
+    if server.error is None:
+        await sync_to_async(messages.success)(request, f"Connected to {server.name}.")
+    return redirect("mcp_server", server_id=server.pk)
+
+
+def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, member = server_for(request, server_id)
+    actions.remove_server(member, server)
+    messages.success(request, f"{server.name} was removed.")
+    return redirect("mcp_servers")
+
+
+def tool_page(request: HttpRequest, server_id: UUID, name: str) -> HttpResponse:
+    tool, member = tool_for(request, server_id, name)
+    request.member = member  # type: ignore[attr-defined]
+    if request.method == "POST":
+        return _change_tool(request, tool, member)
+    return render(request, "mcp_servers/tool.html", _tool_context(tool))
+
+
+def _change_tool(request: HttpRequest, tool: McpTool, member: Member) -> HttpResponse:
+    if request.POST.get("approve"):
+        actions.approve_tool(member, tool)
+        messages.success(request, "The new definition is approved.")
+    else:
+        effect = request.POST.get("effect", tool.effect)
+        changes: dict[str, Any] = {"enabled": request.POST.get("enabled") == "on"}
+        if effect in McpTool.Effect.values:
+            changes["effect"] = effect
+        actions.change_tool(member, tool, changes)
+        messages.success(request, "Saved.")
+    return redirect("mcp_tool", server_id=tool.server_id, name=tool.name)
+
+
+def _tool_context(tool: McpTool, given: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "server": tool.server,
+        "tool": tool,
+        "fields": form_fields(tool.input_schema, given or {}),
+        "effects": McpTool.Effect.choices,
+        "changed": json.dumps(tool.changed, indent=2, ensure_ascii=False) if tool.changed else "",
+    }
+
+
+async def call_tool(request: HttpRequest, server_id: UUID, name: str) -> HttpResponse:
+    """Try a tool with the form's values and show what came back."""
+    tool, member = await sync_to_async(tool_for)(request, server_id, name)
+    given = {key: str(value) for key, value in request.POST.items()}
+    context = _tool_context(tool, given)
+    request.member = member  # type: ignore[attr-defined]
+    arguments, problems = read_arguments(tool.input_schema, given)
+    context["problems"] = problems
+    if not problems:
+        try:
+            context["result"] = await errands.try_tool(member, tool, arguments)
+        except PatchbayError as error:
+            context["error"] = error
+    return await sync_to_async(render)(request, "mcp_servers/tool.html", context)

@@ -1,0 +1,155 @@
+"""REST: starting, reading, cancelling and settling runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest
+from ninja import Router, Status
+from ninja.params import functions as param_functions
+
+from builder.accounts.access import calling_member
+from builder.http.idempotency import body_digest, key_of, once
+from builder.http.paging import Page, newest_first
+from builder.monitoring import actions
+from builder.monitoring.queries import run_for, runs_of, steps_of
+from builder.monitoring.schemas import CancelIn, EventOut, ReplayIn, RunIn, RunOut, SettleIn, StepOut
+from builder.triggers.starting import start_by_person
+from builder.workflows.queries import workflow_for
+from runtime.engine import process
+from runtime.engine.live import run_topic
+from runtime.engine.waiting import replied_or_ended, until
+from runtime.models import Event, Run
+
+router = Router(tags=["Runs"])
+
+EVENTS_PER_PAGE = 500
+
+
+@router.post("/workflows/{uuid:workflow_id}/runs", response={201: RunOut})
+async def start_run(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> Status[RunOut]:
+    """Start a run of the live version, or of the draft; `wait_s` holds the answer until it replies or ends."""
+    run_id = await sync_to_async(_start)(request, workflow_id, payload)
+    if payload.wait_s:
+        async with process.live_updates().subscribe(run_topic(run_id)) as news:
+            await until(news, partial(replied_or_ended, run_id), timeout_s=payload.wait_s)
+    return Status(201, RunOut.of(await Run.objects.aget(pk=run_id)))
+
+
+def _start(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> UUID:
+    workflow, member = workflow_for(request, workflow_id)
+
+    def act() -> dict[str, Any]:
+        run = start_by_person(
+            member, workflow, input=payload.input, trigger=payload.trigger, draft=payload.draft
+        )
+        return {"run_id": str(run.pk)}
+
+    digest = body_digest(payload.dict(exclude={"wait_s"}))
+    answer, _ = once(workflow.pk, "runs.start", key_of(request), digest, act)
+    return UUID(answer["run_id"])
+
+
+@router.get("/runs", response=Page[RunOut])
+def list_runs(
+    request: HttpRequest,
+    workflow: UUID | None = None,
+    status: str | None = None,
+    trigger: str | None = None,
+    since: Annotated[datetime | None, param_functions.Query(alias="from")] = None,
+    until: Annotated[datetime | None, param_functions.Query(alias="to")] = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Runs of the workspace, newest first."""
+    member = calling_member(request)
+    rows = runs_of(
+        member, workflow=workflow, status=status, trigger=trigger, since=since, until=until, text=q
+    )
+    return newest_first(rows, cursor=cursor, limit=limit, show=RunOut.of)
+
+
+@router.get("/runs/{uuid:run_id}", response=RunOut)
+def get_run(request: HttpRequest, run_id: UUID) -> RunOut:
+    run, _ = run_for(request, run_id)
+    return RunOut.of(run)
+
+
+@router.get("/runs/{uuid:run_id}/steps", response=Page[StepOut])
+def list_steps(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
+    """Every step that began or was skipped, in the order in which they did."""
+    run, _ = run_for(request, run_id)
+    return {"items": steps_of(run), "next": None}
+
+
+@router.get("/runs/{uuid:run_id}/events", response=Page[EventOut])
+def list_events(request: HttpRequest, run_id: UUID, after: int = 0) -> dict[str, Any]:
+    """What happened after event number `after`, in order."""
+    run, _ = run_for(request, run_id)
+    rows = list(Event.objects.filter(run_id=run.pk, seq__gt=after).order_by("seq")[: EVENTS_PER_PAGE + 1])
+    more = len(rows) > EVENTS_PER_PAGE
+    items = rows[:EVENTS_PER_PAGE]
+    return {"items": [EventOut.of(row) for row in items], "next": str(items[-1].seq) if more else None}
+
+
+@router.post("/runs/{uuid:run_id}/cancel", response=RunOut)
+def cancel_run(request: HttpRequest, run_id: UUID, payload: CancelIn | None = None) -> RunOut:
+    """Nothing new starts; calls that are running are told."""
+    run, member = run_for(request, run_id)
+    return RunOut.of(actions.cancel_run(member, run, reason=payload.reason if payload else ""))
+
+
+@router.post("/runs/{uuid:run_id}/pause", response=RunOut)
+def pause_run(request: HttpRequest, run_id: UUID) -> RunOut:
+    """Nothing new starts; what is running finishes, and waits stay open."""
+    run, member = run_for(request, run_id)
+    return RunOut.of(actions.pause_run(member, run))
+
+
+@router.post("/runs/{uuid:run_id}/resume", response=RunOut)
+def resume_run(request: HttpRequest, run_id: UUID) -> RunOut:
+    """A paused run goes on, and so does one that was held back after deaths of its workers."""
+    run, member = run_for(request, run_id)
+    return RunOut.of(actions.resume_run(member, run))
+
+
+@router.post("/runs/{uuid:run_id}/retry", response={201: RunOut})
+def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunOut]:
+    """A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again."""
+    run, member = run_for(request, run_id)
+    return Status(201, _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run)))
+
+
+@router.post("/runs/{uuid:run_id}/replay", response={201: RunOut})
+def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = None) -> Status[RunOut]:
+    """A new run with the same input, from the start or from a step."""
+    run, member = run_for(request, run_id)
+    wanted = payload or ReplayIn()
+
+    def act() -> Run:
+        return actions.replay_run(
+            member, run, again_from=wanted.again_from, data=wanted.data, version=wanted.version
+        )
+
+    return Status(201, _again(request, run, "runs.replay", wanted.dict(), act))
+
+
+def _again(
+    request: HttpRequest, run: Run, scope: str, content: dict[str, Any], act: Callable[[], Run]
+) -> RunOut:
+    """Do it once for each idempotency key."""
+    answer, _ = once(run.pk, scope, key_of(request), body_digest(content), lambda: {"run_id": str(act().pk)})
+    return RunOut.of(Run.objects.get(pk=answer["run_id"]))
+
+
+@router.post("/runs/{uuid:run_id}/steps/{path:path}/settle", response=RunOut)
+def settle_step(request: HttpRequest, run_id: UUID, path: str, payload: SettleIn) -> RunOut:
+    """Say what became of a call whose answer never came."""
+    run, member = run_for(request, run_id)
+    return RunOut.of(actions.settle_step(member, run, path, outcome=payload.outcome, output=payload.output))

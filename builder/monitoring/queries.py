@@ -1,0 +1,101 @@
+"""Runs as operators see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from builder.accounts.access import Member, object_for
+from builder.http.errors import Invalid
+from builder.inbox.models import InboxItem
+from builder.workflows.models import Workflow
+from runtime.models import Run, RunStatus, Step, Wait
+
+
+def runs_of(
+    member: Member,
+    *,
+    workflow: UUID | None = None,
+    status: str | None = None,
+    trigger: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    text: str | None = None,
+) -> QuerySet[Run]:
+    """The workspace's runs that fit every filter; raises Invalid for an unknown status.
+
+    text   an id, or a part of the workflow's name
+    """
+    rows = Run.objects.filter(workspace_id=member.workspace.pk)
+    if workflow is not None:
+        rows = rows.filter(workflow_id=workflow)
+    if status:
+        if status not in RunStatus.values:
+            choices = {"choices": list(RunStatus.values)}
+            raise Invalid("invalid_request", f'There is no status "{status}".', choices)
+        rows = rows.filter(status=status)
+    if trigger:
+        rows = rows.filter(trigger=trigger)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    if until is not None:
+        rows = rows.filter(created_at__lt=until)
+    return rows.filter(_matches(member, text)) if text else rows
+
+
+def _matches(member: Member, text: str) -> Q:
+    try:
+        return Q(pk=UUID(text.strip()))
+    except ValueError:
+        named = Workflow.objects.filter(workspace=member.workspace, name__icontains=text.strip())
+        return Q(workflow_id__in=list(named.values_list("pk", flat=True)[:200]))
+
+
+def run_for(request: HttpRequest, run_id: UUID) -> tuple[Run, Member]:
+    """The run, if the caller may do here what the route asks."""
+    return object_for(request, Run.objects.all(), pk=run_id)
+
+
+def workflow_names(runs: list[Run]) -> dict[UUID, str]:
+    """Workflow id -> name for a page of runs, archived ones too."""
+    ids = {run.workflow_id for run in runs}
+    return dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+def steps_of(run: Run) -> list[dict[str, Any]]:
+    """The steps in the order in which they began, with what each waits for."""
+    waits = {wait.path: wait for wait in Wait.objects.filter(run_id=run.pk, closed_at=None)}
+    items = dict(
+        InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).values_list("wait_key", "pk")
+    )
+    steps = Step.objects.filter(run_id=run.pk).order_by("position")
+    return [_step(step, waits.get(step.path), items) for step in steps]
+
+
+def _step(step: Step, wait: Wait | None, items: dict[str, UUID]) -> dict[str, Any]:
+    shown = {
+        "node": step.node,
+        "path": step.path,
+        "type": step.type,
+        "status": step.status,
+        "ports": step.ports,
+        "attempts": step.attempts,
+        "input": step.input,
+        "output": step.output,
+        "error": step.error,
+        "usage": step.usage or None,
+        "started_at": step.started_at.isoformat() if step.started_at else None,
+        "ended_at": step.ended_at.isoformat() if step.ended_at else None,
+        "taken_from": str(step.taken_from) if step.taken_from else None,
+    }
+    if wait is not None:
+        shown["waiting_for"] = {
+            "kind": wait.kind,
+            "due_at": wait.due_at.isoformat() if wait.due_at else None,
+            "inbox_item": str(items[wait.key]) if wait.key in items else None,
+        }
+    return shown

@@ -1,0 +1,154 @@
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from runtime.models import Event, Run
+
+
+class RunIn(Schema):
+    """`input` is what `trigger` shows in expressions; `wait_s` holds the answer until the run ends or replies."""
+
+    model_config = ConfigDict(extra="forbid")
+    input: Any = None
+    trigger: str | None = None
+    draft: bool = False
+    wait_s: float = Field(default=0, ge=0, le=30)
+
+
+class SettleIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+    outcome: Literal["happened", "did_not", "give_up"]
+    output: dict[str, Any] | None = None
+
+
+class ReplayIn(Schema):
+    """Where to begin again and with what.
+
+    from      path of a step; the start if it is left out
+    data      path of a step that is taken over -> another output for it
+    version   a number, "draft", or left out for the graph that the run had
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    again_from: str | None = Field(default=None, alias="from", max_length=400)
+    data: dict[str, Any] = Field(default_factory=dict)
+    version: int | Literal["draft"] | None = None
+
+
+class CancelIn(Schema):
+    reason: str = Field(default="", max_length=500)
+
+
+class ErrorOut(Schema):
+    """Why a step or a run failed; `node` and `path` say where, on runs."""
+
+    code: str
+    message: str
+    retryable: bool
+    details: dict[str, Any]
+    node: str | None = None
+    path: str | None = None
+
+
+class WaitingForOut(Schema):
+    kind: str
+    due_at: str | None
+    inbox_item: str | None
+
+
+class UsageOut(Schema):
+    """What the step's model calls took; the cost in US dollars, where prices are known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    model: str = ""
+
+
+class StepOut(Schema):
+    node: str
+    path: str
+    type: str
+    status: str
+    ports: list[str]
+    attempts: int
+    input: Any
+    output: Any
+    error: ErrorOut | None
+    usage: UsageOut | None
+    started_at: str | None
+    ended_at: str | None
+    taken_from: str | None = None
+    waiting_for: WaitingForOut | None = None
+
+
+class RunOut(Schema):
+    id: UUID
+    status: str
+    attention: str
+    result: Any
+    error: ErrorOut | None
+    workflow: UUID
+    version: int | None
+    draft: bool
+    trigger: str
+    input: Any
+    started_by: str
+    retry_of: UUID | None
+    replay_of: UUID | None
+    forked_from: str
+    is_pausing: bool
+    handled_errors: int
+    tokens: int
+    cost_usd: float
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+
+    @staticmethod
+    def of(run: Run) -> "RunOut":
+        return RunOut(
+            id=run.pk,
+            status=run.status,
+            attention=run.attention,
+            result=run.result,
+            error=run.error,
+            workflow=run.workflow_id,
+            version=run.version,
+            draft=run.version is None,
+            trigger=run.trigger,
+            input=run.input,
+            started_by=run.started_by,
+            retry_of=run.retry_of,
+            replay_of=run.replay_of,
+            forked_from=run.forked_from,
+            is_pausing=run.pause_requested_at is not None,
+            handled_errors=run.handled_errors,
+            tokens=run.tokens,
+            cost_usd=run.cost_usd,
+            created_at=run.created_at.isoformat(),
+            started_at=run.started_at.isoformat() if run.started_at else None,
+            ended_at=run.ended_at.isoformat() if run.ended_at else None,
+        )
+
+
+class EventOut(Schema):
+    seq: int
+    at: str
+    type: str
+    path: str
+    attempt: int | None
+    data: dict[str, Any]
+
+    @staticmethod
+    def of(event: Event) -> "EventOut":
+        return EventOut(
+            seq=event.seq,
+            at=event.at.isoformat(),
+            type=event.type,
+            path=event.path,
+            attempt=event.attempt,
+            data=event.data,
+        )

@@ -1,0 +1,25 @@
+"""What the engine asks of triggers, inside its own transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from builder.triggers.failures import start_watchers
+from builder.triggers.starting import start_live
+from builder.workflows.models import Workflow
+from runtime.gateways import EndedRun
+
+
+class LiveTriggers:
+    """Implements runtime.gateways.Triggers."""
+
+    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
+        rows = Workflow.objects.select_related("workspace", "live_version")
+        workflow = rows.filter(pk=workflow_id).first()
+        run = start_live(workflow, node, value, started_by="schedule") if workflow else None
+        return run.pk if run else None
+
+    def run_ended(self, run: EndedRun) -> None:
+        start_watchers(run)

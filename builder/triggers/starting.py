@@ -1,0 +1,160 @@
+"""Starting a run: which graph, which trigger, and whether the input fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from builder.accounts.access import Member
+from builder.http.errors import Conflict, Invalid
+from builder.workflows.actions import problems_of, refuse
+from builder.workflows.describe import moment_of
+from builder.workflows.known import WorkspaceKnown
+from builder.workflows.models import Workflow
+from runtime.engine.commands import freeze, start_run
+from runtime.fields import check_answers
+from runtime.graph.schema import Graph, Node, parse_graph
+from runtime.json_schema import SchemaUnusable, first_problem, problems_in
+from runtime.models import Run
+from runtime.nodes.catalogue import NODE_TYPES
+from runtime.nodes.manual_trigger import Config as FormConfig
+from runtime.nodes.tool_trigger import Config as ToolConfig
+
+
+def facts_of(workflow: Workflow) -> dict[str, Any]:
+    """What stays fixed for the life of a run and expressions may read."""
+    workspace = workflow.workspace
+    return {
+        "workflow": {"id": str(workflow.pk), "name": workflow.name, "slug": workflow.slug},
+        "workspace": {"timezone": workspace.timezone},
+        "vars": workspace.variables,
+    }
+
+
+@transaction.atomic
+def start_by_person(
+    by: Member,
+    workflow: Workflow,
+    *,
+    input: Any,  # noqa: A002  the contract's word for what a trigger gives
+    trigger: str | None,
+    draft: bool,
+    run_id: UUID | None = None,
+) -> Run:
+    """A run that a member asked for, of the live version or of the draft.
+
+    run_id   chosen by a caller who listens for its news already
+
+    raises   GraphInvalid for a draft with problems, Conflict when nothing is published, Invalid for the input
+    """
+    if draft:
+        refuse(problems_of(workflow.draft, workflow.workspace))
+        graph = parse_graph(workflow.draft)
+        graph_id, version = freeze(graph), None
+    else:
+        if workflow.live_version is None:
+            raise Conflict(
+                "not_published", "This workflow is not published yet. Publish it, or test the draft."
+            )
+        graph = parse_graph(workflow.live_version.graph.document)
+        graph_id, version = workflow.live_version.graph_id, workflow.live_version.number
+        if workflow.is_paused:
+            raise Conflict("workflow_paused", "This workflow is paused; resume it to start runs.")
+    node = chosen_trigger(graph, trigger)
+    return start_run(
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.pk,
+        graph_id=graph_id,
+        version=version,
+        trigger=node.id,
+        input=fitting_input(node, completed(node, input, graph, workflow)),
+        started_by=by.actor,
+        facts=facts_of(workflow),
+        run_id=run_id,
+    )
+
+
+def chosen_trigger(graph: Graph, wanted: str | None) -> Node:
+    """The trigger by id, or the only one there is."""
+    triggers = [node for node in graph.nodes if node.type in NODE_TYPES and NODE_TYPES[node.type].is_trigger]
+    if wanted:
+        found = next((node for node in triggers if node.id == wanted), None)
+        if found is None:
+            raise Invalid("unknown_trigger", f'This workflow has no trigger "{wanted}".')
+        return found
+    if len(triggers) != 1:
+        ids = ", ".join(node.id for node in triggers) or "none"
+        raise Invalid("trigger_required", f"Say which trigger to start: {ids}.", {"triggers": ids})
+    return triggers[0]
+
+
+def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, started_by: str) -> Run | None:
+    """A run of the live version that no person asked for; None while the workflow takes none."""
+    version = workflow.live_version
+    if version is None or workflow.is_paused or workflow.archived_at is not None:
+        return None
+    return start_run(
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.pk,
+        graph_id=version.graph_id,
+        version=version.number,
+        trigger=node,
+        input=value,
+        started_by=started_by,
+        facts=facts_of(workflow),
+    )
+
+
+def completed(node: Node, given: Any, graph: Graph, workflow: Workflow) -> Any:
+    """What otherwise the product itself gives to a trigger: an example of it, but for what the person says."""
+    node_type = NODE_TYPES[node.type]
+    if node_type.example is None or not isinstance(given, (dict, NoneType)):
+        return given
+    value = {**node_type.example(node.config, moment_of(graph, workflow.workspace)), **(given or {})}
+    schema = node_type.output_schema(node.config, WorkspaceKnown(workflow.workspace))
+    if problem := first_problem(value, schema or {}):
+        fields = [{"field": problem[0], "message": f"It {problem[1]}."}]
+        raise Invalid("invalid_input", "Some fields need another value.", {"fields": fields})
+    return value
+
+
+def fitting_input(node: Node, value: Any) -> Any:
+    """What `trigger` shows in expressions; raises Invalid naming the fields that do not fit."""
+    given = {} if value is None else value
+    if not isinstance(given, dict):
+        raise Invalid("invalid_input", "The input is an object of names and values.")
+    if node.type == "webhook_trigger":
+        request = {"body": {}, "headers": {}, "query": {}, "method": "POST"}
+        return request | (given if request.keys() & given.keys() else {"body": given})
+    if node.type == "manual_trigger":
+        return checked_form(node, given)
+    if node.type == "tool_trigger":
+        return checked_arguments(node, given)
+    return given
+
+
+def checked_arguments(node: Node, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a tool trigger, if they fit its definition."""
+    try:
+        found = problems_in(arguments, ToolConfig.model_validate(node.config).input_schema)
+    except SchemaUnusable as error:
+        raise Invalid("invalid_input", f"The definition of the arguments cannot be used: {error}.") from error
+    if found:
+        fields = [{"field": field, "message": sentence} for field, sentence, _ in found]
+        first = fields[0]["field"] or "the arguments"
+        message = f'"{first}" {fields[0]["message"]}. Compare with the tool\'s definition.'
+        raise Invalid("invalid_input", message, {"fields": fields})
+    return arguments
+
+
+def checked_form(node: Node, answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers of a form trigger, brought to their kinds."""
+    clean, problems = check_answers(FormConfig.model_validate(node.config).fields, answers)
+    if problems:
+        fields = [{"field": name, "message": message} for name, message in problems.items()]
+        raise Invalid("invalid_input", "Some fields need another value.", {"fields": fields})
+    return clean

@@ -1,0 +1,43 @@
+"""The triggers of the live version, with the addresses that `builder.triggers` gave them.
+
+That feature lies above this one, so it says where its addresses are when it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+
+from builder.workflows.models import Workflow
+from runtime.graph.schema import parse_graph
+from runtime.nodes.catalogue import NODE_TYPES
+
+AddressesOf = Callable[[Workflow], dict[str, str]]
+_sources: list[AddressesOf] = []
+
+
+def address_source(source: AddressesOf) -> AddressesOf:
+    """Register who knows addresses: a function from a workflow to node id -> path."""
+    _sources.append(source)
+    return source
+
+
+def triggers_of(workflow: Workflow, request: HttpRequest) -> list[dict[str, Any]]:
+    """[{"node", "type", "url"}] of the live version, in graph order; empty before the first publish."""
+    if workflow.live_version is None:
+        return []
+    paths: dict[str, str] = {}
+    for source in _sources:
+        paths |= source(workflow)
+    graph = parse_graph(workflow.live_version.graph.document)
+    return [
+        {
+            "node": node.id,
+            "type": node.type,
+            "url": request.build_absolute_uri(paths[node.id]) if node.id in paths else None,
+        }
+        for node in graph.nodes
+        if node.type in NODE_TYPES and NODE_TYPES[node.type].is_trigger
+    ]
