@@ -1,0 +1,57 @@
+/** Every request of the islands, by what it does. */
+import type { Graph } from '../shared/graph/document'
+import { get, patch, post, put } from './client'
+import type {
+  Checked,
+  McpServer,
+  Member,
+  ModelConnection,
+  NodeTypes,
+  Run,
+  RunEvent,
+  Step,
+  Tool,
+  Trigger,
+  Workflow,
+  WorkflowRow,
+} from './types'
+
+type List<T> = { items: T[]; next: string | null }
+
+export const readNodeTypes = () => get<NodeTypes>('/node-types')
+export const checkGraph = (graph: Graph, workflow: string) =>
+  post<Checked>('/graphs/check', { graph, workflow })
+export const readWorkflow = (id: string) => get<Workflow>(`/workflows/${id}`)
+export const readWorkflows = async () => (await get<List<WorkflowRow>>('/workflows?limit=200')).items
+export const pauseWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/pause`)
+export const resumeWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/resume`)
+export const renameWorkflow = (id: string, name: string) => patch<Workflow>(`/workflows/${id}`, { name })
+export const saveDraft = (id: string, graph: Graph, revision: number) =>
+  put<{ revision: number }>(`/workflows/${id}/draft`, { graph, revision })
+export const publish = (id: string) =>
+  post<{ version: number; triggers: Trigger[] }>(`/workflows/${id}/publish`)
+
+export const startRun = (workflow: string, input: unknown, trigger: string) =>
+  post<Run>(`/workflows/${workflow}/runs`, { input, trigger, draft: true })
+export const readRun = (id: string) => get<Run>(`/runs/${id}`)
+export const readSteps = async (id: string) => (await get<List<Step>>(`/runs/${id}/steps`)).items
+export const readEvents = async (id: string, after: number) =>
+  (await get<List<RunEvent>>(`/runs/${id}/events?after=${after}`)).items
+export const cancelRun = (id: string) => post<Run>(`/runs/${id}/cancel`)
+export const pauseRun = (id: string) => post<Run>(`/runs/${id}/pause`)
+export const resumeRun = (id: string) => post<Run>(`/runs/${id}/resume`)
+export const retryRun = (id: string) => post<Run>(`/runs/${id}/retry`)
+export const replayRun = (
+  id: string,
+  body: { from?: string; data?: Record<string, unknown>; version?: number | 'draft' },
+) => post<Run>(`/runs/${id}/replay`, body)
+export const settleStep = (id: string, path: string, outcome: string, output?: unknown) =>
+  post<Run>(`/runs/${id}/steps/${path}/settle`, { outcome, output })
+export const lastRuns = async (workflow: string) =>
+  (await get<List<Run>>(`/runs?workflow=${workflow}&limit=1`)).items
+
+export const readServers = async () => (await get<List<McpServer>>('/mcp-servers')).items
+export const readTools = async (server: string) =>
+  (await get<List<Tool>>(`/mcp-servers/${server}/tools`)).items
+export const readModels = async () => (await get<List<ModelConnection>>('/model-connections')).items
+export const readMembers = async () => (await get<List<Member>>('/members')).items

@@ -1,0 +1,91 @@
+/** Shapes of the REST API, as the editor and the run view use them. */
+import type { Graph } from '../shared/graph/document'
+import type { components } from './schema'
+
+type Api = components['schemas']
+
+export type Schema = {
+  type?: string | string[]
+  title?: string
+  description?: string
+  default?: unknown
+  enum?: unknown[]
+  const?: unknown
+  format?: string
+  properties?: Record<string, Schema>
+  required?: string[]
+  items?: Schema
+  additionalProperties?: boolean | Schema
+  anyOf?: Schema[]
+  oneOf?: Schema[]
+  allOf?: Schema[]
+  minimum?: number
+  maximum?: number
+  minLength?: number
+  maxLength?: number
+  pattern?: string
+  $ref?: string
+  $defs?: Record<string, Schema>
+  'x-expression'?: boolean | 'lazy'
+  'x-widget'?: string
+  'x-placeholder'?: string
+  'x-advanced'?: boolean
+  'x-enum-titles'?: string[]
+}
+
+export type PortRule = { name?: string; title?: string; each?: string; needs?: string[] }
+
+export type NodeType = {
+  name: string
+  version: number
+  title: string
+  description: string
+  group: string
+  icon: string
+  summary: string
+  is_trigger: boolean
+  is_end: boolean
+  ports: PortRule[]
+  has_error_port: boolean
+  config: Schema
+  default_config: Record<string, unknown>
+  settings: string[]
+}
+
+export type LanguageFunction = { name: string; signature: string; description: string; example: string }
+export type NodeTypes = { items: NodeType[]; functions: LanguageFunction[] }
+
+export type Problem = {
+  node: string | null
+  field: string | null
+  code: string
+  message: string
+  severity: 'error' | 'warning'
+  fix?: string
+}
+
+export type Described = {
+  ports: { name: string; title: string; takable: boolean }[]
+  output: Schema | null
+  before: string[]
+  trigger: Schema | null
+  hint?: string | null
+  example?: Record<string, unknown> | null
+}
+
+export type Checked = { problems: Problem[]; nodes: Record<string, Described> }
+
+export type Run = Api['RunOut']
+export type RunError = Api['ErrorOut']
+export type Step = Api['StepOut']
+export type RunEvent = Api['EventOut']
+export type Trigger = Api['TriggerOut']
+export type WorkflowRow = Api['WorkflowRow']
+export type Workflow = Omit<Api['WorkflowOut'], 'graph'> & { graph: Graph }
+export type McpServer = Api['McpServerOut']
+export type Tool = Omit<Api['ToolOut'], 'input_schema' | 'output_schema'> & {
+  input_schema: Schema
+  output_schema: Schema | null
+}
+export type ModelConnection = Api['ModelConnectionOut']
+export type Member = Api['MemberOut']

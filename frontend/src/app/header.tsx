@@ -1,0 +1,204 @@
+/** The editor's bar: name, saved state, problems, Run, Publish. */
+import { useMutation } from '@tanstack/react-query'
+import {
+  ArrowLeft,
+  CircleAlert,
+  CircleCheck,
+  CirclePause,
+  CirclePlay,
+  Cloud,
+  CloudOff,
+  Play,
+  Rocket,
+} from 'lucide-react'
+import { useState } from 'react'
+import { ApiError } from '../api/client'
+import { pauseWorkflow, publish, renameWorkflow, resumeWorkflow } from '../api/requests'
+import type { Problem, Trigger } from '../api/types'
+import { StatusPill } from '../shared/ui/status'
+import { useGraph } from './store/graph'
+import { useRun } from './store/run'
+import type { EditorData } from './store/session'
+import { useView } from './store/view'
+
+const SAVE_WORDS = {
+  saved: 'Saved',
+  unsaved: 'Unsaved changes',
+  saving: 'Saving…',
+  offline: 'Offline – changes kept here',
+  stale: 'Changed elsewhere',
+  failed: 'Not saved',
+} as const
+
+export type Published = { version: number; triggers: Trigger[] }
+
+export function Header({
+  data,
+  onPublished,
+}: {
+  data: EditorData
+  onPublished: (published: Published) => void
+}) {
+  const [name, setName] = useState(data.workflow.name)
+  const [live, setLive] = useState(data.workflow.live_version)
+  const [liveGraph, setLiveGraph] = useState(data.workflow.live_graph)
+  const graph = useGraph(store => store.graph)
+  const saveState = useGraph(store => store.saveState)
+  const saveError = useGraph(store => store.saveError)
+  const problems = useView(store => store.problems)
+  const run = useRun(store => store.run)
+  const [failure, setFailure] = useState('')
+  const [paused, setPaused] = useState(data.workflow.paused)
+  const errors = problems.filter(problem => problem.severity === 'error').length
+  const warnings = problems.length - errors
+  const changed = !liveGraph || meaning(liveGraph) !== meaning(graph)
+  const publishing = useMutation({
+    mutationFn: async () => {
+      await useGraph.getState().save()
+      const published = await publish(data.workflow.id)
+      return { published, graph: useGraph.getState().graph }
+    },
+    onSuccess: ({ published, graph: now }) => {
+      setLive(published.version)
+      setLiveGraph(now)
+      setFailure('')
+      onPublished(published)
+    },
+    onError: error => {
+      const known = error instanceof ApiError ? error : null
+      setFailure(known?.message ?? String(error))
+      const found = known?.details.problems as Problem[] | undefined
+      if (found) useView.getState().set({ problems: found, showProblems: true })
+    },
+  })
+  const switching = useMutation({
+    mutationFn: () => (paused ? resumeWorkflow : pauseWorkflow)(data.workflow.id),
+    onSuccess: workflow => setPaused(workflow.paused),
+    onError: error => setFailure(error instanceof ApiError ? error.message : String(error)),
+  })
+  const rename = async () => {
+    const clean = name.trim()
+    if (!clean || clean === data.workflow.name) return setName(data.workflow.name)
+    try {
+      await renameWorkflow(data.workflow.id, clean)
+      data.workflow.name = clean
+      document.title = `${clean} · Patchbay`
+    } catch (error) {
+      setName(data.workflow.name)
+      setFailure(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  const state =
+    live === null
+      ? 'Not published'
+      : changed
+        ? `Version ${live} is live, with changes not published`
+        : `Version ${live} is live`
+  return (
+    <header className="editor-head">
+      <a className="icon-button" href="/workflows" aria-label="Back to workflows">
+        <ArrowLeft aria-hidden />
+      </a>
+      <input
+        className="name-input"
+        aria-label="Name of the workflow"
+        value={name}
+        readOnly={!data.me.can.edit}
+        onChange={event => setName(event.target.value)}
+        onBlur={() => void rename()}
+        onKeyDown={event => event.key === 'Enter' && event.currentTarget.blur()}
+      />
+      <span className="save-state sub" title={saveError} data-state={saveState}>
+        {saveState === 'offline' || saveState === 'failed' ? <CloudOff aria-hidden /> : <Cloud aria-hidden />}
+        <span>{data.me.can.edit ? SAVE_WORDS[saveState] : 'Read only'}</span>
+      </span>
+      <span className="grow" />
+      {run ? (
+        <span className="head-run">
+          <StatusPill status={run.status} />
+        </span>
+      ) : null}
+      {paused ? <StatusPill status="paused" /> : null}
+      {live !== null && data.me.can.pause ? (
+        <button
+          type="button"
+          className="icon-button pause-button"
+          aria-label={paused ? 'Resume workflow' : 'Pause workflow'}
+          title={
+            paused
+              ? 'Let its triggers start runs again'
+              : 'Stop its triggers; runs that go on are not touched'
+          }
+          disabled={switching.isPending}
+          onClick={() => switching.mutate()}
+        >
+          {paused ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
+        </button>
+      ) : null}
+      <button
+        type="button"
+        className="btn btn-sm btn-ghost problems-button"
+        data-kind={errors ? 'error' : warnings ? 'warning' : 'ok'}
+        aria-label={
+          problems.length ? `${problems.length} problem${problems.length === 1 ? '' : 's'}` : 'No problems'
+        }
+        onClick={() => useView.getState().set({ showProblems: !useView.getState().showProblems })}
+      >
+        {errors || warnings ? <CircleAlert aria-hidden /> : <CircleCheck aria-hidden />}
+        <span className="num">{problems.length || 'OK'}</span>
+      </button>
+      {data.me.can.run ? (
+        <button
+          type="button"
+          className="btn btn-sm"
+          onClick={() => useView.getState().set({ dialog: 'run' })}
+        >
+          <Play aria-hidden /> Run
+        </button>
+      ) : null}
+      {data.me.can.publish ? (
+        <button
+          type="button"
+          className="btn btn-sm btn-primary"
+          title={errors ? 'Mend the problems first' : state}
+          disabled={publishing.isPending || (!changed && live !== null)}
+          onClick={() => publishing.mutate()}
+        >
+          <Rocket aria-hidden />{' '}
+          {publishing.isPending
+            ? 'Publishing…'
+            : !changed && live !== null
+              ? `Live: version ${live}`
+              : 'Publish'}
+        </button>
+      ) : null}
+      {failure ? (
+        <div className="notice head-notice" data-kind="error" role="alert">
+          <CircleAlert aria-hidden />
+          <span className="grow">{failure}</span>
+          <button type="button" className="link-button" onClick={() => setFailure('')}>
+            Close
+          </button>
+        </div>
+      ) : null}
+    </header>
+  )
+}
+
+/** What a publish would change: everything but where cards stand. */
+function meaning(graph: EditorData['graph']): string {
+  const nodes = graph.nodes.map(({ position: _, ...node }) =>
+    sorted({ ...node, title: node.title ?? '', settings: node.settings ?? {} }),
+  )
+  return JSON.stringify([nodes, graph.edges, sorted(graph.settings)])
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([key, item]) => [key, sorted(item)]),
+  )
+}

@@ -1,0 +1,134 @@
+/** The run view at /runs/<id>: the graph as it was, with what happened in it. */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { ArrowLeft, Pencil } from 'lucide-react'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { readNodeTypes } from '../api/requests'
+import type { Run } from '../api/types'
+import { Canvas } from '../features/canvas/canvas'
+import { RunBar } from '../features/run-panel/run-bar'
+import { StepDetails } from '../features/run-panel/step-details'
+import { StepsList } from '../features/run-panel/steps-list'
+import type { Graph } from '../shared/graph/document'
+import { ErrorBoundary } from '../shared/ui/error-boundary'
+import { statusWord } from '../shared/ui/status'
+import { ValueView } from '../shared/ui/value-view'
+import './editor.css'
+import { useGraph } from './store/graph'
+import { useRun } from './store/run'
+import { type Me, nodeType, pageData, setNodeTypes } from './store/session'
+import { useView } from './store/view'
+
+type RunData = {
+  run: Run
+  graph: Graph
+  workflow: { id: string; name: string; slug: string }
+  workspace: { slug: string; name: string }
+  me: Me
+  csrf: string
+}
+
+function RunView({ data }: { data: RunData }) {
+  const run = useRun(store => store.run) ?? data.run
+  const steps = useRun(store => store.steps)
+  const selected = useView(store => store.selected[0])
+  const graph = useGraph(store => store.graph)
+  const step = steps.find(item => item.node === selected)
+  const node = graph.nodes.find(item => item.id === selected)
+  return (
+    <div className="editor is-run">
+      <header className="editor-head">
+        <a className="icon-button" href="/runs" aria-label="Back to runs">
+          <ArrowLeft aria-hidden />
+        </a>
+        <div className="run-title">
+          <strong>{data.workflow.name}</strong>
+          <span className="sub">
+            {run.draft ? 'Test of the draft' : `Version ${run.version}`} ·{' '}
+            {new Date(run.created_at).toLocaleString()} · {run.started_by}
+            {run.retry_of ? (
+              <>
+                {' '}
+                · retry of <a href={`/runs/${run.retry_of}`}>an earlier run</a>
+              </>
+            ) : null}
+            {run.replay_of ? (
+              <>
+                {' '}
+                · repeats <a href={`/runs/${run.replay_of}`}>an earlier run</a>
+              </>
+            ) : null}
+          </span>
+        </div>
+        <span className="grow" />
+        <a className="btn btn-sm" href={`/workflows/${data.workflow.id}?run=${run.id}`}>
+          <Pencil aria-hidden /> Open workflow
+        </a>
+      </header>
+      <div className="stage">
+        <RunBar closable={false} />
+        <Canvas />
+      </div>
+      <aside className="run-side" aria-label="What happened">
+        <p className="story">{story(run)}</p>
+        <StepsList />
+        {node ? (
+          <section className="step-panel" aria-label="Details of the step">
+            <h2>{node.title || nodeType(node.type)?.title}</h2>
+            <StepDetails step={step} />
+          </section>
+        ) : (
+          <section className="step-panel">
+            <ValueView title="What started it" value={run.input} />
+            {run.result !== null ? <ValueView title="The reply" value={run.result} /> : null}
+          </section>
+        )}
+      </aside>
+    </div>
+  )
+}
+
+function story(run: Run): string {
+  const word = statusWord(run.status).toLowerCase()
+  const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
+  const took =
+    run.started_at && run.ended_at
+      ? ` It took ${((new Date(run.ended_at).getTime() - new Date(run.started_at).getTime()) / 1000).toFixed(1)} s${spent}.`
+      : ''
+  const handled = run.handled_errors
+    ? ` ${run.handled_errors} failure${run.handled_errors > 1 ? 's were' : ' was'} handled.`
+    : ''
+  const lead: Record<string, string> = {
+    succeeded: 'The run is done.',
+    failed: 'The run has failed.',
+    cancelled: 'The run was cancelled.',
+    waiting: 'The run waits; nothing is held meanwhile.',
+    needs_attention: 'The run needs an operator: a call was sent and never answered.',
+    queued: 'The run is about to start.',
+    paused: 'The run is paused; nothing new starts until somebody resumes it.',
+  }
+  return `${lead[run.status] ?? `The run is ${word}.`}${took}${handled}`
+}
+
+async function start(): Promise<void> {
+  const element = document.getElementById('run')
+  if (!element) return
+  const data = pageData<RunData>('run-data')
+  setNodeTypes((await readNodeTypes()).items)
+  useGraph.getState().open(data.workflow.id, data.graph, 0, true)
+  useRun.getState().watch(data.run)
+  createRoot(element).render(
+    <StrictMode>
+      <ErrorBoundary>
+        <QueryClientProvider client={new QueryClient()}>
+          <RunView data={data} />
+        </QueryClientProvider>
+      </ErrorBoundary>
+    </StrictMode>,
+  )
+}
+
+start().catch(() => {
+  const element = document.getElementById('run')
+  if (element) element.textContent = 'The run could not be loaded. Reload the page to try again.'
+})

@@ -1,0 +1,128 @@
+/** The draft being edited: the graph, its history, and how it is saved. */
+import { create } from 'zustand'
+import { ApiError } from '../../api/client'
+import { readWorkflow, saveDraft } from '../../api/requests'
+import { EMPTY_GRAPH, type Graph } from '../../shared/graph/document'
+
+const HISTORY = 200
+const SAVE_AFTER_MS = 800
+const MERGE_WITHIN_MS = 800
+
+export type SaveState = 'saved' | 'unsaved' | 'saving' | 'offline' | 'stale' | 'failed'
+
+type GraphStore = {
+  workflow: string
+  graph: Graph
+  past: Graph[]
+  future: Graph[]
+  revision: number
+  saveState: SaveState
+  saveError: string
+  readOnly: boolean
+  open: (workflow: string, graph: Graph, revision: number, readOnly: boolean) => void
+  change: (edit: (graph: Graph) => Graph, merge?: string) => void
+  undo: () => void
+  redo: () => void
+  save: () => Promise<boolean>
+  reloadTheirs: () => Promise<void>
+  overwrite: () => Promise<void>
+}
+
+let timer: ReturnType<typeof setTimeout> | undefined
+let lastMerge = { key: '', at: 0 }
+let saving: Promise<boolean> | null = null
+
+export const useGraph = create<GraphStore>((set, get) => {
+  const schedule = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => void get().save(), SAVE_AFTER_MS)
+  }
+  const replace = (graph: Graph, more: Partial<GraphStore>): void => {
+    const stale = get().saveState === 'stale'
+    set({ graph, ...more, saveState: stale ? 'stale' : 'unsaved' })
+    if (!stale) schedule()
+  }
+  const write = async (): Promise<boolean> => {
+    const { workflow, graph, revision } = get()
+    set({ saveState: 'saving' })
+    try {
+      const answer = await saveDraft(workflow, graph, revision)
+      const unchanged = get().graph === graph
+      set({ revision: answer.revision, saveState: unchanged ? 'saved' : 'unsaved', saveError: '' })
+      if (!unchanged) schedule()
+      return unchanged
+    } catch (error) {
+      const known = error instanceof ApiError ? error : new ApiError(0, 'offline', String(error))
+      const state =
+        known.code === 'stale_revision'
+          ? 'stale'
+          : known.status === 0 || known.status >= 500
+            ? 'offline'
+            : 'failed'
+      set({ saveState: state, saveError: known.message })
+      if (state === 'offline') timer = setTimeout(() => void get().save(), 4000)
+      return false
+    }
+  }
+  return {
+    workflow: '',
+    graph: EMPTY_GRAPH,
+    past: [],
+    future: [],
+    revision: 0,
+    saveState: 'saved',
+    saveError: '',
+    readOnly: false,
+    open: (workflow, graph, revision, readOnly) =>
+      set({ workflow, graph, revision, readOnly, past: [], future: [], saveState: 'saved' }),
+    change: (edit, merge = '') => {
+      const { graph, past, readOnly } = get()
+      if (readOnly) return
+      const next = edit(graph)
+      if (next === graph) return
+      const merges = merge !== '' && merge === lastMerge.key && Date.now() - lastMerge.at < MERGE_WITHIN_MS
+      lastMerge = { key: merge, at: Date.now() }
+      replace(next, { past: merges ? past : [...past.slice(-HISTORY + 1), graph], future: [] })
+    },
+    undo: () => {
+      const { past, graph, future } = get()
+      const previous = past.at(-1)
+      if (!previous) return
+      lastMerge = { key: '', at: 0 }
+      replace(previous, { past: past.slice(0, -1), future: [graph, ...future] })
+    },
+    redo: () => {
+      const { past, graph, future } = get()
+      const next = future[0]
+      if (!next) return
+      lastMerge = { key: '', at: 0 }
+      replace(next, { past: [...past, graph], future: future.slice(1) })
+    },
+    save: async () => {
+      clearTimeout(timer)
+      if (saving) await saving
+      const { saveState, readOnly } = get()
+      if (readOnly || saveState === 'saved') return true
+      saving = write().finally(() => {
+        saving = null
+      })
+      return saving
+    },
+    reloadTheirs: async () => {
+      const theirs = await readWorkflow(get().workflow)
+      const { graph, past } = get()
+      set({
+        graph: theirs.graph,
+        revision: theirs.revision,
+        past: [...past, graph],
+        future: [],
+        saveState: 'saved',
+      })
+    },
+    overwrite: async () => {
+      const theirs = await readWorkflow(get().workflow)
+      set({ revision: theirs.revision, saveState: 'unsaved' })
+      await get().save()
+    },
+  }
+})

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import type { RunEvent } from '../../api/types'
+import { reduce, type StepState } from './run'
+
+const event = (seq: number, type: string, data: Record<string, unknown> = {}, path = 'a'): RunEvent => ({
+  seq,
+  at: `2026-01-01T00:00:0${seq}Z`,
+  type,
+  path,
+  attempt: 1,
+  data,
+})
+
+const fold = (events: RunEvent[]): Record<string, StepState> => events.reduce(reduce, {})
+
+describe('the states of steps', () => {
+  it('follow the events of a step to its end', () => {
+    const states = fold([
+      event(1, 'step.started'),
+      event(2, 'step.ended', { status: 'succeeded', ports: ['out'], duration_ms: 40 }),
+    ])
+    expect(states.a).toMatchObject({ status: 'succeeded', ports: ['out'], durationMs: 40 })
+  })
+
+  it('show a step that waits for a person, and one that is tried again', () => {
+    expect(fold([event(1, 'step.started'), event(2, 'step.waiting', { kind: 'handoff' })]).a).toMatchObject({
+      status: 'waiting',
+      waiting: 'handoff',
+    })
+    expect(fold([event(1, 'step.started'), event(2, 'step.retrying', { next_at: 'x' })]).a?.status).toBe(
+      'retrying',
+    )
+  })
+
+  it('are the same however the events are cut into frames', () => {
+    const events = [
+      event(1, 'step.started'),
+      event(2, 'step.ended', { status: 'failed' }),
+      event(3, 'step.started', {}, 'b'),
+    ]
+    const once = fold(events)
+    const twice = events.slice(1).reduce(reduce, fold(events.slice(0, 1)))
+    expect(twice).toEqual(once)
+  })
+})

@@ -1,0 +1,41 @@
+/** What is selected and open; never saved, never undone. */
+import { create } from 'zustand'
+import type { Checked, Described, Problem } from '../../api/types'
+import type { Edge, Position } from '../../shared/graph/document'
+
+export type QuickAdd = { at: Position; from?: { source: string; port: string }; onEdge?: Edge }
+export type InspectorTab = 'settings' | 'result' | 'failure'
+
+type ViewStore = {
+  selected: string[]
+  tab: InspectorTab
+  focusField: string | null
+  quickAdd: QuickAdd | null
+  dialog: 'run' | 'shortcuts' | 'published' | 'connect' | null
+  showList: boolean
+  showProblems: boolean
+  problems: Problem[]
+  described: Record<string, Described>
+  checking: boolean
+  select: (ids: string[], tab?: InspectorTab) => void
+  openField: (node: string, field: string | null) => void
+  set: (change: Partial<ViewStore>) => void
+  takeCheck: (checked: Checked) => void
+}
+
+export const useView = create<ViewStore>(set => ({
+  selected: [],
+  tab: 'settings',
+  focusField: null,
+  quickAdd: null,
+  dialog: null,
+  showList: false,
+  showProblems: false,
+  problems: [],
+  described: {},
+  checking: false,
+  select: (selected, tab) => set(tab ? { selected, tab } : { selected }),
+  openField: (node, focusField) => set({ selected: [node], tab: 'settings', focusField }),
+  set: change => set(change),
+  takeCheck: checked => set({ problems: checked.problems, described: checked.nodes, checking: false }),
+}))

@@ -1,0 +1,119 @@
+/** The floating bar at the bottom: undo, redo, tidy up, zoom, add. */
+import { Panel, useReactFlow } from '@xyflow/react'
+import { LayoutGrid, List, Maximize, Plus, Redo2, StickyNote, Undo2, ZoomIn, ZoomOut } from 'lucide-react'
+import { useState } from 'react'
+import { useGraph } from '../../app/store/graph'
+import { useView } from '../../app/store/view'
+import { addNote, move } from '../../shared/graph/edit'
+import { tidyUp } from './layout'
+import { glideMs } from './motion'
+
+export function CanvasToolbar({ sizes }: { sizes: () => Map<string, { height: number; ports: string[] }> }) {
+  const flow = useReactFlow()
+  const canUndo = useGraph(store => store.past.length > 0)
+  const canRedo = useGraph(store => store.future.length > 0)
+  const readOnly = useGraph(store => store.readOnly)
+  const [tidying, setTidying] = useState(false)
+  const tidy = async () => {
+    setTidying(true)
+    try {
+      const places = await tidyUp(useGraph.getState().graph, sizes())
+      useGraph.getState().change(graph => move(graph, places))
+      requestAnimationFrame(() => void flow.fitView({ maxZoom: 1, padding: 0.15, duration: glideMs() }))
+    } finally {
+      setTidying(false)
+    }
+  }
+  const middle = () => {
+    const box = document.querySelector('.canvas')?.getBoundingClientRect()
+    return flow.screenToFlowPosition({
+      x: (box?.left ?? 0) + (box?.width ?? 0) / 2 - 124,
+      y: (box?.top ?? 0) + (box?.height ?? 0) / 2 - 60,
+    })
+  }
+  return (
+    <Panel position="bottom-center">
+      <div className="toolbar" role="toolbar" aria-label="Canvas tools">
+        {readOnly ? null : (
+          <>
+            <Tool label="Undo" hint="Ctrl Z" disabled={!canUndo} onClick={() => useGraph.getState().undo()}>
+              <Undo2 aria-hidden />
+            </Tool>
+            <Tool
+              label="Redo"
+              hint="Ctrl Shift Z"
+              disabled={!canRedo}
+              onClick={() => useGraph.getState().redo()}
+            >
+              <Redo2 aria-hidden />
+            </Tool>
+            <Tool label="Tidy up" hint="Shift L" disabled={tidying} onClick={() => void tidy()}>
+              <LayoutGrid aria-hidden />
+            </Tool>
+            <Tool
+              label="Add note"
+              hint="Shift S"
+              onClick={() => useGraph.getState().change(graph => addNote(graph, middle()))}
+            >
+              <StickyNote aria-hidden />
+            </Tool>
+            <span className="toolbar-gap" />
+          </>
+        )}
+        <Tool label="Zoom out" onClick={() => void flow.zoomOut()}>
+          <ZoomOut aria-hidden />
+        </Tool>
+        <Tool label="Zoom in" onClick={() => void flow.zoomIn()}>
+          <ZoomIn aria-hidden />
+        </Tool>
+        <Tool
+          label="Fit to screen"
+          hint="1"
+          onClick={() => void flow.fitView({ maxZoom: 1, padding: 0.15, duration: glideMs() })}
+        >
+          <Maximize aria-hidden />
+        </Tool>
+        <Tool label="Show as list" onClick={() => useView.getState().set({ showList: true })}>
+          <List aria-hidden />
+        </Tool>
+        {readOnly ? null : (
+          <button
+            type="button"
+            className="btn btn-sm btn-primary"
+            aria-label="Add step"
+            onClick={() => useView.getState().set({ quickAdd: { at: middle() } })}
+          >
+            <Plus aria-hidden /> Add step <kbd>Ctrl K</kbd>
+          </button>
+        )}
+      </div>
+    </Panel>
+  )
+}
+
+function Tool({
+  label,
+  hint,
+  disabled,
+  onClick,
+  children,
+}: {
+  label: string
+  hint?: string
+  disabled?: boolean
+  onClick: () => void
+  children: React.ReactNode
+}) {
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={label}
+      title={hint ? `${label} (${hint})` : label}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      {children}
+    </button>
+  )
+}

@@ -1,0 +1,228 @@
+/** The drawing surface. React Flow is known in this folder only; the domain graph is the truth. */
+import '@xyflow/react/dist/style.css'
+import {
+  applyNodeChanges,
+  Background,
+  BackgroundVariant,
+  type Connection,
+  ConnectionMode,
+  type EdgeChange,
+  type FinalConnectionState,
+  MiniMap,
+  type NodeChange,
+  ReactFlow,
+  type ReactFlowInstance,
+  ReactFlowProvider,
+  useReactFlow,
+} from '@xyflow/react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useGraph } from '../../app/store/graph'
+import { nodeType } from '../../app/store/session'
+import { useView } from '../../app/store/view'
+import { edgeKey, type Position } from '../../shared/graph/document'
+import { canConnect, connect, move, remove } from '../../shared/graph/edit'
+import { portsOf } from '../../shared/graph/ports'
+import { CanvasToolbar } from './canvas-toolbar'
+import { useKeepInView } from './keep-in-view'
+import { NoteCard } from './note-card'
+import { StepCard } from './step-card'
+import { StepEdge } from './step-edge'
+import { type StepNode, toEdges, toNodes } from './to-flow'
+
+const nodeTypes = { step: StepCard, note: NoteCard }
+const edgeTypes = { step: StepEdge }
+export const DRAG_TYPE = 'application/x-patchbay-step'
+const MINIMAP_UP_TO = 300
+const VISIBLE_ONLY_FROM = 200
+
+const READABLE_ZOOM = 0.5
+
+/** A graph too wide to be read at once is shown from where it starts. */
+function beginAtStart(flow: ReactFlowInstance<StepNode>): void {
+  const { nodes } = useGraph.getState().graph
+  const first = nodes.find(node => nodeType(node.type)?.is_trigger) ?? nodes[0]
+  const height = document.querySelector('.canvas')?.clientHeight ?? 600
+  if (first)
+    void flow.setViewport({
+      zoom: 0.72,
+      x: 48 - first.position.x * 0.72,
+      y: height / 2 - (first.position.y + 60) * 0.72,
+    })
+}
+
+const isTrigger = (id: string): boolean =>
+  nodeType(useGraph.getState().graph.nodes.find(node => node.id === id)?.type)?.is_trigger ?? false
+
+export function Canvas({ onDropStep }: { onDropStep?: (payload: string, at: Position) => void }) {
+  return (
+    <section className="canvas" aria-label="Canvas">
+      <ReactFlowProvider>
+        <Surface onDropStep={onDropStep} />
+      </ReactFlowProvider>
+    </section>
+  )
+}
+
+function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) => void }) {
+  const graph = useGraph(store => store.graph)
+  const readOnly = useGraph(store => store.readOnly)
+  const selected = useView(store => store.selected)
+  const [nodes, setNodes] = useState<StepNode[]>(() => toNodes(graph, [], selected, readOnly))
+  const [selectedEdges, setSelectedEdges] = useState<Set<string>>(new Set())
+  const { screenToFlowPosition, fitView, getNodes } = useReactFlow<StepNode>()
+  const count = useRef(graph.nodes.length)
+
+  useKeepInView()
+  useEffect(() => {
+    setNodes(old => toNodes(graph, old, selected, readOnly))
+  }, [graph, selected, readOnly])
+  useEffect(() => {
+    if (count.current === 0 && graph.nodes.length > 1)
+      requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.15 }))
+    count.current = graph.nodes.length
+  }, [graph.nodes.length, fitView])
+  const edges = useMemo(() => toEdges(graph, selectedEdges), [graph, selectedEdges])
+
+  const onNodesChange = useCallback((changes: NodeChange<StepNode>[]) => {
+    const kept = changes.filter(change => change.type !== 'remove' && change.type !== 'select')
+    setNodes(old => applyNodeChanges(kept, old))
+    const places = new Map<string, Position>()
+    for (const change of changes)
+      if (change.type === 'position' && change.dragging === false && change.position)
+        places.set(change.id.replace(/^note:/, ''), change.position)
+    const { graph: now, change } = useGraph.getState()
+    const moved = [...places].filter(([id, place]) => {
+      const before = now.nodes.find(node => node.id === id) ?? now.notes.find(note => note.id === id)
+      return before && (before.position.x !== place.x || before.position.y !== place.y)
+    })
+    if (moved.length) change(current => move(current, new Map(moved)), `move:${[...places.keys()].join()}`)
+    const chosen = changes.filter(item => item.type === 'select')
+    if (chosen.length) {
+      const next = new Set(useView.getState().selected)
+      for (const item of chosen) item.selected ? next.add(item.id) : next.delete(item.id)
+      useView.getState().select([...next])
+    }
+  }, [])
+
+  const onEdgesChange = useCallback((changes: EdgeChange[]) => {
+    const chosen = changes.filter(change => change.type === 'select')
+    if (chosen.length)
+      setSelectedEdges(old => {
+        const next = new Set(old)
+        for (const item of chosen) item.selected ? next.add(item.id) : next.delete(item.id)
+        return next
+      })
+  }, [])
+
+  const asEdge = (
+    connection: Connection | { source: string | null; sourceHandle?: string | null; target: string | null },
+  ) => ({
+    source: connection.source ?? '',
+    port: connection.sourceHandle ?? 'out',
+    target: connection.target ?? '',
+  })
+
+  const onConnectEnd = useCallback(
+    (event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
+      if (readOnly || state.isValid || state.toNode || state.fromHandle?.type !== 'source') return
+      const point = 'changedTouches' in event ? event.changedTouches[0]! : event
+      const from = state.from
+      const at = screenToFlowPosition({ x: point.clientX, y: point.clientY })
+      if (from && Math.hypot(at.x - from.x, at.y - from.y) < 24) return
+      useView.getState().set({
+        quickAdd: {
+          at: { x: at.x, y: at.y - 30 },
+          from: { source: state.fromNode!.id, port: state.fromHandle.id ?? 'out' },
+        },
+      })
+    },
+    [readOnly, screenToFlowPosition],
+  )
+
+  const sizes = useCallback(() => {
+    const heights = new Map(getNodes().map(node => [node.id, node.measured?.height ?? 100]))
+    const { graph: now } = useGraph.getState()
+    return new Map(
+      now.nodes.map(node => [
+        node.id,
+        {
+          height: heights.get(node.id) ?? 100,
+          ports: portsOf(node, nodeType(node.type), now).map(port => port.name),
+        },
+      ]),
+    )
+  }, [getNodes])
+
+  return (
+    <ReactFlow
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={nodeTypes}
+      edgeTypes={edgeTypes}
+      onNodesChange={onNodesChange}
+      onEdgesChange={onEdgesChange}
+      onConnect={connection => useGraph.getState().change(current => connect(current, asEdge(connection)))}
+      onConnectEnd={onConnectEnd}
+      isValidConnection={connection => canConnect(useGraph.getState().graph, asEdge(connection), isTrigger)}
+      onDelete={({ nodes: goneNodes, edges: goneEdges }) => {
+        const keys = new Set(goneEdges.map(edge => edge.id))
+        const ids = goneNodes.map(node => node.id)
+        useGraph.getState().change(current =>
+          remove(
+            current,
+            ids.filter(id => !id.startsWith('note:')),
+            current.edges.filter(edge => keys.has(edgeKey(edge))),
+            ids.filter(id => id.startsWith('note:')).map(id => id.slice(5)),
+          ),
+        )
+        useView.getState().select([])
+        setSelectedEdges(new Set())
+      }}
+      onNodeDoubleClick={() => useView.getState().set({ tab: 'settings' })}
+      onDragOver={event => {
+        if (event.dataTransfer.types.includes(DRAG_TYPE)) {
+          event.preventDefault()
+          event.dataTransfer.dropEffect = 'copy'
+        }
+      }}
+      onDrop={event => {
+        const payload = event.dataTransfer.getData(DRAG_TYPE)
+        if (!payload) return
+        event.preventDefault()
+        const at = screenToFlowPosition({ x: event.clientX, y: event.clientY })
+        onDropStep?.(payload, { x: at.x - 124, y: at.y - 31 })
+      }}
+      nodesConnectable={!readOnly}
+      nodesDraggable={!readOnly}
+      edgesFocusable={false}
+      deleteKeyCode={readOnly ? null : ['Delete', 'Backspace']}
+      multiSelectionKeyCode={['Meta', 'Control', 'Shift']}
+      connectionMode={ConnectionMode.Strict}
+      connectionRadius={32}
+      connectionDragThreshold={6}
+      selectNodesOnDrag={false}
+      snapToGrid
+      snapGrid={[8, 8]}
+      minZoom={0.1}
+      maxZoom={2}
+      onInit={flow => {
+        void flow.fitView({ maxZoom: 1, padding: 0.15 }).then(() => {
+          if (flow.getZoom() < READABLE_ZOOM) beginAtStart(flow)
+        })
+      }}
+      onlyRenderVisibleElements={graph.nodes.length > VISIBLE_ONLY_FROM}
+      proOptions={{ hideAttribution: true }}
+    >
+      <Background variant={BackgroundVariant.Dots} gap={24} size={1.6} />
+      {graph.nodes.length > 3 && graph.nodes.length < MINIMAP_UP_TO ? (
+        <MiniMap
+          pannable
+          zoomable
+          className="minimap"
+          nodeClassName={node => (node.type === 'note' ? 'is-note' : '')}
+        />
+      ) : null}
+      <CanvasToolbar sizes={sizes} />
+    </ReactFlow>
+  )
+}

@@ -1,0 +1,159 @@
+/** A text field in which `{{ }}` parts are shown as pills. CodeMirror lives in this file only and is loaded when needed. */
+import { autocompletion, type CompletionContext, completionKeymap } from '@codemirror/autocomplete'
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
+import { Compartment, EditorState } from '@codemirror/state'
+import {
+  Decoration,
+  type DecorationSet,
+  drawSelection,
+  EditorView,
+  keymap,
+  MatchDecorator,
+  placeholder as placeholderText,
+  ViewPlugin,
+  type ViewUpdate,
+  WidgetType,
+} from '@codemirror/view'
+import { useEffect, useRef } from 'react'
+import { useGraph } from '../../app/store/graph'
+import { type DataPath, pillText } from './data-paths'
+
+class Pill extends WidgetType {
+  constructor(
+    readonly text: string,
+    readonly known: boolean,
+    readonly source: string,
+  ) {
+    super()
+  }
+
+  eq(other: Pill): boolean {
+    return other.source === this.source && other.text === this.text && other.known === this.known
+  }
+
+  toDOM(): HTMLElement {
+    const pill = document.createElement('span')
+    pill.className = this.known ? 'data-pill' : 'data-pill is-unknown'
+    pill.textContent = this.text
+    pill.title = this.source
+    return pill
+  }
+}
+
+const decorator = new MatchDecorator({
+  regexp: /\{\{(.*?)\}\}/gs,
+  decoration: match => {
+    const { text, known } = pillText(match[1] ?? '', useGraph.getState().graph)
+    return Decoration.replace({ widget: new Pill(text, known, match[0]) })
+  },
+})
+
+const pills = ViewPlugin.fromClass(
+  class {
+    decorations: DecorationSet
+    constructor(view: EditorView) {
+      this.decorations = decorator.createDeco(view)
+    }
+    update(update: ViewUpdate) {
+      this.decorations = decorator.updateDeco(update, this.decorations)
+    }
+  },
+  {
+    decorations: plugin => plugin.decorations,
+    provide: plugin =>
+      EditorView.atomicRanges.of(view => view.plugin(plugin)?.decorations ?? Decoration.none),
+  },
+)
+
+export type PillEditorProps = {
+  id: string
+  label: string
+  value: string
+  multiline: boolean
+  placeholder?: string
+  readOnly?: boolean
+  invalid?: boolean
+  paths: () => DataPath[]
+  onChange: (value: string) => void
+  onReady: (insert: (text: string) => void) => void
+}
+
+export default function PillEditor(props: PillEditorProps) {
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const latest = useRef(props)
+  latest.current = props
+
+  // The view is made once; later values reach it below.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: made once per field
+  useEffect(() => {
+    const complete = (context: CompletionContext) => {
+      const word = context.matchBefore(/(\/|\{\{)[\w.]*/)
+      if (!word) return null
+      return {
+        from: word.from,
+        filter: false,
+        options: latest.current
+          .paths()
+          .filter(path => path.path.toLowerCase().includes(word.text.replace(/^(\/|\{\{)/, '').toLowerCase()))
+          .slice(0, 40)
+          .map(path => ({
+            label: `${path.source} › ${path.label}`,
+            detail: path.kind,
+            apply: `{{ ${path.path} }}`,
+          })),
+      }
+    }
+    const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
+    const editable = new Compartment()
+    const made = new EditorView({
+      parent: host.current!,
+      state: EditorState.create({
+        doc: props.value,
+        extensions: [
+          EditorView.cspNonce.of(nonce),
+          history(),
+          drawSelection(),
+          keymap.of([
+            ...(props.multiline ? [] : [{ key: 'Enter', run: () => true }]),
+            ...completionKeymap,
+            ...defaultKeymap,
+            ...historyKeymap,
+          ]),
+          autocompletion({ override: [complete], interactionDelay: 0, icons: false }),
+          pills,
+          EditorView.lineWrapping,
+          editable.of(EditorView.editable.of(!props.readOnly)),
+          placeholderText(props.placeholder ?? ''),
+          EditorView.contentAttributes.of({ id: props.id, 'aria-label': props.label, role: 'textbox' }),
+          EditorView.updateListener.of(update => {
+            if (update.docChanged) latest.current.onChange(update.state.doc.toString())
+          }),
+          ...(props.multiline
+            ? []
+            : [EditorState.transactionFilter.of(change => (change.newDoc.lines > 1 ? [] : change))]),
+        ],
+      }),
+    })
+    view.current = made
+    props.onReady(text => {
+      const { from, to } = made.state.selection.main
+      made.dispatch({ changes: { from, to, insert: text }, selection: { anchor: from + text.length } })
+      made.focus()
+    })
+    return () => made.destroy()
+  }, [props.id])
+
+  useEffect(() => {
+    const now = view.current
+    if (now && now.state.doc.toString() !== props.value)
+      now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.value } })
+  }, [props.value])
+
+  return (
+    <div
+      ref={host}
+      className={`pill-editor ${props.multiline ? 'is-long' : ''} ${props.invalid ? 'is-invalid' : ''}`}
+    />
+  )
+}

@@ -1,0 +1,47 @@
+/** Everything that is wrong, live; a click opens the field. */
+import { CircleAlert, TriangleAlert, X } from 'lucide-react'
+import { useGraph } from '../../app/store/graph'
+import { nodeType } from '../../app/store/session'
+import { useView } from '../../app/store/view'
+import { nodeOf } from '../../shared/graph/document'
+
+export function ProblemsList() {
+  const problems = useView(store => store.problems)
+  const graph = useGraph(store => store.graph)
+  const name = (id: string | null) => {
+    const node = nodeOf(graph, id)
+    return node ? node.title || nodeType(node.type)?.title || node.id : 'Workflow'
+  }
+  return (
+    <section className="problems" aria-label="Problems">
+      <header>
+        <h2>Problems</h2>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Close problems"
+          onClick={() => useView.getState().set({ showProblems: false })}
+        >
+          <X aria-hidden />
+        </button>
+      </header>
+      {problems.length === 0 ? <p className="sub">Nothing is wrong. You can publish.</p> : null}
+      <ul>
+        {problems.map(problem => (
+          <li key={`${problem.node}${problem.field}${problem.message}`} data-severity={problem.severity}>
+            <button
+              type="button"
+              disabled={!problem.node}
+              onClick={() => problem.node && useView.getState().openField(problem.node, problem.field)}
+            >
+              {problem.severity === 'error' ? <CircleAlert aria-hidden /> : <TriangleAlert aria-hidden />}
+              <span>
+                <strong>{name(problem.node)}</strong> {problem.message}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

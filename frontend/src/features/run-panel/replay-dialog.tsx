@@ -1,0 +1,96 @@
+/** Run again from one step: on which version, and with which data of the steps before it. */
+import { useState } from 'react'
+import { ApiError } from '../../api/client'
+import { replayRun } from '../../api/requests'
+import type { Run, Step } from '../../api/types'
+import { useGraph } from '../../app/store/graph'
+import { useRun } from '../../app/store/run'
+import { nodeType } from '../../app/store/session'
+import { Dialog } from '../../shared/ui/dialog'
+import { openRun } from './run-actions'
+
+export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onClose: () => void }) {
+  const graph = useGraph(store => store.graph)
+  const steps = useRun(store => store.steps)
+  const titleOf = (other: Step) =>
+    graph.nodes.find(node => node.id === other.node)?.title || nodeType(other.type)?.title || other.node
+  const before = steps.filter(
+    other =>
+      other.status === 'succeeded' &&
+      graph.edges.some(edge => edge.target === step.node && edge.source === other.node),
+  )
+  const [texts, setTexts] = useState<Record<string, string>>(() =>
+    Object.fromEntries(before.map(other => [other.path, JSON.stringify(other.output, null, 2)])),
+  )
+  const [version, setVersion] = useState('same')
+  const [problem, setProblem] = useState('')
+  const [busy, setBusy] = useState(false)
+  const start = async () => {
+    const data: Record<string, unknown> = {}
+    for (const other of before) {
+      const text = texts[other.path] ?? ''
+      if (text === JSON.stringify(other.output, null, 2)) continue
+      try {
+        data[other.path] = JSON.parse(text)
+      } catch {
+        setProblem(`The data of “${titleOf(other)}” is no valid JSON.`)
+        return
+      }
+    }
+    setBusy(true)
+    try {
+      const chosen = version === 'draft' ? { version: 'draft' as const } : {}
+      openRun(await replayRun(run.id, { from: step.path, data, ...chosen }))
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error))
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog title={`Run again from “${titleOf(step)}”`} onClose={onClose}>
+      <p className="field-hint dialog-lead">
+        A new run takes over what the other steps gave, and executes this one and everything after it.
+      </p>
+      <div className="field">
+        <label htmlFor="replay-version">On</label>
+        <select
+          id="replay-version"
+          className="select"
+          value={version}
+          onChange={event => setVersion(event.target.value)}
+        >
+          <option value="same">{run.version ? `Version ${run.version}, as before` : 'The same draft'}</option>
+          <option value="draft">The draft as it is now</option>
+        </select>
+      </div>
+      {before.map(other => (
+        <div key={other.path} className="field">
+          <label htmlFor={`data-${other.path}`}>
+            What “{titleOf(other)}” gave <span className="sub">change it to try another case</span>
+          </label>
+          <textarea
+            id={`data-${other.path}`}
+            className="textarea mono"
+            rows={5}
+            spellCheck={false}
+            value={texts[other.path]}
+            onChange={event => setTexts({ ...texts, [other.path]: event.target.value })}
+          />
+        </div>
+      ))}
+      {problem ? (
+        <p className="field-error" role="alert">
+          {problem}
+        </p>
+      ) : null}
+      <footer className="sheet-foot">
+        <button type="button" className="btn" onClick={onClose}>
+          Close
+        </button>
+        <button type="button" className="btn btn-primary" disabled={busy} onClick={() => void start()}>
+          {busy ? 'Starting…' : 'Start run'}
+        </button>
+      </footer>
+    </Dialog>
+  )
+}

@@ -1,0 +1,103 @@
+/** What an operator does with a run: pause, go on, cancel, try again, run again. */
+import { Pause, Play, RotateCcw, Square } from 'lucide-react'
+import { useState } from 'react'
+import { ApiError } from '../../api/client'
+import { cancelRun, pauseRun, replayRun, resumeRun, retryRun } from '../../api/requests'
+import type { Run } from '../../api/types'
+import { hasEnded } from '../../app/store/run'
+import { may } from '../../app/store/session'
+
+export const openRun = (run: Run): void => location.assign(`/runs/${run.id}`)
+
+export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean }) {
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState('')
+  const [asked, setAsked] = useState('')
+  const ended = hasEnded(run)
+  const act = async (what: () => Promise<unknown>) => {
+    setBusy(true)
+    setProblem('')
+    try {
+      await what()
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error))
+    } finally {
+      setBusy(false)
+    }
+  }
+  const isPausing = run.is_pausing || asked === run.status
+  const isHeld = run.status === 'paused' || run.attention === 'quarantined'
+  return (
+    <>
+      {problem ? (
+        <span className="run-words is-error" role="alert">
+          {problem}
+        </span>
+      ) : null}
+      {!ended && may('pause_run') && isHeld ? (
+        <button
+          type="button"
+          className="btn btn-sm btn-primary"
+          disabled={busy}
+          onClick={() => {
+            setAsked('')
+            void act(() => resumeRun(run.id))
+          }}
+        >
+          <Play aria-hidden /> Resume
+        </button>
+      ) : null}
+      {!ended && may('pause_run') && !isHeld ? (
+        <button
+          type="button"
+          className="btn btn-sm"
+          disabled={busy || isPausing}
+          onClick={() =>
+            void act(async () => {
+              await pauseRun(run.id)
+              // The news of the pause itself comes by the socket, perhaps before this answer.
+              setAsked(run.status)
+            })
+          }
+        >
+          <Pause aria-hidden /> {isPausing ? 'Pausing…' : 'Pause'}
+        </button>
+      ) : null}
+      {!ended && may('operate') ? (
+        <button
+          type="button"
+          className="btn btn-sm"
+          disabled={busy}
+          onClick={() => {
+            if (window.confirm('Cancel this run? Steps that are done stay done.'))
+              void act(() => cancelRun(run.id))
+          }}
+        >
+          <Square aria-hidden /> Cancel
+        </button>
+      ) : null}
+      {ended && canFollow && run.status !== 'succeeded' ? (
+        <button
+          type="button"
+          className="btn btn-sm btn-primary"
+          disabled={busy}
+          title="A new run goes on where this one ended; steps that are done are not done again"
+          onClick={() => void act(async () => openRun(await retryRun(run.id)))}
+        >
+          <RotateCcw aria-hidden /> Retry
+        </button>
+      ) : null}
+      {ended && canFollow ? (
+        <button
+          type="button"
+          className="btn btn-sm"
+          disabled={busy}
+          title="A new run with the same input, from the start"
+          onClick={() => void act(async () => openRun(await replayRun(run.id, {})))}
+        >
+          <Play aria-hidden /> Run again
+        </button>
+      ) : null}
+    </>
+  )
+}

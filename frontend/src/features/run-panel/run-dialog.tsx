@@ -1,0 +1,282 @@
+/** Try the draft: the trigger's input in a form, remembered for the next time. */
+import { Play } from 'lucide-react'
+import { useMemo, useState } from 'react'
+import { ApiError } from '../../api/client'
+import { startRun } from '../../api/requests'
+import type { Described } from '../../api/types'
+import { useGraph } from '../../app/store/graph'
+import { useRun } from '../../app/store/run'
+import { nodeType } from '../../app/store/session'
+import { useView } from '../../app/store/view'
+import type { GraphNode } from '../../shared/graph/document'
+import { Dialog } from '../../shared/ui/dialog'
+import { type ArgumentsSchema, argumentRows, argumentsFrom } from './tool-arguments'
+
+export type FieldRow = {
+  id: string
+  title?: string
+  kind?: string
+  required?: boolean
+  choices?: { id: string; title?: string }[]
+}
+type Values = Record<string, string>
+
+const memory = (workflow: string, trigger: string) => `patchbay.input.${workflow}.${trigger}`
+
+function guessedBody(node: GraphNode): Record<string, unknown> {
+  const sample = node.config.sample
+  if (sample && typeof sample === 'object') return sample as Record<string, unknown>
+  const text = JSON.stringify(useGraph.getState().graph.nodes.map(item => item.config))
+  const names = [...text.matchAll(/trigger\.body\.\??([A-Za-z_]\w*)/g)].map(match => match[1]!)
+  const found = Object.fromEntries([...new Set(names)].map(name => [name, '']))
+  return Object.keys(found).length ? found : { message: '' }
+}
+
+export function RunDialog({ onClose }: { onClose: () => void }) {
+  const graph = useGraph(store => store.graph)
+  const triggers = graph.nodes.filter(node => nodeType(node.type)?.is_trigger)
+  const [chosen, setChosen] = useState(triggers[0]?.id ?? '')
+  const trigger = triggers.find(node => node.id === chosen)
+  const described = useView(store => store.described[chosen])
+  return (
+    <Dialog title="Try the workflow" onClose={onClose}>
+      {triggers.length > 1 ? (
+        <div className="field">
+          <label htmlFor="trigger">Start with</label>
+          <select
+            id="trigger"
+            className="select"
+            value={chosen}
+            onChange={event => setChosen(event.target.value)}
+          >
+            {triggers.map(node => (
+              <option key={node.id} value={node.id}>
+                {node.title || nodeType(node.type)?.title}
+              </option>
+            ))}
+          </select>
+        </div>
+      ) : null}
+      {trigger ? (
+        <TriggerForm
+          key={`${trigger.id} ${Boolean(described?.example)}`}
+          trigger={trigger}
+          described={described}
+          onClose={onClose}
+        />
+      ) : (
+        <p>Add a trigger first: the step that starts the workflow.</p>
+      )}
+    </Dialog>
+  )
+}
+
+function TriggerForm({
+  trigger,
+  described,
+  onClose,
+}: {
+  trigger: GraphNode
+  described: Described | undefined
+  onClose: () => void
+}) {
+  const workflow = useGraph(store => store.workflow)
+  const isWebhook = trigger.type === 'webhook_trigger'
+  const fields = (trigger.config.fields as FieldRow[] | undefined) ?? []
+  // What only Patchbay itself gives, such as a due time: an example, new each time.
+  const example = described?.example
+  const isPosted = isWebhook || Boolean(example)
+  const tool =
+    trigger.type === 'tool_trigger' ? ((trigger.config.input_schema ?? {}) as ArgumentsSchema) : null
+  const start = useMemo(() => {
+    if (example) return example
+    const kept = localStorage.getItem(memory(workflow, trigger.id))
+    if (kept) {
+      try {
+        return JSON.parse(kept) as Record<string, unknown>
+      } catch {
+        localStorage.removeItem(memory(workflow, trigger.id))
+      }
+    }
+    return isWebhook ? guessedBody(trigger) : {}
+  }, [workflow, trigger, isWebhook, example])
+  const isFlat = Object.values(start).every(value => typeof value !== 'object' || value === null)
+  const [values, setValues] = useState<Values>(() =>
+    Object.fromEntries(Object.entries(start).map(([name, value]) => [name, String(value ?? '')])),
+  )
+  const [json, setJson] = useState(isPosted && !isFlat ? JSON.stringify(start, null, 2) : '')
+  const [asJson, setAsJson] = useState(isPosted && !isFlat)
+  const [problem, setProblem] = useState('')
+  const [busy, setBusy] = useState(false)
+
+  const titles = described?.output?.properties
+  const rows: FieldRow[] = isPosted
+    ? Object.keys(values).map(id => ({ id, title: (example && titles?.[id]?.title) || id }))
+    : tool
+      ? argumentRows(tool)
+      : fields
+  const submit = async () => {
+    // What is left empty of an example is filled in by the server.
+    let body: Record<string, unknown> = example
+      ? Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))
+      : tool
+        ? argumentsFrom(values, tool)
+        : values
+    if (asJson) {
+      try {
+        body = JSON.parse(json)
+      } catch {
+        setProblem('This is not JSON. Check commas and quotes.')
+        return
+      }
+    }
+    setBusy(true)
+    setProblem('')
+    try {
+      if (!(await useGraph.getState().save())) await useGraph.getState().save()
+      const run = await startRun(workflow, isWebhook ? { body } : body, trigger.id)
+      if (!example) localStorage.setItem(memory(workflow, trigger.id), JSON.stringify(tool ? values : body))
+      useRun.getState().watch(run)
+      onClose()
+    } catch (error) {
+      const known = error instanceof ApiError ? error : null
+      const details = known?.details.fields as { field: string; message: string }[] | undefined
+      setProblem(
+        [known?.message ?? String(error), ...(details ?? []).map(row => `${row.field}: ${row.message}`)].join(
+          ' ',
+        ),
+      )
+      if (known?.code === 'invalid_graph') useView.getState().set({ showProblems: true })
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <form
+      onSubmit={event => {
+        event.preventDefault()
+        void submit()
+      }}
+    >
+      <p className="field-hint dialog-lead">
+        {isWebhook
+          ? 'This stands for what another system would post.'
+          : example
+            ? 'This stands for what the trigger gives when it starts a run by itself.'
+            : tool
+              ? 'What a caller of the tool would give.'
+              : 'What a person would fill in.'}{' '}
+        The draft runs for real: tools are called.
+      </p>
+      {asJson ? (
+        <div className="field">
+          <label htmlFor="body">{isWebhook ? 'Body as JSON' : 'What it gives, as JSON'}</label>
+          <textarea
+            id="body"
+            className="textarea mono"
+            rows={8}
+            value={json}
+            onChange={event => setJson(event.target.value)}
+          />
+        </div>
+      ) : (
+        rows.map(row => (
+          <div key={row.id} className="field">
+            <label htmlFor={`input-${row.id}`}>
+              {row.title || row.id}
+              {row.required ? <span className="required"> *</span> : null}
+            </label>
+            <InputFor
+              row={row}
+              value={values[row.id] ?? ''}
+              onChange={value => setValues({ ...values, [row.id]: value })}
+            />
+          </div>
+        ))
+      )}
+      {rows.length === 0 && !asJson ? <p className="sub">This trigger asks for nothing.</p> : null}
+      {isWebhook ? (
+        <button
+          type="button"
+          className="link-button"
+          onClick={() => {
+            if (!asJson) setJson(JSON.stringify(values, null, 2))
+            setAsJson(!asJson)
+          }}
+        >
+          {asJson ? 'Edit as form' : 'Edit as JSON'}
+        </button>
+      ) : null}
+      {problem ? (
+        <div className="notice" data-kind="error" role="alert">
+          <span className="grow">{problem}</span>
+        </div>
+      ) : null}
+      <footer className="sheet-foot">
+        <button type="submit" className="btn btn-primary" disabled={busy}>
+          <Play aria-hidden /> {busy ? 'Starting…' : 'Start run'}
+        </button>
+      </footer>
+    </form>
+  )
+}
+
+function InputFor({
+  row,
+  value,
+  onChange,
+}: {
+  row: FieldRow
+  value: string
+  onChange: (value: string) => void
+}) {
+  const id = `input-${row.id}`
+  const kinds: Record<string, string> = {
+    number: 'number',
+    date: 'date',
+    datetime: 'datetime-local',
+    email: 'email',
+    url: 'url',
+  }
+  if (row.kind === 'boolean' || row.kind === 'choice')
+    return (
+      <select id={id} className="select" value={value} onChange={event => onChange(event.target.value)}>
+        <option value="">Choose…</option>
+        {(row.kind === 'boolean'
+          ? [
+              { id: 'true', title: 'Yes' },
+              { id: 'false', title: 'No' },
+            ]
+          : (row.choices ?? [])
+        ).map(choice => (
+          <option key={choice.id} value={choice.id}>
+            {choice.title || choice.id}
+          </option>
+        ))}
+      </select>
+    )
+  if (row.kind === 'long_text' || row.id === 'message' || row.id === 'text')
+    return (
+      <textarea
+        id={id}
+        className="textarea"
+        rows={3}
+        value={value}
+        onChange={event => onChange(event.target.value)}
+        onKeyDown={event => {
+          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey))
+            event.currentTarget.form?.requestSubmit()
+        }}
+      />
+    )
+  return (
+    <input
+      id={id}
+      className="input"
+      type={kinds[row.kind ?? ''] ?? 'text'}
+      step="any"
+      value={value}
+      onChange={event => onChange(event.target.value)}
+    />
+  )
+}

@@ -1,0 +1,99 @@
+/** What can be done about a step: answer it, say what became of an unanswered call, run again from it. */
+import { useState } from 'react'
+import { ApiError } from '../../api/client'
+import { settleStep } from '../../api/requests'
+import type { Run, Step } from '../../api/types'
+import { hasEnded, useRun } from '../../app/store/run'
+import { may } from '../../app/store/session'
+import { ReplayDialog } from './replay-dialog'
+
+export function StepActions({ step }: { step: Step }) {
+  const run = useRun(store => store.run)
+  const [problem, setProblem] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [asking, setAsking] = useState(false)
+  const [text, setText] = useState('{}')
+  const item = step.waiting_for?.inbox_item
+  if (item)
+    return (
+      <p>
+        <a className="btn btn-sm btn-primary" href={`/inbox/${item}`}>
+          Answer in the inbox
+        </a>
+      </p>
+    )
+  if (!run) return null
+  if (step.status !== 'unknown') return <RunAgainFrom run={run} step={step} />
+  if (!may('settle')) return <p className="sub">An operator has to say what became of this call.</p>
+  const settle = async (outcome: string, output?: unknown) => {
+    setBusy(true)
+    try {
+      await settleStep(run.id, step.path, outcome, output)
+      setProblem('')
+      setAsking(false)
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error))
+    } finally {
+      setBusy(false)
+    }
+  }
+  const happened = () => {
+    try {
+      void settle('happened', JSON.parse(text))
+    } catch {
+      setProblem('This is no valid JSON.')
+    }
+  }
+  return (
+    <div className="settle">
+      <p>Look up whether it took effect, then say what happened:</p>
+      {asking ? (
+        <div className="field">
+          <label htmlFor="settled-output">What it gave, as JSON: later steps may use it</label>
+          <textarea
+            id="settled-output"
+            className="textarea mono"
+            rows={4}
+            spellCheck={false}
+            value={text}
+            onChange={event => setText(event.target.value)}
+          />
+          <div className="pair">
+            <button type="button" className="btn btn-sm btn-primary" disabled={busy} onClick={happened}>
+              Go on with this
+            </button>
+            <button type="button" className="btn btn-sm" onClick={() => setAsking(false)}>
+              Back
+            </button>
+          </div>
+        </div>
+      ) : (
+        <div className="pair">
+          <button type="button" className="btn btn-sm" disabled={busy} onClick={() => setAsking(true)}>
+            It happened
+          </button>
+          <button type="button" className="btn btn-sm" disabled={busy} onClick={() => void settle('did_not')}>
+            It did not: try again
+          </button>
+          <button type="button" className="btn btn-sm" disabled={busy} onClick={() => void settle('give_up')}>
+            Give up
+          </button>
+        </div>
+      )}
+      {problem ? <p className="field-error">{problem}</p> : null}
+    </div>
+  )
+}
+
+function RunAgainFrom({ run, step }: { run: Run; step: Step }) {
+  const [open, setOpen] = useState(false)
+  if (!hasEnded(run) || step.status === 'skipped' || !may('retry')) return null
+  return (
+    <p>
+      <button type="button" className="btn btn-sm" onClick={() => setOpen(true)}>
+        Run again from here
+      </button>
+      {open ? <ReplayDialog run={run} step={step} onClose={() => setOpen(false)} /> : null}
+    </p>
+  )
+}

@@ -1,0 +1,44 @@
+/** What one step did: input, output, error, attempts, timing. */
+import { CircleAlert } from 'lucide-react'
+import type { Step } from '../../api/types'
+import { StatusPill, seconds } from '../../shared/ui/status'
+import { ValueView } from '../../shared/ui/value-view'
+import { StepActions } from './step-actions'
+
+export function StepDetails({ step }: { step: Step | undefined }) {
+  if (!step) return <p className="sub step-none">This step has not run yet. Press Run to try the workflow.</p>
+  const took =
+    step.started_at && step.ended_at
+      ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime()
+      : undefined
+  return (
+    <div className="step-details">
+      <div className="step-facts">
+        <StatusPill
+          status={step.waiting_for?.kind === 'retry' ? 'retrying' : step.status}
+          kind={step.waiting_for?.kind === 'handoff' ? 'person' : undefined}
+          note={seconds(took)}
+        />
+        {step.attempts > 1 ? <span className="sub">{step.attempts} attempts</span> : null}
+        {step.usage?.model ? (
+          <span className="sub num">
+            {step.usage.model} · {(step.usage.input_tokens ?? 0) + (step.usage.output_tokens ?? 0)} tokens
+            {step.usage.cost_usd ? ` · $${step.usage.cost_usd.toFixed(4)}` : ''}
+          </span>
+        ) : null}
+      </div>
+      <StepActions step={step} />
+      {step.error ? (
+        <div className="notice" data-kind="error">
+          <CircleAlert aria-hidden />
+          <div className="grow">
+            <strong>{step.error.message}</strong>
+            <div className="sub mono">{step.error.code}</div>
+          </div>
+        </div>
+      ) : null}
+      {step.output !== null ? <ValueView title="What came out" value={step.output} /> : null}
+      {step.input !== null ? <ValueView title="What went in" value={step.input} /> : null}
+    </div>
+  )
+}

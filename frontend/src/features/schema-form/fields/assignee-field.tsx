@@ -1,0 +1,59 @@
+/** Who is asked: anyone, a role, a person, or who started the run. */
+import { useQuery } from '@tanstack/react-query'
+import { readMembers } from '../../../api/requests'
+import { FieldFrame, fieldId } from '../field'
+import { useForm } from '../form-context'
+import type { SharedProps } from '../schema-field'
+
+type Assignee = { kind: string; value?: string | null }
+const KINDS: [string, string][] = [
+  ['anyone', 'Anyone who answers the inbox'],
+  ['role', 'People with a role'],
+  ['person', 'One person'],
+  ['starter', 'Who started the run'],
+]
+
+export function AssigneeField({ schema, path, value, label, onChange }: SharedProps) {
+  const form = useForm()
+  const given = (value as Assignee | undefined) ?? { kind: 'anyone' }
+  const members = useQuery({ queryKey: ['members'], queryFn: readMembers, enabled: given.kind === 'person' })
+  return (
+    <FieldFrame path={path} label={label} hint={schema.description}>
+      <select
+        id={fieldId(path)}
+        className="select"
+        disabled={form.readOnly}
+        value={given.kind}
+        onChange={event => onChange({ kind: event.target.value })}
+      >
+        {KINDS.map(([kind, words]) => (
+          <option key={kind} value={kind}>
+            {words}
+          </option>
+        ))}
+      </select>
+      {given.kind === 'role' || given.kind === 'person' ? (
+        <select
+          className="select"
+          aria-label={given.kind === 'role' ? 'Role' : 'Person'}
+          disabled={form.readOnly}
+          value={given.value ?? ''}
+          onChange={event => onChange({ ...given, value: event.target.value || null })}
+        >
+          <option value="">Choose…</option>
+          {given.kind === 'role'
+            ? ['agent', 'builder', 'admin'].map(role => (
+                <option key={role} value={role}>
+                  {role}
+                </option>
+              ))
+            : (members.data ?? []).map(member => (
+                <option key={member.email} value={member.email}>
+                  {member.name} ({member.email})
+                </option>
+              ))}
+        </select>
+      ) : null}
+    </FieldFrame>
+  )
+}

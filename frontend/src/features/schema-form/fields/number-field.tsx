@@ -1,0 +1,34 @@
+import { FieldFrame, fieldId } from '../field'
+import { useForm } from '../form-context'
+import { ModeSwitch, type SharedProps } from '../schema-field'
+
+export function NumberField({ schema, path, value, label, dynamic, required, onChange }: SharedProps) {
+  const form = useForm()
+  const isShare = schema['x-widget'] === 'share'
+  const shown = typeof value === 'number' ? (isShare ? Math.round(value * 100) : value) : ''
+  return (
+    <FieldFrame
+      path={path}
+      label={isShare ? `${label} (%)` : label}
+      hint={schema.description}
+      required={required}
+      side={dynamic ? <ModeSwitch mode="fixed" onData={() => onChange('{{  }}')} /> : null}
+    >
+      <input
+        id={fieldId(path)}
+        className="input num"
+        type="number"
+        step="any"
+        min={isShare ? 0 : schema.minimum}
+        max={isShare ? 100 : schema.maximum}
+        value={shown}
+        readOnly={form.readOnly}
+        onChange={event => {
+          const number = event.target.valueAsNumber
+          if (Number.isNaN(number)) onChange(undefined)
+          else onChange(isShare ? number / 100 : number)
+        }}
+      />
+    </FieldFrame>
+  )
+}

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeType } from '../../api/types'
+import type { Graph } from './document'
+import { connect, copy, insertOnEdge, makeNode, paste, remove, runOrder, wouldCycle } from './edit'
+import { freeId, slugId } from './ids'
+import { portsOf, summaryOf } from './ports'
+
+/** "a>b>c" and "a.yes>b", separated by commas. */
+function aGraph(text: string): Graph {
+  const graph: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
+  const add = (id: string) => {
+    if (!graph.nodes.some(node => node.id === id))
+      graph.nodes.push({
+        id,
+        type: 'set_values',
+        version: 1,
+        config: {},
+        position: { x: graph.nodes.length * 300, y: 0 },
+      })
+  }
+  for (const chain of text.split(',')) {
+    const parts = chain.trim().split('>')
+    parts.forEach((part, index) => {
+      const [id, port] = part.split('.')
+      add(id!)
+      if (index < parts.length - 1)
+        graph.edges.push({ source: id!, port: port ?? 'out', target: parts[index + 1]!.split('.')[0]! })
+    })
+  }
+  return graph
+}
+
+const TYPE: NodeType = {
+  name: 'llm_decision',
+  version: 1,
+  title: 'Decide',
+  description: 'Chooses.',
+  group: 'AI',
+  icon: 'git-fork',
+  summary: '{question}',
+  is_trigger: false,
+  is_end: false,
+  ports: [
+    { each: 'choices' },
+    { name: 'otherwise', title: 'Otherwise' },
+    { name: 'unsure', title: 'Unsure', needs: ['min_confidence', 'choices.min_confidence'] },
+  ],
+  has_error_port: true,
+  config: {},
+  default_config: {},
+  settings: [],
+}
+
+describe('connections', () => {
+  it('sees that a line back would close a circle', () => {
+    expect(wouldCycle(aGraph('a>b>c'), 'c', 'a')).toBe(true)
+    expect(wouldCycle(aGraph('a>b,a>c'), 'b', 'c')).toBe(false)
+  })
+
+  it('joins the neighbours of a deleted step', () => {
+    expect(remove(aGraph('a>b>c'), ['b'], []).edges).toEqual([{ source: 'a', port: 'out', target: 'c' }])
+  })
+
+  it('inserts a step into a line', () => {
+    const graph = aGraph('a>b')
+    const node = makeNode(graph, { type: TYPE, position: { x: 0, y: 0 } })
+    const next = insertOnEdge(graph, graph.edges[0]!, node, 'otherwise')
+    expect(next.edges).toEqual([
+      { source: 'a', port: 'out', target: 'decide' },
+      { source: 'decide', port: 'otherwise', target: 'b' },
+    ])
+  })
+})
+
+describe('ids', () => {
+  it('makes an id from a title and keeps clear of words of the language', () => {
+    expect(slugId('Look up the Order!', 'x')).toBe('look_up_the_order')
+    expect(freeId('Error', [], 'x')).toBe('error_2')
+    expect(freeId('Order', ['order'], 'x')).toBe('order_2')
+    expect(freeId('注文', [], 'mcp_tool')).toBe('mcp_tool')
+  })
+})
+
+describe('copy and paste', () => {
+  it('gives new ids, keeps lines among the copied and rewrites their references', () => {
+    const graph = aGraph('a>b>c')
+    graph.nodes[2]!.config = { text: 'Hi {{ steps.b.name }} and {{ steps.a.name }}, steps.b' }
+    const pasted = paste(graph, copy(graph, ['b', 'c']))
+    expect(pasted.ids).toEqual(['b_2', 'c_2'])
+    expect(pasted.graph.edges.at(-1)).toEqual({ source: 'b_2', port: 'out', target: 'c_2' })
+    expect(pasted.graph.nodes.at(-1)!.config.text).toBe(
+      'Hi {{ steps.b_2.name }} and {{ steps.a.name }}, steps.b',
+    )
+  })
+})
+
+describe('ports', () => {
+  it('draws an exit that cannot be taken only when a line uses it', () => {
+    const graph = connect(aGraph('a>b'), { source: 'd', port: 'unsure', target: 'b' })
+    const node = {
+      id: 'd',
+      type: 'llm_decision',
+      version: 1,
+      config: { choices: [{ id: 'yes', title: 'Yes' }] },
+      position: { x: 0, y: 0 },
+    }
+    expect(portsOf(node, TYPE, aGraph('a>b')).map(port => port.name)).toEqual(['yes', 'otherwise', 'error'])
+    expect(portsOf(node, TYPE, graph).map(port => port.name)).toEqual(['yes', 'otherwise', 'unsure', 'error'])
+  })
+
+  it('says on the card what the step does', () => {
+    const node = {
+      id: 'd',
+      type: 'llm_decision',
+      version: 1,
+      config: { question: 'What?' },
+      position: { x: 0, y: 0 },
+    }
+    expect(summaryOf(node, TYPE)).toBe('What?')
+  })
+})
+
+it('orders steps as a run reaches them', () => {
+  expect(runOrder(aGraph('c>b,a>c'), id => id === 'a')).toEqual(['a', 'c', 'b'])
+})

@@ -1,0 +1,66 @@
+/** The exits of a node, told by its type's rules and its config. */
+import type { NodeType, PortRule } from '../../api/types'
+import type { Graph, GraphNode } from './document'
+
+export type Port = { name: string; title: string; takable: boolean; kind: 'choice' | 'plain' | 'error' }
+
+function holds(value: unknown, path: string[]): boolean {
+  if (Array.isArray(value)) return value.some(item => holds(item, path))
+  if (path.length === 0) return value !== null && value !== undefined && value !== '' && value !== 0
+  if (typeof value !== 'object' || value === null) return false
+  return holds((value as Record<string, unknown>)[path[0]!], path.slice(1))
+}
+
+function expand(rule: PortRule, config: Record<string, unknown>): Port[] {
+  if (rule.each) {
+    const rows = config[rule.each]
+    if (!Array.isArray(rows)) return []
+    return rows
+      .filter(row => typeof row?.id === 'string')
+      .map(row => ({ name: row.id, title: row.title || row.id, takable: true, kind: 'choice' as const }))
+  }
+  const takable = !rule.needs?.length || rule.needs.some(path => holds(config, path.split('.')))
+  return [{ name: rule.name ?? 'out', title: rule.title ?? '', takable, kind: 'plain' }]
+}
+
+/** Ports to draw: those that can be taken, those in use, and `error` last. */
+export function portsOf(node: GraphNode, type: NodeType | undefined, graph: Graph): Port[] {
+  if (!type) return []
+  const used = new Set(graph.edges.filter(edge => edge.source === node.id).map(edge => edge.port))
+  const ports = type.ports
+    .flatMap(rule => expand(rule, node.config))
+    .filter(port => port.takable || used.has(port.name))
+  if (type.has_error_port) ports.push({ name: 'error', title: 'If it fails', takable: true, kind: 'error' })
+  return ports
+}
+
+/** "{server} · {tool}" with the config's values; the description where nothing is filled in. */
+export function summaryOf(node: GraphNode, type: NodeType | undefined): string {
+  if (!type) return node.type
+  const filled = type.summary.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = node.config[name]
+    return typeof value === 'string' ? value.replace(/\{\{\s*(.*?)\s*\}\}/g, '‹$1›') : ''
+  })
+  const clean = filled.replace(/^[\s·]+|[\s·]+$/g, '').trim()
+  if (clean && clean !== 'Ends as') return clean
+  const fields = node.config.fields ?? node.config.values ?? node.config.branches
+  if (Array.isArray(fields) && fields.length) return fields.map(row => row.title || row.id).join(', ')
+  if (typeof node.config.for_s === 'number') return durationWords(node.config.for_s)
+  return type.description
+}
+
+export function durationWords(seconds: number): string {
+  const units: [number, string][] = [
+    [86400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute'],
+    [1, 'second'],
+  ]
+  for (const [size, word] of units) {
+    if (seconds >= size && seconds % size === 0) {
+      const count = seconds / size
+      return `${count} ${word}${count === 1 ? '' : 's'}`
+    }
+  }
+  return `${seconds} seconds`
+}

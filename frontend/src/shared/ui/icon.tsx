@@ -1,0 +1,43 @@
+/** Icons by the names that node types give; an unknown name shows a plain square. */
+import {
+  Braces,
+  CalendarClock,
+  Clock,
+  GitFork,
+  type LucideIcon,
+  MousePointerClick,
+  OctagonX,
+  PenLine,
+  Plug,
+  Reply,
+  ScanText,
+  Siren,
+  Split,
+  Square,
+  UserCheck,
+  Webhook,
+  Wrench,
+} from 'lucide-react'
+
+const ICONS: Record<string, LucideIcon> = {
+  braces: Braces,
+  'calendar-clock': CalendarClock,
+  clock: Clock,
+  'git-fork': GitFork,
+  'mouse-pointer-click': MousePointerClick,
+  'octagon-x': OctagonX,
+  'pen-line': PenLine,
+  plug: Plug,
+  reply: Reply,
+  'scan-text': ScanText,
+  siren: Siren,
+  split: Split,
+  'user-check': UserCheck,
+  webhook: Webhook,
+  wrench: Wrench,
+}
+
+export function Icon({ name }: { name: string | undefined }) {
+  const Shown = ICONS[name ?? ''] ?? Square
+  return <Shown aria-hidden />
+}
