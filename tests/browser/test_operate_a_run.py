@@ -1,0 +1,66 @@
+"""An operator finds a failed run, sees why, and lets it go on with other data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import picture
+from tests.support.product import Api, a_document, a_node, published
+
+
+def a_graph() -> dict[str, Any]:
+    nodes = [
+        a_node("start", "manual_trigger"),
+        a_node("facts", "set_values", {"values": [{"id": "pieces", "value": "five"}]}, title="Collect facts"),
+        a_node("count", "set_values", {"values": [{"id": "n", "value": "{{ int(steps.facts.pieces) }}"}]}),
+        a_node("tell", "reply", {"text": "{{ steps.count.n }} pieces"}),
+    ]
+    for position, node in enumerate(nodes):
+        node["position"] = {"x": 312 * position, "y": 0}
+    return a_document(nodes, "start>facts, facts>count, count>tell")
+
+
+def test_a_failed_run_goes_on_from_a_step_with_other_data(page: Page, api: Api) -> None:
+    workflow = published(api, "Count pieces", a_graph())
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "failed")
+
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    page.get_by_role("button", name="Show step").click()
+    page.get_by_role("button", name="Run again from here").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Run again from"))
+    box = dialog.get_by_label(re.compile("What “Collect facts” gave"))
+    box.fill("{not json")
+    dialog.get_by_role("button", name="Start run").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("no valid JSON")
+    box.fill('{"pieces": "5"}')
+    picture(page, "run-again-from-here")
+    dialog.get_by_role("button", name="Start run").click()
+    expect(page.get_by_text("5 pieces").first).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name=re.compile("Collect facts Taken over"))).to_be_visible()
+    picture(page, "run-forked")
+
+
+def test_a_failed_run_is_retried_and_a_waiting_one_paused_and_resumed(page: Page, api: Api) -> None:
+    workflow = published(api, "Count pieces again", a_graph())
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "failed")
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    page.get_by_role("button", name="Retry").click()
+    page.wait_for_url(re.compile(rf"/runs/(?!{run['id']})"))
+    expect(page.get_by_role("link", name="an earlier run")).to_be_visible()
+
+    waits = a_document(
+        [a_node("start", "manual_trigger"), a_node("pause", "wait", {"for_s": 3600})], "start>pause"
+    )
+    workflow = published(api, "Wait an hour", waits)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    page.goto(re.sub(r"/runs/.*", f"/runs/{run['id']}", page.url))
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("The run is paused")).to_be_visible(timeout=15_000)
+    picture(page, "run-paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("The run waits")).to_be_visible(timeout=15_000)

@@ -1,0 +1,178 @@
+"""What bad input gets: an error that names what, where and what to try, and nothing changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.product import Api, Embedded, a_document, a_node, published
+
+ECHO = a_document(
+    [a_node("start", "webhook_trigger"), a_node("end", "reply", {"data": "{{ trigger.body }}"})], "start>end"
+)
+
+
+def draft(api: Api, graph: Any) -> dict[str, Any]:
+    result: dict[str, Any] = api("POST", "/workflows", {"name": "Draft", "graph": graph})
+    return result
+
+
+def test_a_wrong_graph_is_saved_as_a_draft_and_refused_at_publish(api: Api) -> None:
+    graph = a_document(
+        [a_node("start", "webhook_trigger"), a_node("end", "reply", {"text": "{{ steps.nope.x }}"})],
+        "start>end",
+    )
+    workflow = draft(api, graph)
+    refused = api("POST", f"/workflows/{workflow['id']}/publish", {}, expect=422)
+    checked = api("POST", "/graphs/check", {"graph": graph})
+    assert refused["code"] == "invalid_graph"
+    assert refused["details"]["problems"] == checked["problems"]
+    assert checked["problems"][0]["code"] == "reference_missing"
+    assert api("GET", f"/workflows/{workflow['id']}")["live_version"] is None
+
+
+@pytest.mark.parametrize(
+    ("graph", "where"),
+    [
+        ([], ""),
+        ({"schema": 1, "nodes": [{"id": "A!", "type": "reply"}]}, "nodes/0/id"),
+        ({"schema": 1, "nodes": [a_node("a", "reply"), a_node("a", "reply")]}, "nodes"),
+        ({"schema": 1, "nodes": [a_node(f"n{n}", "reply") for n in range(501)]}, "nodes"),
+        ({"schema": 1, "nodes": [a_node("a", "reply", {"__proto__": 1})]}, "nodes/0/config"),
+        ({"schema": 1, "surprise": True}, "surprise"),
+    ],
+)
+def test_a_malformed_document_changes_nothing(api: Api, graph: Any, where: str) -> None:
+    workflow = draft(api, ECHO)
+    body = {"graph": graph, "revision": workflow["revision"]}
+    problem = api("PUT", f"/workflows/{workflow['id']}/draft", body, expect=422)
+    assert problem["code"] == "malformed_graph"
+    assert problem["details"]["path"] == where
+    assert api("GET", f"/workflows/{workflow['id']}")["revision"] == workflow["revision"]
+
+
+def test_an_unknown_node_type_is_a_problem_of_the_draft(api: Api) -> None:
+    checked = api("POST", "/graphs/check", {"graph": a_document([a_node("x", "teleport")], "")})
+    assert "unknown_node_type" in {problem["code"] for problem in checked["problems"]}
+
+
+def test_a_deeply_nested_or_hostile_body_is_refused_without_a_server_error(api: Api) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    for body in (deep, '{"graph": ' + deep + "}", "\xff", "NaN"):
+        response = api.http.post(
+            "/api/v1/workflows", content=body.encode("latin-1"), headers={"content-type": "application/json"}
+        )
+        assert 400 <= response.status_code < 500, body[:30]
+
+
+def test_a_stale_save_is_refused(api: Api) -> None:
+    workflow = draft(api, ECHO)
+    body = {"graph": ECHO, "revision": workflow["revision"]}
+    assert api("PUT", f"/workflows/{workflow['id']}/draft", body)["revision"] == workflow["revision"] + 1
+    assert api("PUT", f"/workflows/{workflow['id']}/draft", body, expect=409)["code"] == "stale_revision"
+
+
+def test_webhooks_that_cannot_be_taken(api: Api, product: Embedded) -> None:
+    assert api.http.post("/hooks/unknown-token", json={}).status_code == 404
+    workflow = published(api, "Echo", ECHO)
+    large = api.http.post(workflow["hook"], content=b"x" * 1_100_000, headers={"content-type": "text/plain"})
+    assert (large.status_code, large.json()["code"]) == (413, "too_large")
+    broken = api.http.post(workflow["hook"], content=b"{", headers={"content-type": "application/json"})
+    assert broken.status_code == 400
+    assert api.http.get(workflow["hook"]).status_code == 405
+    api("POST", f"/workflows/{workflow['id']}/pause")
+    paused = api.http.post(workflow["hook"], json={})
+    assert (paused.status_code, paused.json()["code"]) == (409, "workflow_paused")
+    api("POST", f"/workflows/{workflow['id']}/resume")
+    assert api.http.post(workflow["hook"], json={}).status_code == 202
+
+
+def test_a_webhook_takes_json_forms_and_text(api: Api) -> None:
+    graph = json.loads(json.dumps(ECHO))
+    graph["nodes"][0]["config"] = {"respond": "when_replied"}
+    hook = published(api, "Kinds", graph)["hook"]
+    assert api.http.post(hook, json={"a": [1, {"b": None}], "nul": "x\x00y"}).json() == {
+        "a": [1, {"b": None}],
+        "nul": "x\ufffdy",
+    }
+    assert api.http.post(hook, data={"name": "Mira"}).json() == {"name": "Mira"}
+    assert api.http.post(hook, content="hello", headers={"content-type": "text/plain"}).json() == {
+        "text": "hello"
+    }
+
+
+def test_an_mcp_server_that_is_not_there_is_told_in_words_and_handled_by_the_error_port(api: Api) -> None:
+    body = {
+        "slug": "gone",
+        "name": "Gone",
+        "transport": "http",
+        "url": "http://127.0.0.1:9/mcp",
+        "enable": "all",
+    }
+    server = api("POST", "/mcp-servers", body)
+    refreshed = api("POST", f"/mcp-servers/{server['id']}/refresh")
+    assert refreshed["status"] == "error"
+    assert refreshed["error"]["code"] == "mcp_unreachable"
+    assert "cannot be reached" in refreshed["error"]["message"]
+
+
+def test_a_private_address_is_refused_by_the_outbound_door(api: Api) -> None:
+    body = {"slug": "metadata", "name": "Metadata", "transport": "http", "url": "http://169.254.169.254/mcp"}
+    server = api("POST", "/mcp-servers", body)
+    refreshed = api("POST", f"/mcp-servers/{server['id']}/refresh")
+    assert refreshed["error"]["code"] == "outbound_blocked"
+
+
+def test_secrets_are_written_and_never_shown(api: Api) -> None:
+    auth = {"kind": "bearer", "token": "canary-7f3a"}
+    body = {
+        "slug": "sealed",
+        "name": "Sealed",
+        "transport": "http",
+        "url": "http://127.0.0.1:9/mcp",
+        "auth": auth,
+    }
+    server = api("POST", "/mcp-servers", body)
+    assert server["auth"] == {"kind": "bearer", "is_set": True}
+    assert "canary-7f3a" not in json.dumps(api("GET", "/mcp-servers"))
+    assert "canary-7f3a" not in json.dumps(api("GET", "/audit"))
+
+
+def test_a_second_or_late_answer_is_told_so(api: Api) -> None:
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("ask", "human_handoff", {"title": "Now?", "choices": [{"id": "yes"}], "due_in_s": 1.0}),
+            a_node("late", "reply", {"text": "nobody"}),
+        ],
+        "start>ask, ask.timed_out>late",
+    )
+    workflow = published(api, "Deadline", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    ended = api.run_until(run["id"], "succeeded", "failed")
+    assert ended["result"] == {"text": "nobody"}
+    item = next(row for row in api("GET", "/inbox?status=expired")["items"] if row["run"] == run["id"])
+    refused = api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes"}, expect=409)
+    assert refused["code"] == "expired"
+    assert api.steps(run["id"])["ask"]["ports"] == ["timed_out"]
+
+
+def test_an_answer_after_a_cancel_is_told_so(api: Api) -> None:
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("ask", "human_handoff", {"title": "Go?", "choices": [{"id": "yes"}]}),
+        ],
+        "start>ask",
+    )
+    workflow = published(api, "Cancelled", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "waiting")
+    api("POST", f"/runs/{run['id']}/cancel", {"reason": "Changed our mind"})
+    ended = api.run_until(run["id"], "cancelled")
+    assert ended["error"]["message"] == "Changed our mind"
+    item = next(row for row in api("GET", "/inbox?status=cancelled")["items"] if row["run"] == run["id"])
+    assert api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes"}, expect=409)["code"] == "cancelled"
+    assert api("POST", f"/runs/{run['id']}/cancel", expect=409)["code"] == "already_ended"

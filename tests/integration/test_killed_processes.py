@@ -1,0 +1,112 @@
+"""A process dies in the middle of a tool call: the run ends right, and nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster import Cluster
+from tests.support.product import Api, Embedded, Example, a_document, a_node, eventually, manage, published
+from tests.support.services import require_services
+
+pytestmark = pytest.mark.timeout(240)
+
+CALL_MS = 1500
+TAKEN_OVER_WITHIN_S = 45.0
+
+TICKET = {"email": "mira@example.com", "subject": "Late parcel"}
+CONTACT = {"email": "new@example.com", "name": "Nia New"}
+
+
+def a_call(tool: str, arguments: dict[str, str]) -> dict[str, object]:
+    return a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("call", "mcp_tool", {"server": "crm", "tool": tool, "arguments": arguments}),
+            a_node("tell", "reply", {"text": "done"}),
+        ],
+        "start>call, call>tell",
+    )
+
+
+@pytest.fixture
+def slow_crm(tmp_path: Path) -> Iterator[Example]:
+    server = Example("crm_server", tmp_path, delay_ms=CALL_MS)
+    yield server
+    server.process.kill()
+
+
+def register(api: Api, crm: Example) -> None:
+    server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
+    registered = api("POST", "/mcp-servers", server)
+    assert api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
+
+
+def start_call(api: Api, crm: Example, tool: str, arguments: dict[str, str]) -> str:
+    """A run whose tool call is going on right now."""
+    workflow = published(api, f"Call {tool}", a_call(tool, arguments))
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    eventually(
+        lambda: crm.rows(f"SELECT * FROM calls WHERE tool = '{tool}'"), what="the call reaching the server"
+    )
+    return str(run["id"])
+
+
+def check_idempotent_call(api: Api, crm: Example, run_id: str) -> None:
+    run = api.run_until(run_id, "succeeded", "failed", within_s=TAKEN_OVER_WITHIN_S)
+    assert run["status"] == "succeeded", run["error"]
+    assert len(crm.rows("SELECT * FROM contacts WHERE email = 'new@example.com'")) == 1
+    calls = crm.rows("SELECT key FROM calls WHERE tool = 'create_contact'")
+    assert len(calls) == 2
+    assert len({call["key"] for call in calls}) == 1
+    assert api.steps(run_id)["call"]["attempts"] == 2
+
+
+def check_once_call(api: Api, crm: Example, run_id: str) -> None:
+    run = api.run_until(run_id, "needs_attention", "succeeded", "failed", within_s=TAKEN_OVER_WITHIN_S)
+    assert (run["status"], run["attention"]) == ("needs_attention", "outcome_unknown")
+    assert api.steps(run_id)["call"]["status"] == "unknown"
+    eventually(lambda: crm.rows("SELECT * FROM tickets"), what="the ticket")
+    settled = {"outcome": "happened", "output": {"ticket_id": "T-00001", "status": "open"}}
+    api("POST", f"/runs/{run_id}/steps/call/settle", settled)
+    assert api.run_until(run_id, "succeeded", "failed")["status"] == "succeeded"
+    assert len(crm.rows("SELECT * FROM tickets")) == 1
+    assert len(crm.rows("SELECT * FROM calls WHERE tool = 'create_ticket'")) == 1
+
+
+def test_another_worker_goes_on_when_one_is_killed_in_mid_call(tmp_path: Path, slow_crm: Example) -> None:
+    require_services()
+    cluster = Cluster(tmp_path, number=1)
+    try:
+        cluster.start(workers=1)
+        api = cluster.api("admin")
+        register(api, slow_crm)
+        first = start_call(api, slow_crm, "create_contact", CONTACT)
+        second = start_call(api, slow_crm, "create_ticket", TICKET)
+        cluster.workers[0].kill()
+        cluster.add_worker()
+        check_idempotent_call(api, slow_crm, first)
+        check_once_call(api, slow_crm, second)
+    finally:
+        cluster.stop()
+
+
+def test_a_restarted_installation_goes_on_where_it_was_killed(tmp_path: Path, slow_crm: Example) -> None:
+    product = Embedded(tmp_path, demo=False, env={"PATCHBAY_PASSWORD": "a long password"})
+    product.start()
+    manage("create_workspace", "demo", env=product.env)
+    manage("add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin", env=product.env)
+    api = product.api("admin")
+    try:
+        register(api, slow_crm)
+        first = start_call(api, slow_crm, "create_contact", CONTACT)
+        second = start_call(api, slow_crm, "create_ticket", TICKET)
+        assert product.process is not None
+        product.process.kill()
+        product.start()
+        check_idempotent_call(api, slow_crm, first)
+        check_once_call(api, slow_crm, second)
+    finally:
+        product.stop()

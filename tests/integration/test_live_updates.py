@@ -1,0 +1,74 @@
+"""News between processes: quick when Redis is there, lost without harm when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from runtime.engine.live import RedisLiveUpdates, Subscription
+from tests.support.product import free_port
+from tests.support.services import REDIS_URL, require_services
+
+
+@pytest.fixture
+async def make_live() -> AsyncIterator[Callable[..., RedisLiveUpdates]]:
+    made: list[RedisLiveUpdates] = []
+
+    def make(url: str = REDIS_URL) -> RedisLiveUpdates:
+        made.append(RedisLiveUpdates(url))
+        return made[-1]
+
+    yield make
+    for live in made:
+        await live.close()
+
+
+async def quiet(news: Subscription) -> None:
+    """Take what a new subscription says about itself."""
+    while await news.wait(0.3):
+        pass
+
+
+async def test_news_reaches_every_subscriber_of_its_topic_and_no_other(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    require_services()
+    here, there = make_live(), make_live()
+    async with (
+        here.subscribe("run.a") as first,
+        here.subscribe("run.a") as second,
+        here.subscribe("run.b") as other,
+    ):
+        for subscription in (first, second, other):
+            await quiet(subscription)
+
+        there.publish("run.a", {"seq": 1})
+
+        assert await first.wait(5)
+        assert await second.wait(5)
+        assert not await other.wait(0.2)
+
+
+async def test_a_topic_can_be_left_and_taken_up_again(make_live: Callable[..., RedisLiveUpdates]) -> None:
+    require_services()
+    live = make_live()
+    for round_number in range(3):
+        async with live.subscribe("run.again") as news:
+            await quiet(news)
+            live.publish("run.again", {"round": round_number})
+            assert await news.wait(5)
+
+
+@pytest.mark.timeout(30)
+async def test_without_redis_nothing_is_raised_and_nothing_hangs(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    live = make_live(f"redis://127.0.0.1:{free_port()}/0")
+
+    async with asyncio.timeout(10), live.subscribe("run.a") as news:
+        live.publish("run.a", {})
+        assert not await news.wait(0.3)
+        async with live.subscribe("run.b") as more:
+            assert not await more.wait(0.1)

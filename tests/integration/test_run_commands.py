@@ -1,0 +1,194 @@
+"""What operators do with runs: retry, replay, fork, pause, resume, and settling for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.product import Api, Example, a_document, a_node, eventually, published
+
+CONTACT = {"email": "{{ trigger.email }}", "name": "Nia"}
+FIELDS = [{"id": "email", "title": "E-mail", "kind": "text", "required": True}]
+
+
+@pytest.fixture(scope="module")
+def contacts(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """A CRM of this module alone, whose calls take a second."""
+    server = Example("crm_server", tmp_path_factory.mktemp("contacts"), delay_ms=1000)
+    body = {"slug": "contacts", "transport": "http", "url": f"{server.url}/mcp", "enable": "all"}
+    registered = api("POST", "/mcp-servers", body)
+    assert api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
+    yield server
+    api("DELETE", f"/mcp-servers/{registered['id']}", expect=204)
+    server.process.kill()
+
+
+def a_graph(number: str = "{{ int(steps.contact.name) }}") -> dict[str, Any]:
+    """A contact is made; then a step fails unless its name is a number."""
+    return a_document(
+        [
+            a_node("start", "manual_trigger", {"fields": FIELDS}),
+            a_node(
+                "contact", "mcp_tool", {"server": "contacts", "tool": "create_contact", "arguments": CONTACT}
+            ),
+            a_node("count", "set_values", {"values": [{"id": "n", "value": number}]}),
+            a_node("tell", "reply", {"data": "{{ steps.count.n }}"}),
+        ],
+        "start>contact, contact>count, count>tell",
+    )
+
+
+def start(api: Api, workflow: dict[str, Any], email: str) -> str:
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"email": email}})
+    return str(run["id"])
+
+
+def failed_run(api: Api, email: str) -> tuple[dict[str, Any], str]:
+    workflow = published(api, f"Count {email}", a_graph())
+    run_id = start(api, workflow, email)
+    assert api.run_until(run_id, "failed", "succeeded")["status"] == "failed"
+    return workflow, run_id
+
+
+def calls_for(crm: Example, email: str) -> int:
+    return len(crm.rows(f"SELECT * FROM calls WHERE arguments LIKE '%{email}%'"))
+
+
+def test_a_retry_goes_on_where_the_run_failed_and_calls_nothing_again(api: Api, contacts: Example) -> None:
+    _, run_id = failed_run(api, "retry@example.com")
+    before = len(contacts.rows("SELECT * FROM calls"))
+
+    again = api("POST", f"/runs/{run_id}/retry")
+    ended = api.run_until(again["id"], "failed", "succeeded")
+
+    assert (ended["retry_of"], ended["error"]["node"]) == (run_id, "count")
+    steps = api.steps(again["id"])
+    assert steps["contact"]["taken_from"] == run_id
+    assert steps["count"]["taken_from"] is None
+    assert len(contacts.rows("SELECT * FROM calls")) == before
+
+
+def test_a_fork_with_other_data_executes_only_what_follows(api: Api, contacts: Example) -> None:
+    _, run_id = failed_run(api, "fork@example.com")
+    before = len(contacts.rows("SELECT * FROM calls"))
+    name = api.steps(run_id)["contact"]["output"] | {"name": "7"}
+
+    again = api("POST", f"/runs/{run_id}/replay", {"from": "count", "data": {"contact": name}})
+    ended = api.run_until(again["id"], "failed", "succeeded")
+
+    assert (ended["status"], ended["result"], ended["replay_of"]) == ("succeeded", 7, run_id)
+    assert len(contacts.rows("SELECT * FROM calls")) == before
+
+
+def test_a_fork_on_the_mended_draft_takes_over_what_fits(api: Api, contacts: Example) -> None:
+    workflow, run_id = failed_run(api, "draft@example.com")
+    api(
+        "PUT",
+        f"/workflows/{workflow['id']}/draft",
+        {"graph": a_graph("{{ 5 }}"), "revision": workflow["revision"]},
+    )
+
+    again = api("POST", f"/runs/{run_id}/replay", {"from": "count", "version": "draft"})
+
+    assert api.run_until(again["id"], "failed", "succeeded")["result"] == 5
+    assert api.steps(again["id"])["contact"]["taken_from"] == run_id
+
+
+def test_a_replay_from_the_start_calls_again_under_a_key_of_its_own(api: Api, contacts: Example) -> None:
+    _, run_id = failed_run(api, "replay@example.com")
+    before = len(contacts.rows("SELECT * FROM calls"))
+
+    again = api("POST", f"/runs/{run_id}/replay", {})
+
+    assert api.run_until(again["id"], "failed", "succeeded")["input"] == {"email": "replay@example.com"}
+    added = contacts.rows("SELECT * FROM calls")[before - 1 :]
+    assert len({call["key"] for call in added}) == 2
+
+
+def test_the_same_key_makes_one_retry(api: Api, contacts: Example) -> None:
+    _, run_id = failed_run(api, "once@example.com")
+    headers = {"Idempotency-Key": "again-1"}
+
+    first = api("POST", f"/runs/{run_id}/retry", headers=headers)
+    second = api("POST", f"/runs/{run_id}/retry", headers=headers)
+
+    assert first["id"] == second["id"]
+
+
+def test_what_cannot_be_done_is_refused_with_the_reason(api: Api, contacts: Example) -> None:
+    workflow, run_id = failed_run(api, "refused@example.com")
+
+    nowhere = api("POST", f"/runs/{run_id}/replay", {"from": "nowhere"}, expect=422)
+    edited = api("POST", f"/runs/{run_id}/replay", {"from": "count", "data": {"tell": {}}}, expect=422)
+    unknown = api("POST", f"/runs/{run_id}/replay", {"version": 9}, expect=422)
+
+    assert (nowhere["code"], edited["code"], unknown["code"]) == (
+        "fork_impossible",
+        "fork_impossible",
+        "invalid_request",
+    )
+    going = start(api, workflow, "going@example.com")
+    assert api("POST", f"/runs/{going}/retry", expect=409)["code"] == "not_allowed_now"
+
+
+def test_a_paused_run_finishes_its_call_and_starts_nothing_until_it_is_resumed(
+    api: Api, contacts: Example
+) -> None:
+    workflow = published(api, "Pause", a_graph("{{ 1 }}"))
+    before = len(contacts.rows("SELECT * FROM calls"))
+    run_id = start(api, workflow, "pause@example.com")
+    eventually(lambda: len(contacts.rows("SELECT * FROM calls")) > before, what="the call")
+
+    api("POST", f"/runs/{run_id}/pause")
+    api.run_until(run_id, "paused")
+
+    steps = api.steps(run_id)
+    assert steps["contact"]["status"] == "succeeded"
+    assert "count" not in steps
+    api("POST", f"/runs/{run_id}/resume")
+    assert api.run_until(run_id, "succeeded", "failed")["result"] == 1
+    types = [event["type"] for event in api("GET", f"/runs/{run_id}/events")["items"]]
+    assert [kind for kind in types if kind in {"run.paused", "run.resumed"}] == ["run.paused", "run.resumed"]
+    assert api("POST", f"/runs/{run_id}/resume", expect=409)["code"] == "not_allowed_now"
+    assert api("POST", f"/runs/{run_id}/pause", expect=409)["code"] == "already_ended"
+
+
+def a_question() -> dict[str, Any]:
+    choices = [{"id": "yes", "title": "Yes"}]
+    return a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("ask", "human_handoff", {"title": "Go on?", "choices": choices}),
+            a_node("tell", "reply", {"text": "{{ steps.ask.choice }}"}),
+        ],
+        "start>ask, ask.yes>tell",
+    )
+
+
+def test_an_answer_to_a_paused_run_counts_when_it_is_resumed(api: Api) -> None:
+    workflow = published(api, "Paused question", a_question())
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    api.run_until(run_id, "waiting")
+    api("POST", f"/runs/{run_id}/pause")
+    api.run_until(run_id, "paused")
+
+    item = next(row for row in api("GET", "/inbox")["items"] if row["run"] == run_id)
+    api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes"})
+    assert api("GET", f"/runs/{run_id}")["status"] == "paused"
+
+    api("POST", f"/runs/{run_id}/resume")
+    assert api.run_until(run_id, "succeeded", "failed")["result"] == {"text": "yes"}
+
+
+def test_a_paused_run_can_be_cancelled(api: Api) -> None:
+    workflow = published(api, "Paused and cancelled", a_question())
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    api.run_until(run_id, "waiting")
+    api("POST", f"/runs/{run_id}/pause")
+    api.run_until(run_id, "paused")
+
+    api("POST", f"/runs/{run_id}/cancel")
+
+    assert api.run_until(run_id, "cancelled")["status"] == "cancelled"

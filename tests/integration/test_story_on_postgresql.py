@@ -1,0 +1,153 @@
+"""A whole workflow through the REST API alone, on PostgreSQL and Redis with two worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.cluster import Cluster
+from tests.support.product import Api, Example, a_document, a_node, eventually, published
+
+
+@pytest.fixture(scope="module")
+def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    server = Example("crm_server", tmp_path_factory.mktemp("crm"))
+    yield server
+    server.process.kill()
+
+
+@pytest.fixture(scope="module")
+def admin(cluster: Cluster, crm: Example, model_server: Example) -> Api:
+    api = cluster.api("admin")
+    api(
+        "POST",
+        "/model-connections",
+        {
+            "slug": "rules",
+            "name": "Rules",
+            "preset": "other",
+            "base_url": f"{model_server.url}/v1",
+            "api_key": "",
+            "models": ["demo-rules"],
+            "default_model": "demo-rules",
+        },
+    )
+    server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
+    registered = api("POST", "/mcp-servers", server)
+    refreshed = api("POST", f"/mcp-servers/{registered['id']}/refresh")
+    assert refreshed == {"status": "ok", "tools": 7, "error": None}
+    return api
+
+
+LEAD = a_document(
+    [
+        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+        a_node(
+            "kind",
+            "llm_decision",
+            {
+                "question": "What is this about?",
+                "input": "{{ trigger.body.message }}",
+                "choices": [
+                    {"id": "demo", "title": "Wants a demo", "description": "Asks for a demo or a trial"}
+                ],
+            },
+        ),
+        a_node(
+            "contact",
+            "mcp_tool",
+            {"server": "crm", "tool": "create_contact", "arguments": {"email": "{{ trigger.body.email }}"}},
+        ),
+        a_node(
+            "ask",
+            "human_handoff",
+            {
+                "title": "Give {{ steps.contact.email }} a demo?",
+                "choices": [{"id": "approve", "title": "Yes"}, {"id": "reject", "title": "No"}],
+                "fields": [{"id": "day", "title": "Day", "kind": "date", "required": True}],
+            },
+        ),
+        a_node(
+            "yes",
+            "reply",
+            {"text": "See you on {{ steps.ask.answers.day }}, {{ steps.contact.contact_id }}."},
+        ),
+        a_node("no", "reply", {"text": "Not now."}),
+        a_node("other", "reply", {"data": {"handled": False}}),
+    ],
+    "start>kind, kind.demo>contact, kind.otherwise>other, contact>ask, ask.approve>yes, ask.reject>no",
+)
+
+
+def test_a_webhook_is_answered_after_model_tool_and_person(admin: Api, cluster: Cluster) -> None:
+    workflow = published(admin, "Demo requests", LEAD)
+    agent = cluster.api("agent")
+    body = {"message": "Could we get a demo, please?", "email": "rosa@initech.example"}
+    with ThreadPoolExecutor() as pool:
+        posted = pool.submit(admin.http.post, workflow["hook"], json=body)
+        item = eventually(
+            lambda: next((row for row in agent("GET", "/inbox")["items"] if "rosa" in row["title"]), None),
+            what="the inbox item",
+        )
+        run = admin("GET", f"/runs/{item['run']}")
+        assert run["status"] == "waiting"
+
+        wrong = agent("POST", f"/inbox/{item['id']}/answer", {"choice": "approve"}, expect=422)
+        assert wrong["details"]["fields"] == [{"field": "day", "message": "Please fill this in."}]
+        answer = {"choice": "approve", "answers": {"day": "2026-12-01"}, "comment": "Gladly"}
+        agent("POST", f"/inbox/{item['id']}/answer", answer)
+        again = agent("POST", f"/inbox/{item['id']}/answer", {**answer, "choice": "reject"}, expect=409)
+        assert again["code"] == "already_answered"
+        response = posted.result(timeout=30)
+
+    assert response.status_code == 200
+    assert response.json()["text"].startswith("See you on 2026-12-01, C-")
+    run = admin.run_until(item["run"], "succeeded")
+    assert run["result"] == response.json()
+    steps = admin.steps(run["id"])
+    assert steps["kind"]["ports"] == ["demo"]
+    assert steps["other"]["status"] == "skipped"
+    assert steps["ask"]["output"]["answered_by"] == "agent@shop.example"
+    events = admin("GET", f"/runs/{run['id']}/events")["items"]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["type"] == "run.ended"
+
+
+def test_the_same_idempotency_key_starts_one_run(admin: Api) -> None:
+    workflow = published(
+        admin,
+        "Echo",
+        a_document(
+            [a_node("start", "webhook_trigger"), a_node("end", "reply", {"data": "{{ trigger.body }}"})],
+            "start>end",
+        ),
+    )
+    headers = {"Idempotency-Key": "order-1"}
+    with ThreadPoolExecutor() as pool:
+        answers = list(
+            pool.map(lambda _: admin.http.post(workflow["hook"], json={"n": 1}, headers=headers), range(8))
+        )
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["run_id"] for answer in answers}) == 1
+    other = admin.http.post(workflow["hook"], json={"n": 2}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+
+
+def test_runs_are_shared_between_the_workers(admin: Api) -> None:
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node(
+                "look",
+                "mcp_tool",
+                {"server": "crm", "tool": "find_contact", "arguments": {"email": "a@b.example"}},
+            ),
+        ],
+        "start>look",
+    )
+    workflow = published(admin, "Look up", graph)
+    runs = [admin("POST", f"/workflows/{workflow['id']}/runs", {"input": {}}) for _ in range(20)]
+    ended = [admin.run_until(run["id"], "succeeded", "failed") for run in runs]
+    assert {run["status"] for run in ended} == {"succeeded"}

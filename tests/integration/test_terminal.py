@@ -1,0 +1,94 @@
+"""The product in a terminal: it ends with it, without a trace of a process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.product import ROOT, Embedded, eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+
+class Terminal:
+    """A pseudo-terminal in which the product with its demo was started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printed = ""
+        self._end, inner = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env={**os.environ, **Embedded(folder).env},
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(inner)
+
+    def read_until(self, words: str, within_s: float = 60.0) -> None:
+        deadline = time.monotonic() + within_s
+        while words not in self.printed:
+            readable, _, _ = select.select([self._end], [], [], max(0.0, deadline - time.monotonic()))
+            assert readable, f"{words!r} was not printed, only: {self.printed}"
+            self.printed += os.read(self._end, 65_536).decode()
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._end, b"\x03")
+
+    def close(self) -> None:
+        if self._end >= 0:
+            os.close(self._end)
+            self._end = -1
+
+    def processes(self) -> list[str]:
+        """Everything that was started with this product's environment and still lives."""
+        self.process.poll()
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if str(self.folder).encode() in (place / "environ").read_bytes():
+                    found.append((place / "cmdline").read_text().replace("\0", " "))
+        return found
+
+    def wait_until_gone(self) -> None:
+        eventually(lambda: not self.processes(), within_s=20, what="the end of every process")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
+    yield opened
+    opened.close()
+    opened.process.kill()
+    opened.process.wait(10)
+
+
+def test_ctrl_c_stops_everything_and_says_so(terminal: Terminal) -> None:
+    terminal.read_until("Ctrl-C stops everything")
+    assert len(terminal.processes()) >= 3
+    terminal.press_ctrl_c()
+    terminal.read_until("Stopped.", within_s=20)
+    terminal.wait_until_gone()
+    assert "Traceback" not in terminal.printed
+    assert terminal.process.wait(10) == 0
+
+
+def test_closing_the_terminal_stops_everything(terminal: Terminal) -> None:
+    terminal.read_until("Ctrl-C stops everything")
+    terminal.close()
+    terminal.wait_until_gone()

@@ -1,0 +1,62 @@
+"""PostgreSQL and Redis for tests: the servers named in the environment, else those on the standard loopback ports.
+
+Where there are none, the tests that need them are skipped with one line on a laptop and fail in CI.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+
+POSTGRES_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+
+
+def require_services() -> None:
+    """Go on, skip or fail, as the place asks for."""
+    problem = _problem()
+    if not problem:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(problem)
+    pytest.skip(problem)
+
+
+def _problem() -> str:
+    try:
+        psycopg.connect(POSTGRES_URL, connect_timeout=3).close()
+    except psycopg.Error:
+        return f"PostgreSQL does not answer at {_shown(POSTGRES_URL)} (TEST_DATABASE_URL)."
+    try:
+        redis.Redis.from_url(REDIS_URL, socket_connect_timeout=3).ping()
+    except redis.RedisError:
+        return f"Redis does not answer at {_shown(REDIS_URL)} (TEST_REDIS_URL)."
+    return ""
+
+
+def fresh_database(name: str) -> str:
+    """The address of an empty database of this name."""
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return urlunsplit(urlsplit(POSTGRES_URL)._replace(path=f"/{name}"))
+
+
+def drop_database(name: str) -> None:
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def redis_database(number: int) -> str:
+    """The address of an emptied Redis database."""
+    url = f"{REDIS_URL}/{number}"
+    redis.Redis.from_url(url).flushdb()
+    return url
+
+
+def _shown(url: str) -> str:
+    return urlsplit(url).hostname or url

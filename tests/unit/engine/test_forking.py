@@ -1,0 +1,126 @@
+"""What a retry and a fork take over, what they execute again, and what they refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from runtime.engine.forking import settled_steps
+from runtime.errors import ForkImpossible
+from runtime.models import Run, Step
+from tests.unit.engine.runs import RUN_ID, a_run
+from tests.unit.graph.drawing import KINDS, drawn
+
+NEW_ID = UUID("01900000-0000-7000-8000-000000000002")
+OLDER_ID = UUID("01900000-0000-7000-8000-000000000009")
+LINE = drawn("start > a", "a > b", "b > c")
+
+
+def a_step(path: str, status: str = "succeeded", *ports: str, kind: str = "step", **more: Any) -> Step:
+    ports = ports or (("out",) if status == "succeeded" else ())
+    return Step(
+        run_id=RUN_ID, path=path, node=path, type=kind, status=status, ports=list(ports), attempts=1, **more
+    )
+
+
+def the_trigger() -> Step:
+    return a_step("start", kind="start")
+
+
+def taken(rows: list[Step]) -> list[str]:
+    return [row.path for row in rows if row.status != "skipped"]
+
+
+def skipped(rows: list[Step]) -> list[str]:
+    return [row.path for row in rows if row.status == "skipped"]
+
+
+def test_a_retry_takes_over_everything_that_was_settled() -> None:
+    steps = [the_trigger(), a_step("a", output={"n": 1}), a_step("b", "failed")]
+
+    rows = settled_steps(a_run(), steps, LINE, KINDS, new_id=NEW_ID)
+
+    assert taken(rows) == ["start", "a"]
+    assert rows[1].output == {"n": 1}
+    assert (rows[1].run_id, rows[1].taken_from, rows[1].attempts) == (NEW_ID, RUN_ID, 0)
+
+
+def test_what_was_taken_over_before_keeps_the_run_that_did_it() -> None:
+    rows = settled_steps(
+        a_run(), [the_trigger(), a_step("a", taken_from=OLDER_ID)], LINE, KINDS, new_id=NEW_ID
+    )
+
+    assert rows[1].taken_from == OLDER_ID
+
+
+def test_a_handled_failure_is_taken_over_and_a_stop_is_not() -> None:
+    graph = drawn("start > a", "a:error > b", "start > stop")
+    steps = [
+        the_trigger(),
+        a_step("a", "failed", "error"),
+        Step(path="stop", node="stop", type="stop", status="succeeded"),
+    ]
+
+    assert taken(settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID)) == ["start", "a"]
+
+
+def test_a_fork_executes_the_named_step_and_all_after_it_again() -> None:
+    graph = drawn("start > a", "a > b", "b > c", "start > d")
+    steps = [the_trigger(), *(a_step(path) for path in "abcd")]
+
+    rows = settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b")
+
+    assert taken(rows) == ["start", "a", "d"]
+
+
+def test_ways_that_were_not_taken_stay_skipped() -> None:
+    graph = drawn("start > fork:yes > a", "fork:no > b", "b > c")
+    steps = [the_trigger(), a_step("fork", "succeeded", "yes", kind="fork"), a_step("a", "failed")]
+
+    rows = settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID)
+
+    assert (taken(rows), skipped(rows)) == (["start", "fork"], ["b", "c"])
+
+
+def test_data_replaces_what_a_step_gave() -> None:
+    steps = [the_trigger(), a_step("a", output={"n": 1}), a_step("b")]
+
+    rows = settled_steps(a_run(), steps, LINE, KINDS, new_id=NEW_ID, again_from="b", data={"a": {"n": 2}})
+
+    assert rows[1].output == {"n": 2}
+
+
+def test_a_step_that_the_new_graph_lost_is_left_out() -> None:
+    steps = [the_trigger(), a_step("gone"), a_step("a"), a_step("b")]
+
+    assert taken(settled_steps(a_run(), steps, LINE, KINDS, new_id=NEW_ID, again_from="b")) == ["start", "a"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "path"),
+    [
+        ([a_step("a", kind="fork")], {}, "a"),
+        ([a_step("a", "succeeded", "yes")], {}, "a"),
+        ([a_step("a")], {"again_from": "nowhere"}, "nowhere"),
+        ([a_step("a", "unknown"), a_step("b", "failed")], {}, "a"),
+        ([a_step("a", "unknown"), a_step("b")], {"again_from": "b"}, "a"),
+        ([a_step("a"), a_step("b")], {"again_from": "b", "data": {"c": {}}}, "c"),
+    ],
+    ids=["another type", "an exit that is gone", "no such step", "unknown, retry", "unknown before", "data"],
+)
+def test_what_does_not_fit_is_refused_with_the_step(
+    steps: list[Step], options: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ForkImpossible) as refused:
+        settled_steps(a_run(), [the_trigger(), *steps], LINE, KINDS, new_id=NEW_ID, **options)
+
+    assert refused.value.details == {"path": path}
+
+
+def test_a_graph_without_the_trigger_is_refused() -> None:
+    run: Run = a_run(trigger="before")
+
+    with pytest.raises(ForkImpossible):
+        settled_steps(run, [], LINE, KINDS, new_id=NEW_ID)

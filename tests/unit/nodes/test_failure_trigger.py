@@ -1,0 +1,48 @@
+"""Started by the failure of another workflow: which ones, and what is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runtime.json_schema import first_problem
+from runtime.nodes.failure_trigger import Config
+from tests.unit.nodes.fakes import Around, example_of, fits_output, left, output_of, ports, refused
+
+
+def test_left_alone_it_waits_for_every_workflow() -> None:
+    assert Config().workflows == []
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"workflows": "order-status"}, "workflows"),
+        ({"workflows": ["Order status"]}, "workflows/0"),
+        ({"workflows": ["order-status", ""]}, "workflows/1"),
+        ({"workflow": ["order-status"]}, "workflow"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_told_at_its_field(config: dict[str, Any], field: str) -> None:
+    assert refused("failure_trigger", config) == [field]
+
+
+def test_it_leaves_by_one_exit_and_cannot_fail() -> None:
+    assert ports("failure_trigger", {}) == ["out"]
+
+
+async def test_it_gives_what_went_wrong_and_where() -> None:
+    failure = dict(example_of("failure_trigger", {}) or {})
+    leave = await left("failure_trigger", {}, Around(trigger=failure))
+
+    assert (leave.output, leave.ports) == (failure, ("out",))
+    assert fits_output("failure_trigger", {}, leave)
+    assert failure["error"]["node"] == failure["node"]
+
+
+def test_a_failure_outside_of_any_step_fits_too() -> None:
+    failure = dict(example_of("failure_trigger", {}) or {})
+    failure |= {"node": None, "error": failure["error"] | {"node": None, "path": None}}
+
+    assert first_problem(failure, output_of("failure_trigger", {}) or {}) is None
