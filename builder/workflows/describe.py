@@ -25,7 +25,7 @@ def node_types() -> dict[str, Any]:
 
 
 def describe_graph(document: Any, workspace: Workspace) -> dict[str, Any]:
-    """{"problems", "nodes": {id: {"ports", "output", "before", "trigger", "hint", "example"}}}; raises GraphMalformed."""
+    """{"problems", "nodes": {id: {"ports", "output", "before", "inside", "item", "trigger", "hint", "example"}}}; raises GraphMalformed."""
     graph, known = current_graph(document), WorkspaceKnown(workspace)
     described = describe_nodes(graph, NODE_TYPES, known)
     now = moment_of(graph, workspace)
@@ -39,6 +39,8 @@ def describe_graph(document: Any, workspace: Workspace) -> dict[str, Any]:
                 ],
                 "output": node.output,
                 "before": list(node.before),
+                "inside": list(node.inside),
+                "item": node.item,
                 "trigger": node.trigger,
                 **_told(nodes[node_id], now),
             }

@@ -18,7 +18,7 @@ from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
 from runtime.gateways import Gateways, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
-from runtime.nodes.base import End, Leave, NodeType, Park
+from runtime.nodes.base import NodeType, Outcome
 
 if TYPE_CHECKING:
     from runtime.llm.client import LlmClient
@@ -132,9 +132,7 @@ def typed_config(node_type: NodeType[Any], config: Mapping[str, Any]) -> BaseMod
     return model
 
 
-async def run_attempt(
-    node_type: NodeType[Any], config: BaseModel, context: AttemptContext
-) -> Leave | Park | End:
+async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: AttemptContext) -> Outcome:
     """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
     try:
         async with asyncio.timeout(context.timeout_s + GRACE_S):

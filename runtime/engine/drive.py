@@ -21,11 +21,11 @@ from runtime.engine.attempt import (
     typed_config,
 )
 from runtime.engine.backoff import attempts_allowed, delay_before
-from runtime.engine.state import RETRY, SETTLE, RunState
+from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
 from runtime.errors import NodeFailure, PatchbayError
 from runtime.graph.schema import Node
 from runtime.models import Attempt, Wait
-from runtime.nodes.base import End, Leave, NodeType, Park, Waited
+from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Waited
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Drive:
         self.claim = claim
         self.host = host
         self.woken = asyncio.Event()
-        self._calls: dict[asyncio.Task[Leave | Park | End], Started] = {}
+        self._calls: dict[asyncio.Task[Outcome], Started] = {}
         self._cancelled = False
         self._stopping = False
         self._pausing = False
@@ -153,19 +153,19 @@ class Drive:
         await asyncio.sleep(0)
 
     def _calls_out(self, path: str) -> bool:
-        return self.state.type_of(path).calls_out and not self.state.nodes[path].settings.disabled
+        return self.state.type_of(path).calls_out and not self.state.node_at(path).settings.disabled
 
     async def _step_in_memory(self, path: str) -> None:
-        node, node_type = self.state.nodes[path], self.state.type_of(path)
+        node, node_type = self.state.node_at(path), self.state.type_of(path)
         step = self.state.start_in_memory(path, self.host.now())
         try:
             if node.settings.disabled:
                 self.state.leave(path, Leave({}), self.host.now())
                 return
-            inputs = rendered_config(node_type, node.config, self.state.scope)
+            inputs = rendered_config(node_type, node.config, self.state.scope_of(path))
             step.input = inputs
             config = typed_config(node_type, inputs)
-            outcome = await run_attempt(node_type, config, self._context(node_type, node))
+            outcome = await run_attempt(node_type, config, self._context(node_type, path))
             self._apply(path, outcome, inputs)
         except PatchbayError as error:
             self.state.fail(path, error, self.host.now())
@@ -176,18 +176,19 @@ class Drive:
         """Everything ready that calls out, with its intent noted; what cannot be called fails here."""
         started = []
         for path in list(self.state.ready):
-            if self.state.ending is None and self._calls_out(path):
+            # What fails before its call may end the iteration that others of them stand in.
+            if self.state.ending is None and path in self.state.ready and self._calls_out(path):
                 call = await self._intent(path)
                 started += [call] if call else []
         return started if self.state.ending is None else self._withdrawn(started)
 
     async def _intent(self, path: str) -> Started | None:
-        node, node_type = self.state.nodes[path], self.state.type_of(path)
+        node, node_type = self.state.node_at(path), self.state.type_of(path)
         inputs: dict[str, Any] = dict(node.config)
         try:
-            inputs = rendered_config(node_type, node.config, self.state.scope)
+            inputs = rendered_config(node_type, node.config, self.state.scope_of(path))
             config = typed_config(node_type, inputs)
-            context = self._context(node_type, node)
+            context = self._context(node_type, path)
             effect = await node_type.effect(config, context) if node_type.effect else "none"
         except PatchbayError as error:
             self.state.start_in_memory(path, self.host.now()).input = inputs
@@ -203,12 +204,11 @@ class Drive:
             self.state.withdraw(call.attempt, self.host.now())
         return []
 
-    def _context(self, node_type: NodeType[Any], node: Node) -> AttemptContext:
-        path = node.id
-        step = self.state.steps.get(path)
+    def _context(self, node_type: NodeType[Any], path: str) -> AttemptContext:
+        node, step = self.state.node_at(path), self.state.steps.get(path)
         return AttemptContext(
             clients=self.host.clients,
-            scope=self.state.scope,
+            scope=self.state.scope_of(path),
             workspace_id=str(self.state.run.workspace_id),
             run_id=str(self.state.run.id),
             path=path,
@@ -241,13 +241,13 @@ class Drive:
             else:
                 raise error
 
-    def _apply_call(self, call: Started, outcome: Leave | Park | End) -> None:
+    def _apply_call(self, call: Started, outcome: Outcome) -> None:
         try:
             self._apply(call.attempt.path, outcome, call.inputs)
         except PatchbayError as error:
             self.state.fail(call.attempt.path, error, self.host.now())
 
-    def _apply(self, path: str, outcome: Leave | Park | End, inputs: dict[str, Any]) -> None:
+    def _apply(self, path: str, outcome: Outcome, inputs: dict[str, Any]) -> None:
         at = self.host.now()
         match outcome:
             case Leave():
@@ -256,6 +256,8 @@ class Drive:
                 self.state.park(path, outcome, at, inputs=inputs)
             case End():
                 self.state.finish(path, outcome, at)
+            case Enter():
+                self.state.enter(path, at, inputs=inputs)
 
     def _failed(self, call: Started, error: PatchbayError) -> None:
         """Another attempt, a person's word, or the end of the step."""
@@ -264,7 +266,7 @@ class Drive:
             self._lost(path, error)
             return
         allowed = attempts_allowed(settings.retry, call.attempt.effect)
-        if error.retryable and call.attempt.number < allowed and self.state.ending is None:
+        if error.retryable and call.attempt.number < allowed and self.state.goes_on(path):
             delay = delay_before(call.attempt.number + 1, settings.retry, error)
             self.state.retry(path, error, at + delay, at)
             return
@@ -272,7 +274,7 @@ class Drive:
 
     def _lost(self, path: str, cause: PatchbayError | None) -> None:
         error = outcome_lost(self.state.title(path), cause)
-        if self.state.nodes[path].settings.on_unknown == "fail":
+        if self.state.node_at(path).settings.on_unknown == "fail":
             self.state.fail(path, error, self.host.now())
         else:
             self.state.lose_outcome(path, error, self.host.now())
@@ -300,7 +302,7 @@ class Drive:
             error = NodeFailure(
                 "The worker stopped in the middle of this attempt.", code="worker_lost", retryable=True
             )
-            if self.state.ending is not None:
+            if not self.state.goes_on(path):
                 self.state.fail(path, error, self.host.now())
                 continue
             self.state.retry(path, error, self.host.now(), self.host.now())
@@ -364,6 +366,9 @@ class Drive:
             self.state.run.attention = ""
 
     def _due(self, wait: Wait, at: datetime) -> None:
+        if wait.kind == PAUSE:
+            self.state.pause_is_over(wait, at)
+            return
         self.state.wake(wait.path, at, "due")
         if wait.kind == RETRY:
             self.state.make_ready(wait.path)
@@ -375,7 +380,7 @@ class Drive:
         if node_type.resume is None:
             raise TypeError(f"{node_type.name} waits and cannot go on")
         waited = Waited(signal=payload, opened_at=wait.opened_at, ended_at=at, data=wait.data)
-        context = self._context(node_type, self.state.nodes[wait.path])
+        context = self._context(node_type, wait.path)
         try:
             config = typed_config(node_type, step.input or {})
             self.state.leave(wait.path, node_type.resume(config, waited, context), at)

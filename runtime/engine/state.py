@@ -9,19 +9,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from runtime.engine.levels import Level, OpenLoop
 from runtime.engine.values import storable
 from runtime.errors import PatchbayError
+from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
 from runtime.models import Attempt, Event, Run, RunStatus, Step, StepStatus, Wait
-from runtime.nodes.base import End, Leave, NodeType, Park
+from runtime.nodes.base import Begin, End, Leave, NodeType, Park, Pause
 
 SETTLE = "settle"
 RETRY = "retry"
+PAUSE = "pause"
+"""Kinds of wait besides those of the nodes: an operator's word, the next attempt, the next round of a loop."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,11 @@ class RunState:
         self.in_flight: set[str] = set()
         self.ending: Ending | None = None
         self.delta = Delta()
-        self._frontier = Frontier(graph)
+        self._order = {node.id: position for position, node in enumerate(graph.nodes)}
+        self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
+        self._loops: dict[str, OpenLoop] = {}
         self._seq = run.event_seq
-        self._scope: dict[str, Any] = {
+        scope: dict[str, Any] = {
             "trigger": run.input,
             "steps": {},
             "errors": {},
@@ -90,21 +96,29 @@ class RunState:
             "workspace": run.facts.get("workspace", {}),
             "vars": run.facts.get("vars", {}),
         }
+        self._outside = Level("", Frontier(graph), scope)
+        self._levels: dict[str, Level] = {"": self._outside}
         self._take_over()
 
     # --- reading ------------------------------------------------------------------
 
-    @property
-    def scope(self) -> Mapping[str, Any]:
-        """The names that expressions may use."""
-        return self._scope
+    def scope_of(self, path: str) -> Mapping[str, Any]:
+        """The names that the step's expressions may use."""
+        return self._levels[prefix_of(path)].scope
+
+    def goes_on(self, path: str) -> bool:
+        """Whether anything new may start where the step stands."""
+        return self.ending is None and not self._levels[prefix_of(path)].closed
 
     @property
     def has_replied(self) -> bool:
         return self.run.replied_at is not None
 
+    def node_at(self, path: str) -> Node:
+        return self.nodes[node_of(path)]
+
     def type_of(self, path: str) -> NodeType[Any]:
-        return self.types[self.nodes[path].type]
+        return self.types[self.node_at(path).type]
 
     @property
     def unknown(self) -> list[str]:
@@ -135,13 +149,14 @@ class RunState:
             self.run.started_at = at
             self.emit("run.started", at)
         if self.run.trigger in self.steps:
+            self._resume_loops(at)
             return
         node = self.nodes[self.run.trigger]
         step = self._open_step(node.id, at)
         step.status, step.output, step.ports = StepStatus.SUCCEEDED, self.run.input, ["out"]
         step.attempts, step.ended_at = 1, at
         self._emit_end(step, at)
-        self._follow(self._frontier.fire(node.id, {"out"}), at)
+        self._follow(self._outside, self._outside.frontier.fire(node.id, {"out"}), at)
         self.delta.settled += 1
 
     def start_in_memory(self, path: str, at: datetime) -> Step:
@@ -189,8 +204,24 @@ class RunState:
             None,
         )
         step.ended_at = at
-        self._scope["steps"][step.node] = output
+        self._loops.pop(path, None)
+        self._levels[prefix_of(path)].scope["steps"][step.node] = output
         self._settle(step, at)
+
+    def enter(self, path: str, at: datetime, *, inputs: dict[str, Any]) -> None:
+        """The step is a container: its body begins."""
+        step = self.steps[path]
+        step.input = inputs
+        self._touch(step)
+        self._judge(self._open_loop(path, inputs), at)
+
+    def pause_is_over(self, wait: Wait, at: datetime) -> None:
+        """The next round of a loop may begin."""
+        self.wake(wait.path, at, "due")
+        step = self.steps[wait.path]
+        step.status = StepStatus.RUNNING
+        self._touch(step)
+        self._judge(self._loops[wait.path], at, waited=True)
 
     def park(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
         """The step waits for a time or a person."""
@@ -201,20 +232,27 @@ class RunState:
         self._touch(step)
 
     def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
-        """The step failed for good: its error port takes it, or the run ends."""
-        step = self.steps[path]
+        """The step failed for good: its error port takes it, or the iteration that it stands in ends, or the run."""
+        step, level = self.steps[path], self._levels[prefix_of(path)]
         self._close_attempt(path, at, error)
+        self._loops.pop(path, None)
         step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
         if handles_error(self.graph, step.node):
             step.ports = ["error"]
             self.run.handled_errors += 1
-            self._scope["errors"][step.node] = step.error
+            level.scope["errors"][step.node] = step.error
             self._settle(step, at)
             return
         self._emit_end(step, at)
         self.delta.settled += 1
         self._touch(step)
-        self._end(_ending_by(step), at)
+        if level.loop is None:
+            self._end(_ending_by(step), at)
+            return
+        level.active.discard(path)
+        level.error = level.error or _failure_inside(step)
+        self._close_level(level, at)
+        self._after(level, at)
 
     def retry(self, path: str, error: PatchbayError, due_at: datetime, at: datetime) -> None:
         """The attempt failed and another one follows; the row of the wait is what keeps it alive."""
@@ -236,6 +274,10 @@ class RunState:
         step = self.steps[path]
         self._close_attempt(path, at, error)
         step.status, step.error = StepStatus.UNKNOWN, _told(error)
+        if not self.goes_on(path):
+            self._drop(step, at)
+            self._after(self._levels[prefix_of(path)], at)
+            return
         self._open_wait(path, SETTLE, None, at, {})
         self.run.attention = "outcome_unknown"
         self.emit("run.needs_attention", at, path, data={"code": "outcome_unknown"})
@@ -281,7 +323,7 @@ class RunState:
         """Another attempt may start; the row says so too, because the host may stop before it does."""
         self.steps[path].status = StepStatus.WAITING
         self._touch(self.steps[path])
-        if self.ending is None:
+        if self.goes_on(path):
             self._add_ready([path])
 
     def emit(
@@ -308,8 +350,7 @@ class RunState:
 
     def title(self, path: str) -> str:
         """What people call the step."""
-        node = self.nodes[path]
-        return node.title or self.type_of(path).title
+        return self.node_at(path).title or self.type_of(path).title
 
     def take_delta(self) -> Delta:
         """Everything to write; the state starts to note anew."""
@@ -321,6 +362,8 @@ class RunState:
         """The last thing to write: how the run ended."""
         ending = self.ending or self._ending_by_itself()
         run = self.run
+        for path in list(self._loops):
+            self._drop(self.steps[path], at, StepStatus.CANCELLED)
         run.status, run.error, run.ended_at, run.attention = ending.status, ending.error, at, ""
         self.emit("run.ended", at, data={"status": str(run.status), "error": run.error})
         return self.take_delta()
@@ -353,37 +396,189 @@ class RunState:
         """Rebuild the ready set from the rows of a run that another host began, or the end that was decided."""
         if self.run.trigger not in self.steps:
             return
-        changes = [self._frontier.fire(self.run.trigger, {"out"})]
+        rows: dict[str, list[Step]] = {}
         for step in sorted(self.steps.values(), key=lambda row: row.position):
-            if step.node == self.run.trigger or step.status == StepStatus.SKIPPED:
-                continue
-            if step.status == StepStatus.SUCCEEDED:
-                self._scope["steps"][step.node] = step.output
-            elif step.status == StepStatus.FAILED and step.ports:
-                self._scope["errors"][step.node] = step.error
-            else:
-                continue
-            changes.append(self._frontier.settle(step.node, set(step.ports)))
+            rows.setdefault(prefix_of(step.path), []).append(step)
+        self._rebuild(self._outside, self._outside.frontier.fire(self.run.trigger, {"out"}), rows)
         ends = [step for step in self.steps.values() if _decides_end(step)]
         if ends:
             self.ending = _ending_by(min(ends, key=lambda step: (step.ended_at, step.position)))
+            self.ready.clear()
+
+    def _rebuild(self, level: Level, first: Change, rows: Mapping[str, Sequence[Step]]) -> None:
+        """A level as its rows say: what is settled, what has begun, and what is ready because of it."""
+        ready, begun = list(first.ready), rows.get(level.prefix, ())
+        for step in begun:
+            if step.node == self.run.trigger:
+                continue
+            if step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED):
+                ready += self._take_settled(level, step)
+            elif self._is_active(step):
+                level.active.add(step.path)
+                if self.type_of(step.path).is_container and step.input is not None:
+                    self._reopen(step, rows)
+        if level.closed:
             return
-        self._add_ready(path for change in changes for path in change.ready if path not in self.steps)
+        known = {step.node for step in begun}
+        self._add_ready(level.prefix + node_id for node_id in ready if node_id not in known)
         # A wait that was over when the host stopped, and whose next attempt had not begun.
         self._add_ready(
-            path
-            for path, step in self.steps.items()
-            if step.status == StepStatus.WAITING and path not in self.waits
+            step.path
+            for step in begun
+            if step.status == StepStatus.WAITING and step.path not in {*self.waits, *self._loops}
         )
+
+    def _take_settled(self, level: Level, step: Step) -> list[str]:
+        """What is ready because of a settled step, by the ids of the nodes."""
+        if not step.ports:
+            level.closed = level.closed or level.loop is not None
+            level.error = level.error or _failure_inside(step)
+            return []
+        if step.status == StepStatus.SUCCEEDED:
+            level.scope["steps"][step.node] = step.output
+        else:
+            level.scope["errors"][step.node] = step.error
+        return level.frontier.settle(step.node, set(step.ports)).ready
+
+    def _is_active(self, step: Step) -> bool:
+        if step.status == StepStatus.UNKNOWN:
+            return step.path in self.waits
+        return step.status in (StepStatus.RUNNING, StepStatus.WAITING)
+
+    def _reopen(self, step: Step, rows: Mapping[str, Sequence[Step]]) -> None:
+        """A container that has begun, with the iterations that its rows tell of."""
+        loop = self._open_loop(step.path, step.input or {})
+        start = step.path + "["
+        indices = sorted(
+            int(prefix[len(start) : -2])
+            for prefix in rows
+            if prefix.startswith(start) and "/" not in prefix[len(start) : -1]
+        )
+        for index in indices:
+            level = loop.begin(index)
+            self._levels[level.prefix] = level
+            self._rebuild(level, level.frontier.enter(), rows)
+            if not level.active:
+                del self._levels[level.prefix]
+                loop.end(level, self.steps)
+
+    def _resume_loops(self, at: datetime) -> None:
+        """Containers whose next iteration was due when the rows were written."""
+        for path, loop in list(self._loops.items()):
+            if self.ending is None and path in self._loops and path not in self.waits:
+                self._judge(loop, at, waited=True)
+
+    # --- containers -------------------------------------------------------------------------
+
+    def _open_loop(self, path: str, config: Mapping[str, Any]) -> OpenLoop:
+        node, level = self.node_at(path), self._levels[prefix_of(path)]
+        if node.id not in self._bodies:
+            self._bodies[node.id] = Frontier(self.graph, node.id), level.frontier.not_before(node.id)
+        loop = OpenLoop(path, self.types[node.type], config, level, *self._bodies[node.id])
+        self._loops[path] = loop
+        return loop
+
+    def _judge(self, loop: OpenLoop, at: datetime, *, waited: bool = False) -> None:
+        """What follows in a container: further iterations, a pause, or its end."""
+        if loop.level.closed:
+            self._give_up(loop, at)
+            return
+        try:
+            following = loop.node_type.loop.next(loop.typed, loop.progress(waited=waited))  # type: ignore[union-attr]
+            if isinstance(following, Leave):
+                self.leave(loop.path, following, at)
+            elif isinstance(following, Pause):
+                self._pause(loop, following, at)
+            else:
+                self._begin_iterations(loop, following, at)
+        except PatchbayError as error:
+            for level in list(loop.open.values()):
+                self._close_level(level, at)
+                self._forget_if_over(level)
+            if not loop.open:
+                self.fail(loop.path, error, at)
+
+    def _begin_iterations(self, loop: OpenLoop, begin: Begin, at: datetime) -> None:
+        for _ in range(begin.count):
+            level = loop.begin(loop.next_index())
+            self._levels[level.prefix] = level
+            self._follow(level, level.frontier.enter(), at)
+
+    def _pause(self, loop: OpenLoop, pause: Pause, at: datetime) -> None:
+        step = self.steps[loop.path]
+        step.status = StepStatus.WAITING
+        number = len(loop.ended)
+        self._open_wait(loop.path, PAUSE, at + timedelta(seconds=pause.seconds), at, {}, number=number)
+        self._touch(step)
+
+    def _after(self, level: Level, at: datetime) -> None:
+        """Something in a level has ended: if it was the last of an iteration, its container is asked."""
+        if level.loop is None or level.active or self.ending is not None:
+            return
+        loop = level.loop
+        self._forget_if_over(level)
+        self._judge(loop, at)
+
+    def _forget_if_over(self, level: Level) -> None:
+        if level.loop is not None and not level.active:
+            del self._levels[level.prefix]
+            level.loop.end(level, self.steps)
+
+    def _close_level(self, level: Level, at: datetime) -> None:
+        """Nothing new starts in an iteration; what is running may finish."""
+        level.closed = True
+        for path in sorted(level.active):
+            step = self.steps.get(path)
+            if path in self.ready:
+                self.ready.remove(path)
+                level.active.discard(path)
+                if step is not None:
+                    self._drop(step, at, StepStatus.CANCELLED)
+            elif path in self._loops:
+                self._close_loop(self._loops[path], at)
+            elif path in self.waits and step is not None:
+                wait = self.wake(path, at, "closed")
+                self._drop(step, at, None if wait.kind == SETTLE else StepStatus.CANCELLED)
+
+    def _close_loop(self, loop: OpenLoop, at: datetime) -> None:
+        if loop.path in self.waits:
+            self.wake(loop.path, at, "closed")
+        for level in list(loop.open.values()):
+            self._close_level(level, at)
+            self._forget_if_over(level)
+        if not loop.open:
+            self._drop(self.steps[loop.path], at, StepStatus.CANCELLED)
+
+    def _give_up(self, loop: OpenLoop, at: datetime) -> None:
+        """The last iteration of a container in a closed level is over."""
+        if not loop.open:
+            self._drop(self.steps[loop.path], at, StepStatus.CANCELLED)
+            self._after(loop.level, at)
+
+    def _drop(self, step: Step, at: datetime, status: StepStatus | None = None) -> None:
+        """A step ends without an outcome, because what is around it has ended."""
+        self._loops.pop(step.path, None)
+        level = self._levels.get(prefix_of(step.path))
+        if level is not None:
+            level.active.discard(step.path)
+        step.status, step.ended_at = status or step.status, at
+        self._touch(step)
+        self._emit_end(step, at)
 
     def _add_ready(self, paths: Iterable[str]) -> None:
         """In graph order, so that a replay and another host schedule alike."""
-        ready = {*self.ready, *paths}
-        self.ready = [node_id for node_id in self.nodes if node_id in ready]
+        added = [path for path in dict.fromkeys(paths) if path not in self.ready]
+        for path in added:
+            self._levels[prefix_of(path)].active.add(path)
+        self.ready = sorted([*self.ready, *added], key=self._place)
+
+    def _place(self, path: str) -> tuple[tuple[int, int], ...]:
+        around = [(self._order[node_of(container)], index) for container, index in containers_around(path)]
+        return (*reversed(around), (self._order[node_of(path)], -1))
 
     def _ending_by_itself(self) -> Ending:
         """Nothing is left to do: success, unless a node was never reached nor skipped."""
-        left = self._frontier.unsettled()
+        left = [*self._outside.frontier.unsettled(), *self._loops]
         if not left:
             return Ending(RunStatus.SUCCEEDED)
         message = "The run cannot go on although it has not come to an end. Please report this."
@@ -393,7 +588,7 @@ class RunState:
     def _open_step(self, path: str, at: datetime) -> Step:
         step = self.steps.get(path)
         if step is None:
-            node = self.nodes[path]
+            node = self.node_at(path)
             step = Step(
                 run_id=self.run.id,
                 path=path,
@@ -430,8 +625,9 @@ class RunState:
         data: dict[str, Any],
         *,
         told: bool = True,
+        number: int | None = None,
     ) -> None:
-        number = self.steps[path].attempts
+        number = self.steps[path].attempts if number is None else number
         wait = Wait(
             run_id=self.run.id,
             path=path,
@@ -448,29 +644,32 @@ class RunState:
             self.emit("step.waiting", at, path, data={"kind": kind, "due_at": due})
 
     def _settle(self, step: Step, at: datetime) -> None:
+        level = self._levels[prefix_of(step.path)]
+        level.active.discard(step.path)
         self._emit_end(step, at)
         self._touch(step)
         self.delta.settled += 1
-        self._follow(self._frontier.settle(step.node, set(step.ports)), at)
+        self._follow(level, level.frontier.settle(step.node, set(step.ports)), at)
+        self._after(level, at)
 
-    def _follow(self, change: Change, at: datetime) -> None:
-        if self.ending is not None:
+    def _follow(self, level: Level, change: Change, at: datetime) -> None:
+        if self.ending is not None or level.closed:
             return
         for node_id in change.skipped:
-            node = self.nodes[node_id]
+            path = level.prefix + node_id
             step = Step(
                 run_id=self.run.id,
-                path=node_id,
+                path=path,
                 node=node_id,
-                type=node.type,
+                type=self.nodes[node_id].type,
                 position=len(self.steps),
                 status=StepStatus.SKIPPED,
                 ended_at=at,
             )
-            self.steps[node_id] = step
+            self.steps[path] = step
             self._touch(step)
             self._emit_end(step, at)
-        self._add_ready(change.ready)
+        self._add_ready(level.prefix + node_id for node_id in change.ready)
 
     def _emit_end(self, step: Step, at: datetime) -> None:
         data: dict[str, Any] = {
@@ -497,14 +696,13 @@ class RunState:
         if self.ending is not None:
             return
         self.ending = ending
+        for path in self.ready:
+            if path in self.steps:
+                self._drop(self.steps[path], at, StepStatus.CANCELLED)
         self.ready.clear()
         for path in list(self.waits):
-            wait = self.wake(path, at, "closed")
-            step = self.steps[path]
-            if wait.kind != SETTLE:
-                step.status, step.ended_at = StepStatus.CANCELLED, at
-                self._touch(step)
-                self._emit_end(step, at)
+            if self.wake(path, at, "closed").kind != SETTLE:
+                self._drop(self.steps[path], at, StepStatus.CANCELLED)
 
 
 def _told(error: PatchbayError) -> dict[str, Any]:
@@ -514,8 +712,18 @@ def _told(error: PatchbayError) -> dict[str, Any]:
 
 
 def _decides_end(step: Step) -> bool:
-    """Whether a step ended its run: it settled without leaving by any port."""
-    return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and not step.ports
+    """Whether a step ended its run: it settled without leaving by any port. In a body only a `stop` does."""
+    if step.ports:
+        return False
+    return step.status == StepStatus.SUCCEEDED or (
+        step.status == StepStatus.FAILED and not prefix_of(step.path)
+    )
+
+
+def _failure_inside(step: Step) -> dict[str, Any]:
+    """The error of a step in a body, with its path, so that the container's own error leads to it."""
+    error = dict(step.error or {})
+    return {**error, "details": {"step": step.path, **error.get("details", {})}}
 
 
 def _ending_by(step: Step) -> Ending:
@@ -527,4 +735,5 @@ def _ending_by(step: Step) -> Ending:
         error = {"code": "stopped", "message": output["message"], "retryable": False, "details": {}}
     else:
         return Ending(RunStatus.SUCCEEDED)
-    return Ending(RunStatus.FAILED, {**error, "node": step.node, "path": step.path})
+    path = error.get("details", {}).get("step", step.path) if step.status == StepStatus.FAILED else step.path
+    return Ending(RunStatus.FAILED, {**error, "node": node_of(path), "path": path})

@@ -87,10 +87,25 @@ class NodeTypeFacts(Protocol):
         ...
 
     @property
-    def config_schema(self) -> JsonSchema:
-        """JSON Schema of the config; a string property with `x-expression` true or "lazy" takes `{{ }}`.
+    def is_container(self) -> bool:
+        """Steps may be drawn inside it; the type then repeats them."""
+        ...
 
-        "lazy" parts are checked like others but rendered by the node itself (conditions tried in order).
+    @property
+    def item_field(self) -> str:
+        """Of a container: the list in its config whose elements the body sees as `item`; "" without."""
+        ...
+
+    def loop_output(self, collected: JsonSchema) -> JsonSchema | None:
+        """Of a container: JSON Schema of its output, given that of what one iteration gives."""
+        ...
+
+    @property
+    def config_schema(self) -> JsonSchema:
+        """JSON Schema of the config; a property with `x-expression` true, "lazy" or "body" takes `{{ }}`.
+
+        "lazy" parts are checked like others but rendered by the node itself (conditions tried in order); "body"
+        parts of a container are over what is known at the end of an iteration, and rendered there.
         """
         ...
 

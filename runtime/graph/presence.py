@@ -3,6 +3,9 @@
 With U = the nodes from which x is unavoidable (x itself, or every takable port leads by an edge into U), x may
 be absent before y if there is a way from a trigger to y whose every port leads outside U. Where x may fail and
 go on by its `error` port, any way to y that does not leave x by another port is enough.
+
+All of this holds inside one level. Seen from the body of a container, a step before the container is judged as if
+the container asked; a body has one entry, from which all its first steps start.
 """
 
 from __future__ import annotations
@@ -14,16 +17,31 @@ from runtime.graph.structure import Structure
 
 def may_be_absent(structure: Structure, x: str, y: str) -> bool:
     """True if a run is possible in which y executes and x has not succeeded before it."""
+    level = structure.nodes[x].parent
+    y = next((z for z in (y, *structure.containers_around(y)) if structure.nodes[z].parent == level), y)
     if structure.nodes[x].settings.disabled or not _settles_before(structure, x, y):
         return True
     if any(edge.port == "error" for edge in structure.outgoing[x]):
-        return _way(structure, y, lambda node_id, port: node_id != x or port == "error")
+        return _way(structure, level, y, lambda node_id, port: node_id != x or port == "error")
     unavoidable = _unavoidable(structure, x)
+    if level is not None and not unavoidable.isdisjoint(structure.entries(level)):
+        return False
     return y not in unavoidable and _way(
         structure,
+        level,
         y,
         lambda node_id, port: unavoidable.isdisjoint({node_id, *_targets(structure, node_id, port)}),
     )
+
+
+def may_be_absent_at_end(structure: Structure, x: str) -> bool:
+    """True if an iteration of the body that x stands in may succeed without x."""
+    container = structure.nodes[x].parent
+    if structure.nodes[x].settings.disabled or container is None:
+        return True
+    if any(edge.port == "error" for edge in structure.outgoing[x]):
+        return True
+    return _unavoidable(structure, x).isdisjoint(structure.entries(container))
 
 
 def _settles_before(structure: Structure, x: str, y: str) -> bool:
@@ -76,10 +94,10 @@ def _takable(structure: Structure, node_id: str) -> set[str]:
     }
 
 
-def _way(structure: Structure, y: str, passable: Callable[[str, str], bool]) -> bool:
-    """A way from a trigger to y along ports that may be passed."""
-    seen = set(structure.triggers)
-    pending = list(structure.triggers)
+def _way(structure: Structure, level: str | None, y: str, passable: Callable[[str, str], bool]) -> bool:
+    """A way from a trigger, or from the start of a body, to y along ports that may be passed."""
+    pending = list(structure.triggers if level is None else structure.entries(level))
+    seen = set(pending)
     while pending:
         node_id = pending.pop()
         if node_id == y:

@@ -9,12 +9,12 @@ from typing import Literal as OneOf
 
 from runtime.errors import ExpressionError
 from runtime.graph.expressions.checker import Finding, Reference, check, references
-from runtime.graph.node_types import Known
-from runtime.graph.presence import may_be_absent
+from runtime.graph.node_types import JsonSchema, Known, NodeTypeFacts
+from runtime.graph.presence import may_be_absent, may_be_absent_at_end
 from runtime.graph.problems import Problem
 from runtime.graph.rules import derive_expression
 from runtime.graph.schema import Node
-from runtime.graph.shapes import UNKNOWN, ScopeShape, Shape, mismatch, union
+from runtime.graph.shapes import UNKNOWN, ScopeShape, Shape, mismatch, of_kind, union
 from runtime.graph.structure import Structure
 from runtime.graph.templates import Place, Template, expression_places, has_parts, parse_template
 
@@ -68,11 +68,53 @@ class ReferenceCheck:
     def output(self, node_id: str) -> Shape:
         """The shape of a node's output."""
         if node_id not in self._outputs:
+            self._outputs[node_id] = UNKNOWN  # what a wrong drawing asks in a circle
             node = self.structure.nodes[node_id]
             node_type = self.structure.types.get(node.type)
             schema = node_type.output_schema(node.config, self.known) if node_type else None
+            if node_type is not None and node_type.is_container:
+                schema = self._loop_output(node, node_type)
             self._outputs[node_id] = Shape(schema) if schema is not None else UNKNOWN
         return self._outputs[node_id]
+
+    def _loop_output(self, container: Node, node_type: NodeTypeFacts) -> JsonSchema | None:
+        collected = self._collected(container)
+        schema = node_type.loop_output(collected.schema)
+        definitions = (collected.root or collected.schema).get("$defs")
+        return {**schema, "$defs": definitions} if schema and definitions else schema
+
+    def _collected(self, container: Node) -> Shape:
+        """What one iteration gives: the field for it, or the output of the only step that nothing follows."""
+        wanted = container.config.get("collect")
+        if wanted is None:
+            inside = self.structure.bodies.get(container.id, [])
+            ends = [node.id for node in inside if not self.structure.outgoing[node.id]]
+            return self.output(ends[0]) if len(ends) == 1 else UNKNOWN
+        return self._rendered(wanted, self.scope(container.id, in_body=True))
+
+    def _rendered(self, value: object, scope: Mapping[str, Shape]) -> Shape:
+        """The shape of a text that is exactly one expression; unknown for all else."""
+        if not isinstance(value, str) or not has_parts(value):
+            return UNKNOWN
+        try:
+            single = parse_template(value).single
+        except ExpressionError:
+            return UNKNOWN
+        return check(single, scope)[0] if single is not None else of_kind("string")
+
+    def item(self, node_id: str) -> Shape | None:
+        """What `item` is for a node: an element of the list of the nearest container that has one."""
+        for container in self.structure.containers_around(node_id):
+            if (found := self.item_of(container)) is not None:
+                return found
+        return None
+
+    def item_of(self, container: str) -> Shape | None:
+        node = self.structure.nodes[container]
+        node_type = self.structure.types.get(node.type)
+        if node_type is None or not node_type.item_field:
+            return None
+        return self._rendered(node.config.get(node_type.item_field), self.scope(container)).item()
 
     def before(self, node_id: str) -> set[str]:
         if node_id not in self._before:
@@ -87,16 +129,26 @@ class ReferenceCheck:
         found = [self.output(trigger) for trigger in self.structure.triggers if trigger in among]
         return union(found) if found else UNKNOWN
 
-    def scope(self, node_id: str) -> Mapping[str, Shape]:
-        """The names that the node's expressions may use, with their shapes."""
-        before = self.before(node_id)
+    def scope(self, node_id: str, *, in_body: bool = False) -> Mapping[str, Shape]:
+        """The names that the node's expressions may use, with their shapes.
+
+        in_body   of a container: for its fields over the end of an iteration
+        """
+        before = self.structure.inside(node_id) if in_body else self.before(node_id)
         steps = {other: self.output(other) for other in before if not self.structure.is_trigger(other)}
         failing = {other: ERROR_SHAPE for other in before if self._has_error_edge(other)}
         return {
             **self._scope_of_run(self.trigger_shape(node_id)),
             "steps": ScopeShape(members=steps),
             "errors": ScopeShape(members=failing),
+            **self._scope_of_loop(node_id, in_body),
         }
+
+    def _scope_of_loop(self, node_id: str, in_body: bool) -> Mapping[str, Shape]:
+        if not in_body and not self.structure.containers_around(node_id):
+            return {}
+        item = (self.item_of(node_id) if in_body else None) or self.item(node_id)
+        return {"index": of_kind("integer")} | ({"item": item} if item is not None else {})
 
     def _scope_of_run(self, trigger: Shape) -> Mapping[str, Shape]:
         """What is there before the first step."""
@@ -141,21 +193,16 @@ class ReferenceCheck:
         except ExpressionError as error:
             yield Problem(node.id, place.field, "expression_error", error.message)
             return
-        yield from self._template_problems(node, place.field, template, place.wanted, with_repairs=is_text)
+        yield from self._template_problems(node, place, template, with_repairs=is_text)
 
     def _template_problems(
-        self,
-        node: Node,
-        path: str,
-        template: Template,
-        wanted: Shape,
-        *,
-        with_repairs: bool = True,
+        self, node: Node, place: Place, template: Template, *, with_repairs: bool
     ) -> Iterator[Problem]:
-        scope = self.scope(node.id)
+        path, wanted = place.field, place.wanted
+        scope = self.scope(node.id, in_body=place.in_body)
         for tree in template.trees:
             missing = [reference for reference in references(tree) if reference.path[0] == "steps"]
-            absent = list(self._absent(node, path, missing))
+            absent = list(self._absent(node, place, missing))
             yield from absent
             shape, findings = check(tree, scope)
             for finding in findings:
@@ -166,32 +213,43 @@ class ReferenceCheck:
                 severity: OneOf["error", "warning"] = "warning" if shape.is_sample else "error"
                 yield Problem(node.id, path, "type_mismatch", text, severity=severity)
 
-    def _absent(self, node: Node, path: str, found: list[Reference]) -> Iterator[Problem]:
+    def _absent(self, node: Node, place: Place, found: list[Reference]) -> Iterator[Problem]:
         """References to steps that do not exist, come later, or may not have run."""
         told: set[str] = set()
         for reference in found:
             if len(reference.path) < 2 or reference.path[1] in told:
                 continue
             step = reference.path[1]
-            if problem := self._step_problem(node, path, step, reference):
+            if problem := self._step_problem(node, place, step, reference):
                 told.add(step)
                 yield problem
 
-    def _step_problem(self, node: Node, path: str, step: str, reference: Reference) -> Problem | None:
-        structure = self.structure
+    def _step_problem(self, node: Node, place: Place, step: str, reference: Reference) -> Problem | None:
+        structure, path = self.structure, place.field
+        before = structure.inside(node.id) if place.in_body else self.before(node.id)
         if step not in structure.nodes:
-            close = get_close_matches(step, list(self.before(node.id)), n=1)
+            close = get_close_matches(step, list(before), n=1)
             hint = f' Did you mean "{close[0]}"?' if close else ""
             return Problem(node.id, path, "reference_missing", f'There is no step "{step}".{hint}')
         if structure.is_trigger(step):
             text = f'"{step}" is the trigger; its data is read as trigger.…'
             return Problem(node.id, path, "reference_missing", text)
-        if step not in self.before(node.id):
+        if step not in before:
             text = (
                 f'"{structure.title(step)}" does not come before this step, so its result is not there yet.'
             )
+            holders = structure.containers_around(step)
+            if holders and holders[0] not in (node.id, *structure.containers_around(node.id)):
+                text = (
+                    f'"{structure.title(step)}" stands in a loop. After it, read what the loop collected: '
+                    f"steps.{holders[-1]}.…"
+                )
             return Problem(node.id, path, "reference_missing", text)
-        if not reference.guarded and may_be_absent(structure, step, node.id):
+        if place.in_body and structure.nodes[step].parent == node.id:
+            is_uncertain = may_be_absent_at_end(structure, step)
+        else:
+            is_uncertain = may_be_absent(structure, step, node.id)
+        if not reference.guarded and is_uncertain:
             text = (
                 f'"{structure.title(step)}" may not have run when this step does. '
                 f"Say what to take then, for example with coalesce(…) or steps.?{step}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from runtime.graph.schema import Edge, Graph, Node
@@ -44,11 +45,41 @@ class Frontier:
         self._nodes: dict[str, Node] = {node.id: node for node in graph.nodes if node.parent == parent}
         self._order = {node_id: position for position, node_id in enumerate(self._nodes)}
         self._outgoing: dict[str, list[Edge]] = {node_id: [] for node_id in self._nodes}
-        self._counters = {node_id: _Counter(0) for node_id in self._nodes}
+        self._incoming = dict.fromkeys(self._nodes, 0)
         for edge in graph.edges:
             if edge.source in self._nodes and edge.target in self._nodes:
                 self._outgoing[edge.source].append(edge)
-                self._counters[edge.target].open += 1
+                self._incoming[edge.target] += 1
+        self._counters = self._fresh_counters()
+
+    def fresh(self) -> Frontier:
+        """The same level before anything has happened in it, as each iteration of a container begins."""
+        again = copy(self)
+        again._counters = self._fresh_counters()
+        return again
+
+    @property
+    def ends(self) -> list[str]:
+        """Nodes that nothing follows, in graph order."""
+        return [node_id for node_id, edges in self._outgoing.items() if not edges]
+
+    def not_before(self, node_id: str) -> frozenset[str]:
+        """The nodes of this level from which no way leads to a node; itself is one of them."""
+        sources: dict[str, list[str]] = {name: [] for name in self._nodes}
+        for edges in self._outgoing.values():
+            for edge in edges:
+                sources[edge.target].append(edge.source)
+        before: set[str] = set()
+        pending = [*sources[node_id]]
+        while pending:
+            source = pending.pop()
+            if source not in before:
+                before.add(source)
+                pending += sources[source]
+        return frozenset(self._nodes.keys() - before)
+
+    def _fresh_counters(self) -> dict[str, _Counter]:
+        return {node_id: _Counter(count) for node_id, count in self._incoming.items()}
 
     def fire(self, trigger_id: str, live_ports: Collection[str]) -> Change:
         """One trigger has fired: it is settled, everything else that nothing leads to is skipped."""

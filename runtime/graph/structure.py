@@ -12,6 +12,9 @@ from runtime.graph.node_types import NodeTypeFacts, Port
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Edge, Graph, Node
 
+MAX_NESTING = 5
+"""Containers around a step, so that a path stays short enough for its row."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -59,6 +62,27 @@ class Structure:
         return found
 
     @cached_property
+    def bodies(self) -> dict[str | None, list[Node]]:
+        """Container -> the nodes drawn directly inside it; None -> those outside of any."""
+        found: dict[str | None, list[Node]] = {}
+        for node in self.graph.nodes:
+            found.setdefault(node.parent, []).append(node)
+        return found
+
+    def entries(self, container: str) -> list[str]:
+        """The nodes that a body starts at."""
+        return [node.id for node in self.bodies.get(container, []) if not self.incoming[node.id]]
+
+    def containers_around(self, node_id: str) -> list[str]:
+        """Every container around a node, the nearest first; a wrong drawing is followed as far as it is sound."""
+        found: list[str] = []
+        parent = self.nodes[node_id].parent
+        while parent in self.nodes and parent not in found and parent != node_id:
+            found.append(parent)
+            parent = self.nodes[parent].parent
+        return found
+
+    @cached_property
     def triggers(self) -> list[str]:
         return [node.id for node in self.graph.nodes if self.is_trigger(node.id)]
 
@@ -67,15 +91,23 @@ class Structure:
         return node_type is not None and node_type.is_trigger
 
     def before(self, node_id: str) -> set[str]:
-        """Every node from which a way leads here."""
-        return set(nx.ancestors(self.network, node_id))
+        """Every node from which a way leads here: of its own level, and of those around its containers."""
+        found = set(nx.ancestors(self.network, node_id))
+        for container in self.containers_around(node_id):
+            found |= nx.ancestors(self.network, container)
+        return found
+
+    def inside(self, container: str) -> set[str]:
+        """What the end of an iteration may refer to: the body's own nodes, and those before the container."""
+        return {node.id for node in self.bodies.get(container, [])} | self.before(container)
 
     @cached_property
     def _reached(self) -> set[str]:
         reached = set(self.triggers)
         for trigger in self.triggers:
             reached |= nx.descendants(self.network, trigger)
-        return reached
+        outermost = {node_id: (self.containers_around(node_id) or [node_id])[-1] for node_id in self.nodes}
+        return {node_id for node_id, outer in outermost.items() if outer in reached}
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the drawing itself."""
@@ -91,15 +123,37 @@ class Structure:
                     "unreachable",
                     f'No trigger leads to "{self.title(node.id)}". Connect it or delete it.',
                 )
-            if node.parent is not None and node.parent not in self.nodes:
-                text = f'"{self.title(node.id)}" stands in "{node.parent}", which does not exist.'
-                yield Problem(node.id, None, "unknown_node", text)
+            yield from self._wall_problems(node)
             yield from self._free_outputs(node)
 
     def title(self, node_id: str) -> str:
         node = self.nodes[node_id]
         node_type = self.types.get(node.type)
         return node.title or (node_type.title if node_type else node.type)
+
+    def _wall_problems(self, node: Node) -> Iterator[Problem]:
+        """Whether it may stand where it stands, and whether a container holds anything."""
+        title, node_type = self.title(node.id), self.types.get(node.type)
+        around = self.containers_around(node.id)
+        if node.parent is not None:
+            holder = self.nodes.get(node.parent)
+            if holder is None:
+                text = f'"{title}" stands in "{node.parent}", which does not exist.'
+                yield Problem(node.id, None, "unknown_node", text)
+            elif holder.type in self.types and not self.types[holder.type].is_container:
+                text = f'"{title}" stands in "{self.title(holder.id)}", which is no loop.'
+                yield Problem(node.id, None, "invalid_parent", text)
+            elif not around or self.nodes[around[-1]].parent is not None:
+                yield Problem(node.id, None, "invalid_parent", f'"{title}" stands inside itself.')
+            if self.is_trigger(node.id):
+                text = f'The trigger "{title}" cannot stand in a loop. Move it outside.'
+                yield Problem(node.id, None, "invalid_parent", text)
+        if node_type is not None and node_type.is_container:
+            if len(around) >= MAX_NESTING:
+                text = f'"{title}" stands deeper than {MAX_NESTING} loops; that is as deep as they go.'
+                yield Problem(node.id, None, "nested_too_deep", text)
+            if not self.bodies.get(node.id):
+                yield Problem(node.id, None, "empty_loop", f'There is no step inside "{title}". Add one.')
 
     def _edge_problems(self) -> Iterator[Problem]:
         seen: set[tuple[str, str, str]] = set()
@@ -153,7 +207,7 @@ class Structure:
 
     def _free_outputs(self, node: Node) -> Iterator[Problem]:
         node_type = self.types.get(node.type)
-        if node_type is None or node_type.is_end or node.id not in self._reached:
+        if node_type is None or node_type.is_end or node.id not in self._reached or node.parent is not None:
             return
         used = {edge.port for edge in self.outgoing[node.id]}
         for port in self.ports[node.id]:

@@ -102,6 +102,7 @@ class Place:
     field     its path, such as `arguments/order_id`
     wanted    what the field takes; a text field of a step type takes numbers and truth values as text
     lazy      the node renders it by itself
+    in_body   a container's field over the end of an iteration
     allowed   whether the schema lets the field take expressions
     rules     the object that stands in a lazy field instead of a text
     """
@@ -112,6 +113,7 @@ class Place:
     lazy: bool
     allowed: bool
     rules: Mapping[str, Any] | None = None
+    in_body: bool = False
 
 
 def render_config(
@@ -127,9 +129,24 @@ def render_config(
     return rendered
 
 
+def render_body_fields(
+    config: Mapping[str, Any], schema: Mapping[str, Any], scope: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A container's fields over the end of an iteration, rendered there, by name; raises ExpressionError."""
+    fields = {
+        name: declared
+        for name, declared in schema.get("properties", {}).items()
+        if declared.get("x-expression") == "body" and config.get(name) is not None
+    }
+    return {
+        name: _render(config[name], {**declared, "x-expression": True}, schema, scope, name, False)
+        for name, declared in fields.items()
+    }
+
+
 def expression_places(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Place]:
     """Every text with parts in a config, also where none is allowed, and every rules object."""
-    return list(_places(config, schema, schema, "", False))
+    return list(_places(config, schema, schema, "", False, False))
 
 
 def _render(
@@ -152,7 +169,7 @@ def _render(
         except ExpressionError as error:
             error.details["field"] = path
             raise
-    if mode == "lazy":
+    if mode in {"lazy", "body"}:
         return value
     if isinstance(value, dict):
         return {
@@ -169,22 +186,24 @@ def _render(
 
 
 def _places(
-    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], path: str, free: bool
+    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], path: str, free: bool, in_body: bool
 ) -> Iterator[Place]:
     options = _options(schema, root)
     mode = _mode(options) or (True if free else None)
+    in_body = in_body or mode == "body"
     if isinstance(value, str):
         if OPENING in value:
-            yield Place(path, value, _wanted(schema, root, options, mode), mode == "lazy", mode is not None)
+            wanted = _wanted(schema, root, options, mode)
+            yield Place(path, value, wanted, mode == "lazy", mode is not None, in_body=in_body)
     elif isinstance(value, dict) and mode == "lazy":
         yield Place(path, "", of_kind("boolean"), lazy=True, allowed=True, rules=value)
     elif isinstance(value, dict):
         inherited = mode is not None
         for key, item in value.items():
-            yield from _places(item, _child(options, key), root, _join(path, key), inherited)
+            yield from _places(item, _child(options, key), root, _join(path, key), inherited, in_body)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _places(item, _item(options), root, _join(path, str(index)), mode is not None)
+            yield from _places(item, _item(options), root, _join(path, str(index)), mode is not None, in_body)
 
 
 def _wanted(
@@ -224,7 +243,7 @@ def _options(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping
 
 
 def _mode(options: list[Mapping[str, Any]]) -> bool | str | None:
-    """True, "lazy", or None where no expression is allowed."""
+    """True, "lazy", "body", or None where no expression is allowed."""
     for option in options:
         if option.get("x-expression"):
             mode: bool | str = option["x-expression"]

@@ -27,12 +27,18 @@ ID_LISTS = ("choices", "branches", "fields", "values")
 
 @dataclass(frozen=True)
 class NodeDescription:
-    """What the editor needs of a node: its exits, what it gives, and what it may read."""
+    """What the editor needs of a node: its exits, what it gives, and what it may read.
+
+    inside   of a container: the steps that its fields over the end of an iteration may read besides
+    item     what `item` is: for a step in a loop over a list, and for the fields of such a loop over its body
+    """
 
     ports: tuple[Port, ...]
     output: Mapping[str, Any] | None
     before: tuple[str, ...]
     trigger: Mapping[str, Any] | None
+    inside: tuple[str, ...] = ()
+    item: Mapping[str, Any] | None = None
 
 
 def check_graph(graph: Graph, types: Mapping[str, NodeTypeFacts], known: Known) -> list[Problem]:
@@ -56,14 +62,28 @@ def describe_nodes(
     for node in graph.nodes:
         before = checks.before(node.id)
         trigger = checks.trigger_shape(node.id).schema
-        node_type = types.get(node.type)
+        item = checks.item_of(node.id) or checks.item(node.id)
         described[node.id] = NodeDescription(
             ports=structure.ports[node.id],
-            output=node_type.output_schema(node.config, known) if node_type else None,
+            output=_output(node, types.get(node.type), known, checks),
             before=tuple(other.id for other in graph.nodes if other.id in before),
             trigger=trigger or None,
+            inside=tuple(other.id for other in structure.bodies.get(node.id, [])),
+            item=item.schema if item is not None else None,
         )
     return described
+
+
+def _output(
+    node: Node, node_type: NodeTypeFacts | None, known: Known, checks: ReferenceCheck
+) -> Mapping[str, Any] | None:
+    if node_type is None:
+        return None
+    return (
+        checks.output(node.id).schema
+        if node_type.is_container
+        else node_type.output_schema(node.config, known)
+    )
 
 
 def _node_problems(

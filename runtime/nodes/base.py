@@ -6,7 +6,7 @@ to (`output`), its ports, and what it does. The engine asks these properties and
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -74,6 +74,14 @@ class End:
 
 
 @dataclass(frozen=True)
+class Enter:
+    """The step is a container: its body begins, and `NodeType.loop` says how it goes on."""
+
+
+Outcome = Leave | Park | End | Enter
+
+
+@dataclass(frozen=True)
 class Waited:
     """How a wait ended: by a signal's payload, or by its due time (`signal` is None)."""
 
@@ -128,6 +136,77 @@ class NodeContext(Protocol):
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+# --- containers ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One execution of a container's body that has ended.
+
+    values  what the config's fields over the body gave in the scope of its end, by name; empty after a failure
+    error   the failure that ended it, with the path of the step as `step` in its details
+    """
+
+    values: Mapping[str, Any]
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a container is.
+
+    ended     its finished iterations by index
+    failures  the indices of those that failed, in the order in which they did
+    running   how many are open
+    waited    whether the pause before the next one is over
+    """
+
+    ended: Mapping[int, Iteration]
+    failures: Sequence[int]
+    running: int
+    waited: bool
+
+    @property
+    def begun(self) -> int:
+        return len(self.ended) + self.running
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Begin so many further iterations now; none: what is running goes on."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Begin nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Loop(Generic[ConfigT]):
+    """How a container executes its body.
+
+    next        asked at the beginning and after each iteration; raises PatchbayError: the container fails
+    output      JSON Schema of its output, given that of what one iteration gives
+    item_field  the list in the config whose elements the body sees as `item`; "" without
+
+    Fields of the config that are marked `x-expression: "body"` are rendered when an iteration has ended, in its
+    scope; they are what `Iteration.values` holds.
+    """
+
+    next: Callable[[ConfigT, Progress], Begin | Pause | Leave]
+    output: Callable[[JsonSchema], JsonSchema]
+    item_field: str = ""
+
+
+async def enter(config: BaseModel, ctx: NodeContext) -> Enter:
+    """What every container does when its turn comes."""
+    return Enter()
 
 
 @dataclass(frozen=True)
@@ -202,6 +281,7 @@ class NodeType(Generic[ConfigT]):
     output         a model, or a function of (raw config, known) that gives a JSON Schema or None
     run            one attempt; gets the config with every expression rendered
     resume         goes on after a Park
+    loop           of a container: how it executes the steps drawn inside it
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
                    committed: what would repeating it do? It may raise, and then no call is made
     hint           what follows from a config at a moment, in words for the editor; None where there is nothing to say
@@ -217,7 +297,7 @@ class NodeType(Generic[ConfigT]):
     description: str
     icon: str
     config: type[ConfigT]
-    run: Callable[[ConfigT, NodeContext], Awaitable[Leave | Park | End]]
+    run: Callable[[ConfigT, NodeContext], Awaitable[Outcome]]
     output: type[BaseModel] | Callable[[Mapping[str, Any], Known], JsonSchema | None] | None = None
     port_rules: tuple[PortRule, ...] = (OUT,)
     version: int = 1
@@ -226,6 +306,7 @@ class NodeType(Generic[ConfigT]):
     is_trigger: bool = False
     is_end: bool = False
     waits_for_person: bool = False
+    loop: Loop[ConfigT] | None = None
     resume: Callable[[ConfigT, Waited, NodeContext], Leave] | None = None
     effect: Callable[[ConfigT, NodeContext], Awaitable[Effect]] | None = None
     check: Callable[[Mapping[str, Any], Node, Known], Iterable[Problem]] = no_problems
@@ -267,6 +348,17 @@ class NodeType(Generic[ConfigT]):
         return self.upgrade_config(config, from_version)
 
     @property
+    def is_container(self) -> bool:
+        return self.loop is not None
+
+    def loop_output(self, collected: JsonSchema) -> JsonSchema | None:
+        return self.loop.output(collected) if self.loop else None
+
+    @property
+    def item_field(self) -> str:
+        return self.loop.item_field if self.loop else ""
+
+    @property
     def calls_out(self) -> bool:
         """Whether an attempt touches the outside, so that its intent must be committed first."""
         return self.effect is not None
@@ -283,6 +375,7 @@ class NodeType(Generic[ConfigT]):
             "summary": self.summary,
             "is_trigger": self.is_trigger,
             "is_end": self.is_end,
+            "is_container": self.is_container,
             "ports": [rule.as_dict() for rule in self.port_rules],
             "has_error_port": self.has_error_port,
             "config": self.config_schema,

@@ -26,6 +26,8 @@ TYPES: Mapping[str, NodeType[Any]] = {
     "step": NODE_TYPES["mcp_tool"],
     "fork": NODE_TYPES["condition"],
     "stop": NODE_TYPES["stop"],
+    "loop": NODE_TYPES["for_each"],
+    "repeat": NODE_TYPES["repeat"],
 }
 
 
@@ -71,6 +73,12 @@ def done(state: RunState, path: str, *ports: str, second: float = 2, output: Any
     """A step without outside effect runs and succeeds."""
     state.start_in_memory(path, at(second))
     state.leave(path, Leave(output or {"by": path}, ports=ports or ("out",)), at(second))
+
+
+def enter(state: RunState, path: str, second: float = 1, **config: Any) -> None:
+    """A container begins; without a word it goes through two elements, one after the other."""
+    state.start_in_memory(path, at(second))
+    state.enter(path, at(second), inputs=config or {"items": ["A", "B"]})
 
 
 def failure(code: str = "mcp_tool_error", **details: Any) -> NodeFailure:

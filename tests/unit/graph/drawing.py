@@ -1,4 +1,4 @@
-"""Small graphs written as arrows, with a catalogue of four kinds of step that do nothing."""
+"""Small graphs written as arrows, with a catalogue of six kinds of step that do nothing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Kind:
     is_trigger: bool = False
     is_end: bool = False
     version: int = 1
+    is_container: bool = False
+    item_field: str = ""
 
     @property
     def title(self) -> str:
@@ -40,6 +42,9 @@ class Kind:
     def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
         return None
 
+    def loop_output(self, collected: JsonSchema) -> JsonSchema | None:
+        return None
+
     def problems(self, node: Node, known: Known) -> Iterable[Problem]:
         return ()
 
@@ -56,6 +61,8 @@ KINDS = {
         Kind("step", (Port("out"), ERROR)),
         Kind("fork", (Port("yes"), Port("no"), Port("unsure", takable=False), ERROR)),
         Kind("stop", (), is_end=True),
+        Kind("loop", (Port("out"), ERROR), is_container=True, item_field="items"),
+        Kind("repeat", (Port("out"), Port("limit_reached"), ERROR), is_container=True),
     )
 }
 
@@ -63,18 +70,21 @@ KINDS = {
 def drawn(*arrows: str, first: Collection[str] = (), disabled: Collection[str] = ()) -> Graph:
     """`"start > fork:yes > a"`: an id begins with its kind, else it is a step; `:port` is `out` if unsaid.
 
+    `"loop/a > loop/b"` draws inside of `loop`; `"loop/loop_2/c"` inside of a loop in it.
     first, disabled   ids of the nodes with that setting
     """
     nodes: dict[str, Node] = {}
     edges = []
     for arrow in arrows:
         ends = [end.strip().partition(":") for end in arrow.split(">")]
-        for name, _, _ in ends:
+        for path, _, _ in ends:
+            holder, _, name = path.rpartition("/")
             kind = next((kind for kind in KINDS if name.startswith(kind)), "step")
             settings = NodeSettings(join="first" if name in first else "all", disabled=name in disabled)
-            nodes[name] = Node(id=name, type=kind, settings=settings)
+            parent = holder.rpartition("/")[2] or None
+            nodes[name] = Node(id=name, type=kind, settings=settings, parent=parent)
         edges += [
-            Edge(source=source, port=port or "out", target=target)
+            Edge(source=source.rpartition("/")[2], port=port or "out", target=target.rpartition("/")[2])
             for (source, _, port), (target, _, _) in pairwise(ends)
         ]
     return Graph(nodes=list(nodes.values()), edges=edges)

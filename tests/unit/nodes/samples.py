@@ -122,4 +122,14 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "reply": Sample({"text": "Run {{ run.id }}"}, ["out", "error"], ["sent"]),
     "stop": Sample({"outcome": "failure", "message": "No more {{ run.id }}"}, [], []),
+    "for_each": Sample(
+        {"items": ["A", "B"], "max_parallel": 3, "on_item_error": "continue", "collect": "{{ item.id }}"},
+        ["out", "error"],
+        ["results", "failed"],
+    ),
+    "repeat": Sample(
+        {"until": True, "max_times": 5, "delay_s": 2, "collect": None},
+        ["out", "limit_reached", "error"],
+        ["times", "last"],
+    ),
 }

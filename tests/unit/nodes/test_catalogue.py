@@ -29,12 +29,14 @@ PALETTE = [
     "mcp_tool",
     "human_handoff",
     "condition",
+    "for_each",
+    "repeat",
     "wait",
     "set_values",
     "reply",
     "stop",
 ]
-EXPRESSION_MODES = {True, "lazy"}
+EXPRESSION_MODES = {True, "lazy", "body"}
 WORKSPACE = Registered(tools=[SAMPLES["mcp_tool"].tool])
 
 every_type = pytest.mark.parametrize("name", NODE_TYPES)
@@ -139,7 +141,11 @@ def test_the_config_of_a_step_just_added_lacks_only_what_its_author_must_say(nam
     default = NODE_TYPES[name].default_config
     validator = Draft202012Validator(dict(NODE_TYPES[name].config_schema))
 
-    assert {error.validator for error in validator.iter_errors(default)} <= {"minLength", "minItems"}
+    assert {error.validator for error in validator.iter_errors(default)} <= {
+        "minLength",
+        "minItems",
+        "required",
+    }
 
 
 @every_type
@@ -266,6 +272,16 @@ def test_a_workflow_of_all_samples_can_be_published() -> None:
     nodes = [
         {"id": f"the_{name}", "type": name, "config": SAMPLES[name].config}
         for name in ["manual_trigger", *inner]
+    ]
+    nodes += [
+        {
+            "id": f"inside_{name}",
+            "type": "set_values",
+            "config": SAMPLES["set_values"].config,
+            "parent": f"the_{name}",
+        }
+        for name in inner
+        if NODE_TYPES[name].is_container
     ]
     edges = []
     for source, target in zip(["manual_trigger", *inner], inner, strict=False):

@@ -1,0 +1,113 @@
+"""The levels of a run: the graph outside of any container, and each iteration of a body that has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from runtime.engine.attempt import typed_config
+from runtime.errors import ExpressionError
+from runtime.graph.paths import iteration_prefix
+from runtime.graph.scheduling import Frontier
+from runtime.graph.templates import render_body_fields
+from runtime.models import Step, StepStatus
+from runtime.nodes.base import Iteration, NodeType, Progress
+
+BROKEN_OFF = {
+    "code": "cancelled",
+    "message": "It was broken off, because the loop around it ended.",
+    "retryable": False,
+    "details": {},
+}
+
+
+@dataclass
+class Level:
+    """A scope with its own ready set.
+
+    prefix  what stands before the id of a node in the paths of its steps
+    active  steps that are ready, running or waiting; an iteration without any is over
+    closed  nothing new starts in it
+    error   the failure that closed it
+    """
+
+    prefix: str
+    frontier: Frontier
+    scope: dict[str, Any]
+    loop: OpenLoop | None = None
+    index: int = 0
+    active: set[str] = field(default_factory=set)
+    closed: bool = False
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass
+class OpenLoop:
+    """A container that has begun and not ended.
+
+    level   the level that it stands in itself
+    config  what it was given, as its step keeps it
+    hidden  the nodes beside it that its body does not see, because they may settle at any time
+    """
+
+    path: str
+    node_type: NodeType[Any]
+    config: Mapping[str, Any]
+    level: Level
+    body: Frontier
+    hidden: frozenset[str]
+    open: dict[int, Level] = field(default_factory=dict)
+    ended: dict[int, Iteration] = field(default_factory=dict)
+    failures: list[int] = field(default_factory=list)
+    _next: int = 0
+
+    def __post_init__(self) -> None:
+        self.typed: BaseModel = typed_config(self.node_type, self.config)
+
+    def progress(self, *, waited: bool) -> Progress:
+        return Progress(ended=self.ended, failures=self.failures, running=len(self.open), waited=waited)
+
+    def begin(self, index: int) -> Level:
+        """A level for an iteration; it sees what was settled before the container."""
+        outside = self.level.scope
+        settled = {
+            name: {node_id: told for node_id, told in outside[name].items() if node_id not in self.hidden}
+            for name in ("steps", "errors")
+        }
+        scope = {**outside, **settled, "index": index}
+        if self.node_type.item_field:
+            scope["item"] = self.config[self.node_type.item_field][index]
+        level = Level(iteration_prefix(self.path, index), self.body.fresh(), scope, loop=self, index=index)
+        self.open[index] = level
+        return level
+
+    def next_index(self) -> int:
+        """The first iteration that has not begun."""
+        while self._next in self.open or self._next in self.ended:
+            self._next += 1
+        return self._next
+
+    def end(self, level: Level, steps: Mapping[str, Step]) -> None:
+        """An iteration is over: note what it gave."""
+        del self.open[level.index]
+        self.ended[level.index] = self._result(level, steps)
+        if self.ended[level.index].error is not None:
+            self.failures.append(level.index)
+
+    def _result(self, level: Level, steps: Mapping[str, Step]) -> Iteration:
+        if level.closed:
+            return Iteration({}, level.error or BROKEN_OFF)
+        try:
+            values = render_body_fields(self.config, self.node_type.config_schema, level.scope)
+        except ExpressionError as error:
+            return Iteration({}, error.as_dict())
+        return Iteration({"collect": self._last_output(level, steps), **values})
+
+    def _last_output(self, level: Level, steps: Mapping[str, Step]) -> Any:
+        """What the last step of the body gave, where nobody says what to collect."""
+        ends = [steps.get(level.prefix + node_id) for node_id in level.frontier.ends]
+        given = [step.output for step in ends if step is not None and step.status == StepStatus.SUCCEEDED]
+        return given[-1] if given else None
