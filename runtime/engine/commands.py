@@ -147,7 +147,7 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
     at = clock.now()
     Step.objects.bulk_create(steps)
     taken = [step.path for step in steps if step.taken_from is not None]
-    again.handled_errors = sum(step.status == StepStatus.FAILED for step in steps)
+    again.handled_errors = sum(step.status == StepStatus.FAILED and bool(step.ports) for step in steps)
     if Event.objects.filter(run_id=run.pk, type="reply.sent", path__in=taken).exists():
         again.result, again.replied_at = run.result, at
     Event.objects.bulk_create(
@@ -155,7 +155,7 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
             run_id=again.pk,
             seq=seq,
             at=at,
-            type="step.ended",
+            type="step.started" if step.status == StepStatus.RUNNING else "step.ended",
             path=step.path,
             data={
                 "node": step.node,

@@ -1,8 +1,9 @@
 """What a new run takes over from another one: outcomes that stand, so that nothing is called again for them.
 
 A retry takes over everything that was settled. A fork takes over what is settled and neither the named step nor
-reachable from it. Steps that the new graph does not have any more are left out; those whose type or exits it
-changed are refused.
+reachable from it; inside a container, also the iterations before the named one. A container that had not come to
+its end, or that the named step stands in, begins where its iterations are. Steps that the new graph does not have
+any more are left out; those whose type, place or exits it changed are refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import networkx
 
 from runtime.errors import ForkImpossible
 from runtime.graph.node_types import NodeTypeFacts
+from runtime.graph.paths import containers_around, node_of, prefix_of, shape_of, split_prefix
 from runtime.graph.scheduling import Frontier
 from runtime.graph.schema import Graph, Node
 from runtime.models import Run, Step, StepStatus
@@ -36,21 +38,100 @@ def settled_steps(
     data         path -> another output for a step that is taken over
     raises       ForkImpossible
     """
-    nodes = {node.id: node for node in graph.nodes}
-    _check_start(run, nodes, again_from)
-    again = _reachable(graph, again_from) if again_from else set()
-    kept = [step for step in steps if _is_settled(step) and step.path in nodes and step.path not in again]
-    for step in kept:
-        _check_fits(step, nodes[step.path], types)
-    _check_unknown(steps, again)
-    edits = dict(data or {})
-    copies = [_copy(step, run, new_id, edits) for step in kept]
+    again = _Again(graph, again_from)
+    _check_start(run, steps, graph, again_from)
+    places = {shape: node for node in graph.nodes if (shape := _shape(graph, node))}
+    copies, edits = [], dict(data or {})
+    whole: set[str] = set()
+    for step in steps:
+        node = _node_for(step, graph, places)
+        if node is None or again.executes(step.path):
+            continue
+        if any(container in whole for container, _ in containers_around(step.path)):
+            # The record of a container that is over: nothing follows from it any more.
+            copies.append(_copy(step, run, new_id, {}))
+        elif again.enters(step.path) or _had_entered(step, types[node.type]):
+            _check_fits(step, node, types)
+            copies.append(_entered_again(step, new_id))
+        elif _is_settled(step):
+            _check_fits(step, node, types)
+            copies.append(_copy(step, run, new_id, edits))
+            if types[node.type].is_container:
+                whole.add(step.path)
+        elif step.status == StepStatus.UNKNOWN:
+            raise ForkImpossible(
+                f'Nobody has said yet what became of "{step.path}"; settle it first.',
+                details={"path": step.path},
+            )
     if edits:
         path = next(iter(edits))
         raise ForkImpossible(
             f'"{path}" is not taken over, so its data cannot be replaced.', details={"path": path}
         )
-    return _placed(run, graph, copies, new_id)
+    return _placed(run, graph, copies, new_id, whole)
+
+
+class _Again:
+    """What is executed again by a fork: the named step, all that is reachable from it, later iterations around it."""
+
+    def __init__(self, graph: Graph, start: str | None) -> None:
+        self._reachable: dict[str, set[str]] = {}
+        self._entered: dict[str, int] = {}
+        if start is None:
+            return
+        arrows: networkx.DiGraph[str] = networkx.DiGraph()
+        arrows.add_nodes_from(node.id for node in graph.nodes)
+        arrows.add_edges_from((edge.source, edge.target) for edge in graph.edges)
+        if node_of(start) not in arrows:
+            return
+        self._reachable[prefix_of(start)] = {node_of(start), *networkx.descendants(arrows, node_of(start))}
+        for container, index in containers_around(start):
+            self._entered[container] = index
+            self._reachable[prefix_of(container)] = set(networkx.descendants(arrows, node_of(container)))
+
+    def enters(self, path: str) -> bool:
+        """Whether it is a container around the named step."""
+        return path in self._entered
+
+    def executes(self, path: str) -> bool:
+        if node_of(path) in self._reachable.get(prefix_of(path), ()):
+            return True
+        for container, index in containers_around(path):
+            if node_of(container) in self._reachable.get(prefix_of(container), ()):
+                return True
+            if index > self._entered.get(container, index):
+                return True
+        return False
+
+
+def _shape(graph: Graph, node: Node) -> tuple[str, ...]:
+    """The ids from the outermost container to a node."""
+    parents = {other.id: other.parent for other in graph.nodes}
+    shape: list[str] = []
+    current: str | None = node.id
+    while current is not None and current not in shape:
+        shape.append(current)
+        current = parents.get(current)
+    return tuple(reversed(shape))
+
+
+def _node_for(step: Step, graph: Graph, places: Mapping[tuple[str, ...], Node]) -> Node | None:
+    """The step's node in the new graph; None if it is gone.
+
+    raises   ForkImpossible if it stands elsewhere now
+    """
+    found = places.get(shape_of(step.path))
+    if found is None and any(node.id == step.node for node in graph.nodes):
+        raise ForkImpossible(
+            f'"{step.path}" stands in another place now: it was moved into or out of a loop.',
+            details={"path": step.path},
+        )
+    return found
+
+
+def _had_entered(step: Step, node_type: NodeTypeFacts) -> bool:
+    """Whether it is a container that had begun and came to no outcome that stands."""
+    return node_type.is_container and step.input is not None and not _is_settled(step)
 
 
 def _is_settled(step: Step) -> bool:
@@ -58,12 +139,17 @@ def _is_settled(step: Step) -> bool:
     return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and bool(step.ports)
 
 
-def _check_start(run: Run, nodes: Mapping[str, Node], again_from: str | None) -> None:
-    if run.trigger not in nodes:
+def _check_start(run: Run, steps: Iterable[Step], graph: Graph, again_from: str | None) -> None:
+    shapes = {_shape(graph, node) for node in graph.nodes}
+    if (run.trigger,) not in shapes:
         raise ForkImpossible(
             f'The workflow no longer has the trigger "{run.trigger}".', details={"path": run.trigger}
         )
-    if again_from is not None and again_from not in nodes:
+    if again_from is None:
+        return
+    level = prefix_of(again_from)
+    has_begun = not level or any(step.path.startswith(level) for step in steps)
+    if shape_of(again_from) not in shapes or not has_begun:
         raise ForkImpossible(
             f'There is no step "{again_from}" to begin again at.', details={"path": again_from}
         )
@@ -79,22 +165,6 @@ def _check_fits(step: Step, node: Node, types: Mapping[str, NodeTypeFacts]) -> N
         raise ForkImpossible(
             f'"{step.path}" left by the exit "{gone[0]}", which it does not have any more.', details=details
         )
-
-
-def _check_unknown(steps: Iterable[Step], again: set[str]) -> None:
-    for step in steps:
-        if step.status == StepStatus.UNKNOWN and step.path not in again:
-            raise ForkImpossible(
-                f'Nobody has said yet what became of "{step.path}"; settle it first.',
-                details={"path": step.path},
-            )
-
-
-def _reachable(graph: Graph, start: str) -> set[str]:
-    arrows: networkx.DiGraph[str] = networkx.DiGraph()
-    arrows.add_nodes_from(node.id for node in graph.nodes)
-    arrows.add_edges_from((edge.source, edge.target) for edge in graph.edges)
-    return {start, *networkx.descendants(arrows, start)}
 
 
 def _copy(step: Step, run: Run, new_id: UUID, edits: dict[str, Any]) -> Step:
@@ -114,17 +184,50 @@ def _copy(step: Step, run: Run, new_id: UUID, edits: dict[str, Any]) -> Step:
     )
 
 
-def _placed(run: Run, graph: Graph, copies: list[Step], new_id: UUID) -> list[Step]:
+def _entered_again(step: Step, new_id: UUID) -> Step:
+    """A container that goes on in the new run, with what it was given in the old one."""
+    return Step(
+        run_id=new_id,
+        path=step.path,
+        node=step.node,
+        type=step.type,
+        status=StepStatus.RUNNING,
+        attempts=1,
+        input=step.input,
+        started_at=step.started_at,
+    )
+
+
+def _placed(run: Run, graph: Graph, copies: list[Step], new_id: UUID, whole: set[str]) -> list[Step]:
     """The copies in their order, followed by what is skipped; copies on a way that is dead now are left out."""
-    frontier = Frontier(graph)
-    skipped = frontier.fire(run.trigger, {"out"}).skipped
+    levels: dict[str, Frontier] = {"": Frontier(graph)}
+    skipped = [*levels[""].fire(run.trigger, {"out"}).skipped]
     for step in copies:
-        if step.path != run.trigger:
-            skipped += frontier.settle(step.path, set(step.ports)).skipped
+        level = prefix_of(step.path)
+        if level and split_prefix(level)[0] in whole:
+            continue
+        if level not in levels:
+            levels[level] = Frontier(graph, node_of(split_prefix(level)[0]))
+            levels[level].enter()
+        if step.ports and step.path != run.trigger:
+            change = levels[level].settle(step.node, set(step.ports))
+            skipped += [level + node_id for node_id in change.skipped]
     nodes = {node.id: node for node in graph.nodes}
-    rows = [step for step in copies if step.path not in skipped]
+    dead = set(skipped)
+    rows = [
+        step
+        for step in copies
+        if step.path not in dead
+        and dead.isdisjoint(container for container, _ in containers_around(step.path))
+    ]
     rows += [
-        Step(run_id=new_id, path=path, node=path, type=nodes[path].type, status=StepStatus.SKIPPED)
+        Step(
+            run_id=new_id,
+            path=path,
+            node=node_of(path),
+            type=nodes[node_of(path)].type,
+            status=StepStatus.SKIPPED,
+        )
         for path in skipped
     ]
     for position, step in enumerate(rows):

@@ -124,3 +124,93 @@ def test_a_graph_without_the_trigger_is_refused() -> None:
 
     with pytest.raises(ForkImpossible):
         settled_steps(run, [], LINE, KINDS, new_id=NEW_ID)
+
+
+# --- containers -------------------------------------------------------------------------------------------
+
+LOOPED = drawn("start > loop > after", "loop/a > loop/b")
+
+
+def a_loop(status: str = "succeeded", *ports: str) -> Step:
+    given = {"items": [1, 2, 3]}
+    return a_step("loop", status, *ports, kind="loop", input=given, output={"results": [], "failed": []})
+
+
+def in_loop(index: int, name: str, status: str = "succeeded", **more: Any) -> Step:
+    step = a_step(name, status, **more)
+    step.path = f"loop[{index}]/{name}"
+    return step
+
+
+def all_of(count: int) -> list[Step]:
+    return [in_loop(index, name) for index in range(count) for name in ("a", "b")]
+
+
+def test_a_retry_goes_on_in_the_iteration_that_failed() -> None:
+    steps = [the_trigger(), a_loop("failed"), *all_of(1), in_loop(1, "a"), in_loop(1, "b", "failed")]
+
+    rows = settled_steps(a_run(), steps, LOOPED, KINDS, new_id=NEW_ID)
+
+    assert taken(rows) == ["start", "loop", "loop[0]/a", "loop[0]/b", "loop[1]/a"]
+    assert (rows[1].status, rows[1].input, rows[1].output) == ("running", {"items": [1, 2, 3]}, None)
+
+
+def test_a_fork_inside_keeps_earlier_iterations_and_runs_later_ones_again() -> None:
+    steps = [the_trigger(), a_loop(), *all_of(3), a_step("after")]
+
+    rows = settled_steps(a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="loop[1]/b")
+
+    assert taken(rows) == ["start", "loop", "loop[0]/a", "loop[0]/b", "loop[1]/a"]
+    assert rows[1].status == "running"
+
+
+def test_a_fork_behind_a_loop_takes_it_over_with_its_record() -> None:
+    steps = [the_trigger(), a_loop(), *all_of(2), in_loop(2, "a", "failed"), a_step("after")]
+
+    rows = settled_steps(a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="after")
+
+    assert taken(rows) == ["start", "loop", *(step.path for step in all_of(2)), "loop[2]/a"]
+    assert rows[1].status == "succeeded"
+
+
+def test_a_fork_at_a_loop_executes_all_of_it_again() -> None:
+    steps = [the_trigger(), a_loop(), *all_of(2), a_step("after")]
+
+    rows = settled_steps(a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="loop")
+
+    assert taken(rows) == ["start"]
+
+
+def test_data_of_an_earlier_iteration_can_be_replaced() -> None:
+    steps = [the_trigger(), a_loop(), *all_of(3), a_step("after")]
+
+    rows = settled_steps(
+        a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="loop[1]/a", data={"loop[0]/b": {"n": 7}}
+    )
+
+    assert next(row for row in rows if row.path == "loop[0]/b").output == {"n": 7}
+
+
+def test_data_of_a_loop_that_is_over_cannot_be_replaced_inside_it() -> None:
+    steps = [the_trigger(), a_loop(), *all_of(3), a_step("after")]
+
+    with pytest.raises(ForkImpossible, match=r"loop\[0\]/b"):
+        settled_steps(
+            a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="after", data={"loop[0]/b": {}}
+        )
+
+
+@pytest.mark.parametrize("start", ["loop[7]/a", "loop[0]/zz", "a", "loop[0]/after"])
+def test_a_place_that_never_was_cannot_be_begun_at(start: str) -> None:
+    with pytest.raises(ForkImpossible):
+        settled_steps(
+            a_run(), [the_trigger(), a_loop(), *all_of(2)], LOOPED, KINDS, new_id=NEW_ID, again_from=start
+        )
+
+
+def test_a_step_that_was_moved_into_a_loop_cannot_be_taken_over() -> None:
+    graph = drawn("start > b", "start > loop", "loop/a")
+    steps = [the_trigger(), a_step("a"), a_step("b")]
+
+    with pytest.raises(ForkImpossible, match="another place"):
+        settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b")
