@@ -1,4 +1,4 @@
-"""The demo workspace: people, servers, a model and four workflows of a web shop, and a few runs made by running them."""
+"""The demo workspace: people, servers, a model and five workflows of a web shop, and a few runs made by running them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PEOPLE = (
     (Role.AGENT, "Ana Agent"),
     (Role.VIEWER, "Vic Viewer"),
 )
-WORKFLOWS = ("order-status", "delayed-parcel", "lead-qualification", "ask-the-shop")
+WORKFLOWS = ("order-status", "delayed-parcel", "lead-qualification", "ask-the-shop", "customer-parcels")
 RUN_TIMEOUT_S = 30.0
 
 
