@@ -72,6 +72,7 @@ class EndedRun:
     version   None for a test of a draft
     trigger   the node that fired
     error     as the API shows it, for a run that failed
+    parent_id the run whose step started it
     """
 
     id: UUID
@@ -81,6 +82,20 @@ class EndedRun:
     trigger: str
     status: str
     error: Mapping[str, Any] | None
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class ChildStart:
+    """A run of another workflow that a step starts, as `runtime.engine.commands.start_run` takes it."""
+
+    run_id: UUID
+    workflow_id: UUID
+    graph_id: str
+    version: int
+    trigger: str
+    input: Any
+    facts: Mapping[str, Any]
 
 
 class McpServers(Protocol):
@@ -122,6 +137,13 @@ class People(Protocol):
 class Triggers(Protocol):
     def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
         """Start the run of a slot, in the transaction that moves the schedule on; None if nothing may start now."""
+        ...
+
+    def child_start(self, workspace_id: str, workflow: str, given: Mapping[str, Any]) -> ChildStart:
+        """The live version of a workflow by slug, with this input.
+
+        raises   NodeFailure (workflow_unavailable, invalid_input)
+        """
         ...
 
     def run_ended(self, run: EndedRun) -> None:

@@ -9,6 +9,9 @@ from django.db import models
 
 from runtime.identifiers import new_id
 
+PATH_LENGTH = 450
+"""A step's node and five containers around it, with ids as long as they may be."""
+
 
 class RunStatus(models.TextChoices):
     QUEUED = "queued"
@@ -72,6 +75,8 @@ class Run(models.Model):
     charges  deaths of hosts that are laid to this run, see runtime/engine/claiming.py
     origin_id    the run whose idempotency keys it uses: its own, or for a retry that of the first try
     retry_of     the failed run whose settled steps it took over
+    parent_id    the run whose step `parent_path` started it; `parent_key` is the wait to tell of its end, if any
+    depth        how many runs are above it
     replay_of    the run whose input it starts with; `forked_from` names the step it begins again at, if not the start
     """
 
@@ -87,7 +92,11 @@ class Run(models.Model):
     origin_id = models.UUIDField()
     retry_of = models.UUIDField(null=True)
     replay_of = models.UUIDField(null=True)
-    forked_from = models.CharField(max_length=400, default="")
+    forked_from = models.CharField(max_length=PATH_LENGTH, default="")
+    parent_id = models.UUIDField(null=True)
+    parent_path = models.CharField(max_length=PATH_LENGTH, default="")
+    parent_key = models.CharField(max_length=120, default="")
+    depth = models.PositiveSmallIntegerField(default=0)
 
     status = models.CharField(max_length=16, choices=RunStatus.choices, default=RunStatus.QUEUED)
     attention = models.CharField(max_length=32, default="")
@@ -122,6 +131,9 @@ class Run(models.Model):
             models.Index(fields=["workspace_id", "status", "-id"], name="run_by_status"),
             models.Index(fields=["workflow_id", "-id"], name="run_by_workflow"),
             models.Index(fields=["workflow_id", "status", "-id"], name="run_by_workflow_status"),
+            models.Index(
+                fields=["parent_id"], name="run_by_parent", condition=models.Q(parent_id__isnull=False)
+            ),
         ]
         constraints = [
             # An ended run never becomes due again: recovery cannot revive it.
@@ -154,7 +166,7 @@ class Step(models.Model):
 
     pk = models.CompositePrimaryKey("run_id", "path")
     run_id = models.UUIDField()
-    path = models.CharField(max_length=400)
+    path = models.CharField(max_length=PATH_LENGTH)
     node = models.CharField(max_length=63)
     type = models.CharField(max_length=63)
     position = models.PositiveIntegerField(default=0)
@@ -178,7 +190,7 @@ class Attempt(models.Model):
 
     pk = models.CompositePrimaryKey("run_id", "path", "number")
     run_id = models.UUIDField()
-    path = models.CharField(max_length=400)
+    path = models.CharField(max_length=PATH_LENGTH)
     number = models.PositiveIntegerField()
     effect = models.CharField(max_length=16)
     idempotency_key = models.CharField(max_length=64)
@@ -200,7 +212,7 @@ class Event(models.Model):
     seq = models.BigIntegerField()
     at = models.DateTimeField()
     type = models.CharField(max_length=32)
-    path = models.CharField(max_length=400, default="")
+    path = models.CharField(max_length=PATH_LENGTH, default="")
     attempt = models.PositiveIntegerField(null=True)
     data = models.JSONField(default=dict)
 
@@ -217,7 +229,7 @@ class Wait(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     run_id = models.UUIDField(db_index=True)
-    path = models.CharField(max_length=400)
+    path = models.CharField(max_length=PATH_LENGTH)
     kind = models.CharField(max_length=16)
     key = models.CharField(max_length=120, unique=True)
     due_at = models.DateTimeField(null=True)

@@ -64,13 +64,21 @@ def list_runs(
     since: Annotated[datetime | None, param_functions.Query(alias="from")] = None,
     until: Annotated[datetime | None, param_functions.Query(alias="to")] = None,
     q: str | None = None,
+    parent: UUID | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Runs of the workspace, newest first."""
     member = calling_member(request)
     rows = runs_of(
-        member, workflow=workflow, status=status, trigger=trigger, since=since, until=until, text=q
+        member,
+        workflow=workflow,
+        status=status,
+        trigger=trigger,
+        since=since,
+        until=until,
+        text=q,
+        parent=parent,
     )
     return newest_first(rows, cursor=cursor, limit=limit, show=RunOut.of)
 

@@ -25,10 +25,12 @@ def runs_of(
     since: datetime | None = None,
     until: datetime | None = None,
     text: str | None = None,
+    parent: UUID | None = None,
 ) -> QuerySet[Run]:
     """The workspace's runs that fit every filter; raises Invalid for an unknown status.
 
-    text   an id, or a part of the workflow's name
+    text    an id, or a part of the workflow's name
+    parent  the run whose steps started them
     """
     rows = Run.objects.filter(workspace_id=member.workspace.pk)
     if workflow is not None:
@@ -40,6 +42,8 @@ def runs_of(
         rows = rows.filter(status=status)
     if trigger:
         rows = rows.filter(trigger=trigger)
+    if parent is not None:
+        rows = rows.filter(parent_id=parent)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
     if until is not None:
@@ -72,11 +76,12 @@ def steps_of(run: Run) -> list[dict[str, Any]]:
     items = dict(
         InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).values_list("wait_key", "pk")
     )
+    children = dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
     steps = Step.objects.filter(run_id=run.pk).order_by("position")
-    return [_step(step, waits.get(step.path), items) for step in steps]
+    return [_step(step, waits.get(step.path), items, children.get(step.path)) for step in steps]
 
 
-def _step(step: Step, wait: Wait | None, items: dict[str, UUID]) -> dict[str, Any]:
+def _step(step: Step, wait: Wait | None, items: dict[str, UUID], child: UUID | None) -> dict[str, Any]:
     shown = {
         "node": step.node,
         "path": step.path,
@@ -91,6 +96,7 @@ def _step(step: Step, wait: Wait | None, items: dict[str, UUID]) -> dict[str, An
         "started_at": step.started_at.isoformat() if step.started_at else None,
         "ended_at": step.ended_at.isoformat() if step.ended_at else None,
         "taken_from": str(step.taken_from) if step.taken_from else None,
+        "child_run": str(child) if child else None,
     }
     if wait is not None:
         shown["waiting_for"] = {

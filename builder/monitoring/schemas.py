@@ -81,6 +81,7 @@ class StepOut(Schema):
     started_at: str | None
     ended_at: str | None
     taken_from: str | None = None
+    child_run: str | None = None
     waiting_for: WaitingForOut | None = None
 
 
@@ -99,6 +100,8 @@ class RunOut(Schema):
     retry_of: UUID | None
     replay_of: UUID | None
     forked_from: str
+    parent: UUID | None
+    parent_path: str
     is_pausing: bool
     handled_errors: int
     tokens: int
@@ -124,6 +127,8 @@ class RunOut(Schema):
             retry_of=run.retry_of,
             replay_of=run.replay_of,
             forked_from=run.forked_from,
+            parent=run.parent_id,
+            parent_path=run.parent_path,
             is_pausing=run.pause_requested_at is not None,
             handled_errors=run.handled_errors,
             tokens=run.tokens,

@@ -14,7 +14,7 @@ from runtime.engine.values import storable
 from runtime.errors import NodeFailure
 from runtime.gateways import EndedRun
 from runtime.graph.schema import Graph
-from runtime.models import RunStatus
+from runtime.models import Run, RunStatus
 from runtime.nodes.failure_trigger import NODE, Config
 
 MAX_MESSAGE = 2_000
@@ -52,7 +52,14 @@ def start_watchers(run: EndedRun) -> None:
 
 
 def _was_started_by_failure(run: EndedRun) -> bool:
-    return FailureWatch.objects.filter(workflow_id=run.workflow_id, node=run.trigger).exists()
+    """Itself, or a run above it whose step started it."""
+    current: EndedRun | Run | None = run
+    while current is not None:
+        if FailureWatch.objects.filter(workflow_id=current.workflow_id, node=current.trigger).exists():
+            return True
+        above = current.parent_id
+        current = Run.objects.filter(pk=above).first() if above else None
+    return False
 
 
 def _watches(failed: Workflow) -> QuerySet[FailureWatch]:

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from builder.triggers.failures import start_watchers
-from builder.triggers.starting import start_live
+from builder.triggers.starting import child_of, start_live
 from builder.workflows.models import Workflow
-from runtime.gateways import EndedRun
+from runtime.errors import NodeFailure
+from runtime.gateways import ChildStart, EndedRun
 
 
 class LiveTriggers:
@@ -20,6 +21,13 @@ class LiveTriggers:
         workflow = rows.filter(pk=workflow_id).first()
         run = start_live(workflow, node, value, started_by="schedule") if workflow else None
         return run.pk if run else None
+
+    def child_start(self, workspace_id: str, workflow: str, given: Mapping[str, Any]) -> ChildStart:
+        rows = Workflow.objects.select_related("workspace", "live_version__graph")
+        found = rows.filter(workspace_id=workspace_id, slug=workflow, archived_at=None).first()
+        if found is None:
+            raise NodeFailure(f'There is no workflow "{workflow}" any more.', code="workflow_unavailable")
+        return child_of(found, given)
 
     def run_ended(self, run: EndedRun) -> None:
         start_watchers(run)

@@ -16,11 +16,15 @@ from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Workflow
 from runtime.engine.commands import freeze, start_run
+from runtime.errors import NodeFailure
 from runtime.fields import check_answers
+from runtime.gateways import ChildStart
 from runtime.graph.schema import Graph, Node, parse_graph
+from runtime.identifiers import new_id
 from runtime.json_schema import SchemaUnusable, first_problem, problems_in
 from runtime.models import Run
 from runtime.nodes.catalogue import NODE_TYPES
+from runtime.nodes.manual_trigger import NODE as FORM
 from runtime.nodes.manual_trigger import Config as FormConfig
 from runtime.nodes.tool_trigger import Config as ToolConfig
 
@@ -52,7 +56,7 @@ def start_by_person(
     raises   GraphInvalid for a draft with problems, Conflict when nothing is published, Invalid for the input
     """
     if draft:
-        refuse(problems_of(workflow.draft, workflow.workspace))
+        refuse(problems_of(workflow))
         graph = parse_graph(workflow.draft)
         graph_id, version = freeze(graph), None
     else:
@@ -105,6 +109,36 @@ def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, start
         trigger=node,
         input=value,
         started_by=started_by,
+        facts=facts_of(workflow),
+    )
+
+
+def child_of(workflow: Workflow, given: Mapping[str, Any]) -> ChildStart:
+    """The run that a step of another workflow starts: of the live version, at its form.
+
+    raises   NodeFailure (workflow_unavailable, invalid_input)
+    """
+    version = workflow.live_version
+    graph = parse_graph(version.graph.document) if version else Graph()
+    form = next((node for node in graph.nodes if node.type == FORM.name and not node.settings.disabled), None)
+    if version is None or form is None:
+        raise NodeFailure(
+            f'"{workflow.name}" has no published version with a form trigger.', code="workflow_unavailable"
+        )
+    if workflow.is_paused:
+        raise NodeFailure(f'"{workflow.name}" is paused.', code="workflow_unavailable", retryable=True)
+    try:
+        value = checked_form(form, dict(given))
+    except Invalid as problem:
+        text = f'"{workflow.name}" asks for something else: {problem.message}'
+        raise NodeFailure(text, code="invalid_input", details=problem.details) from problem
+    return ChildStart(
+        run_id=new_id(),
+        workflow_id=workflow.pk,
+        graph_id=version.graph_id,
+        version=version.number,
+        trigger=form.id,
+        input=value,
         facts=facts_of(workflow),
     )
 

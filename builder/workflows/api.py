@@ -12,6 +12,7 @@ from builder.accounts.access import calling_member
 from builder.http.paging import Page, newest_first
 from builder.workflows import actions
 from builder.workflows.describe import describe_graph, node_types
+from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Version, Workflow
 from builder.workflows.queries import workflow_for, workflows
 from builder.workflows.schemas import (
@@ -46,11 +47,10 @@ def list_node_types(request: HttpRequest) -> dict[str, Any]:
 @router.post("/graphs/check", response=dict[str, Any])
 def check_graph(request: HttpRequest, payload: GraphIn) -> dict[str, Any]:
     """What is wrong with a graph, and what each of its steps may refer to."""
-    if payload.workflow is not None:
-        _, member = workflow_for(request, payload.workflow)
-    else:
-        member = calling_member(request)
-    return describe_graph(payload.graph, member.workspace)
+    if payload.workflow is None:
+        return describe_graph(payload.graph, WorkspaceKnown(calling_member(request).workspace))
+    workflow, _ = workflow_for(request, payload.workflow)
+    return describe_graph(payload.graph, actions.known_to(workflow))
 
 
 @router.get("/workflows", response=Page[WorkflowRow])

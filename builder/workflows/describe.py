@@ -24,11 +24,11 @@ def node_types() -> dict[str, Any]:
     }
 
 
-def describe_graph(document: Any, workspace: Workspace) -> dict[str, Any]:
+def describe_graph(document: Any, known: WorkspaceKnown) -> dict[str, Any]:
     """{"problems", "nodes": {id: {"ports", "output", "before", "inside", "item", "trigger", "hint", "example"}}}; raises GraphMalformed."""
-    graph, known = current_graph(document), WorkspaceKnown(workspace)
+    graph = current_graph(document)
     described = describe_nodes(graph, NODE_TYPES, known)
-    now = moment_of(graph, workspace)
+    now = moment_of(graph, known.workspace)
     nodes = {node.id: node for node in graph.nodes}
     return {
         "problems": [problem.as_dict() for problem in check_graph(graph, NODE_TYPES, known)],

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
-from runtime.gateways import Gateways, McpServerSettings, ModelSettings
+from runtime.gateways import ChildStart, Gateways, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
 from runtime.nodes.base import NodeType, Outcome
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIELDS_TOLD = 20
+MAX_RUN_DEPTH = 10
 GRACE_S = 2.0
 """The client's own limit comes first and names the cause; this one is behind it."""
 
@@ -57,6 +58,7 @@ class AttemptContext:
     started_at: datetime
     trigger: Any
     on_progress: Callable[[str, float | None], None]
+    depth: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -76,6 +78,19 @@ class AttemptContext:
             models.settings, self.workspace_id, reference
         )
         return settings
+
+    async def child(self, workflow: str, given: Mapping[str, Any]) -> ChildStart:
+        if self.depth >= MAX_RUN_DEPTH:
+            raise NodeFailure(
+                f"Workflows start each other {MAX_RUN_DEPTH} deep here; that is as far as it goes.",
+                code="nested_too_deep",
+                details={"depth": self.depth},
+            )
+        triggers = self.clients.gateways.triggers
+        start: ChildStart = await self.clients.in_database(
+            triggers.child_start, self.workspace_id, workflow, given
+        )
+        return start
 
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         servers = self.clients.gateways.mcp_servers

@@ -5,9 +5,10 @@ a hint goes out after the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -23,6 +24,15 @@ from runtime.identifiers import new_id
 from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import NODE_TYPES
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The step that starts a run, and the wait that its end is told to; "" if nobody waits."""
+
+    run: Run
+    path: str
+    wait_key: str
 
 
 def freeze(graph: Graph) -> str:
@@ -43,6 +53,7 @@ def start_run(
     started_by: str,
     facts: Mapping[str, Any],
     run_id: UUID | None = None,
+    parent: Parent | None = None,
 ) -> Run:
     """Insert a run that is due at once.
 
@@ -65,7 +76,19 @@ def start_run(
         facts=dict(facts),
         origin_id=run_id,
     )
+    if parent is not None:
+        run.parent_id, run.parent_path, run.parent_key = parent.run.pk, parent.path, parent.wait_key
+        run.depth = parent.run.depth + 1
+        # The same for a retry of the parent, so that the keys of the child's calls are the same too.
+        run.origin_id = uuid5(parent.run.origin_id, parent.path)
     return _queue(run, at, {"trigger": trigger})
+
+
+def tell_parent(run: Run) -> None:
+    """A run has ended for which a step of another one waits; in the transaction that writes the end."""
+    if run.parent_id is not None and run.parent_key:
+        payload = {"status": run.status, "result": run.result, "error": run.error}
+        send_signal(run.parent_key, run.parent_id, payload, delivery_id=str(run.pk))
 
 
 def retry_run(run: Run, *, started_by: str) -> Run:

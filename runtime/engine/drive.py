@@ -217,6 +217,7 @@ class Drive:
             timeout_s=node.settings.timeout_s or node_type.timeout_s,
             started_at=self.host.now(),
             trigger=self.state.run.input,
+            depth=self.state.run.depth,
             on_progress=lambda message, share: self._progress(path, message, share),
         )
 

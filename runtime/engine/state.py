@@ -16,6 +16,7 @@ from uuid import UUID
 from runtime.engine.levels import Level, OpenLoop
 from runtime.engine.values import storable
 from runtime.errors import PatchbayError
+from runtime.gateways import ChildStart
 from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
@@ -36,6 +37,15 @@ class Ending:
     error: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Child:
+    """A run of another workflow to be started with what is written next."""
+
+    path: str
+    wait_key: str
+    start: ChildStart
+
+
 @dataclass
 class Delta:
     """What changed since the last checkpoint."""
@@ -46,6 +56,7 @@ class Delta:
     opened: list[Wait] = field(default_factory=list)
     closed: dict[UUID, Wait] = field(default_factory=dict)
     consumed: dict[UUID, UUID] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
     settled: int = 0
 
     def __bool__(self) -> bool:
@@ -205,6 +216,8 @@ class RunState:
         )
         step.ended_at = at
         self._loops.pop(path, None)
+        if leave.starts is not None:
+            self.delta.children.append(Child(path, "", leave.starts))
         self._levels[prefix_of(path)].scope["steps"][step.node] = output
         self._settle(step, at)
 
@@ -229,6 +242,8 @@ class RunState:
         self._close_attempt(path, at, None)
         step.status, step.input = StepStatus.WAITING, inputs
         self._open_wait(path, park.kind, park.due_at, at, dict(park.data))
+        if park.starts is not None:
+            self.delta.children.append(Child(path, self.waits[path].key, park.starts))
         self._touch(step)
 
     def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
@@ -377,6 +392,7 @@ class RunState:
         delta.opened += newer.opened
         delta.closed |= newer.closed
         delta.consumed |= newer.consumed
+        delta.children += newer.children
         delta.settled += newer.settled
 
     def withdraw(self, attempt: Attempt, at: datetime) -> None:

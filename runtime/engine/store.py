@@ -13,7 +13,8 @@ from django.db.models import F
 
 from runtime.engine import clock
 from runtime.engine.claiming import Claim
-from runtime.engine.state import Delta, RunState
+from runtime.engine.commands import Parent, cancel_run, start_run, tell_parent
+from runtime.engine.state import Child, Delta, RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, Wait
@@ -179,6 +180,7 @@ def fail_broken(claim: Claim) -> None:
 
 def _tell_end(gateways: Gateways, run: Run) -> None:
     gateways.people.close_handoffs(run.pk)
+    tell_parent(run)
     gateways.triggers.run_ended(
         EndedRun(
             id=run.pk,
@@ -188,6 +190,7 @@ def _tell_end(gateways: Gateways, run: Run) -> None:
             trigger=run.trigger,
             status=run.status,
             error=run.error,
+            parent_id=run.parent_id,
         )
     )
 
@@ -260,7 +263,11 @@ def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
         )
     if delta.events:
         Event.objects.bulk_create(delta.events)
+    for child in delta.children:
+        _start_child(state.run, child)
     for wait in delta.closed.values():
+        if wait.kind == "child" and wait.outcome == "closed":
+            cancel_run(UUID(wait.data["run_id"]), reason="The run that waited for it has ended.")
         Wait.objects.filter(pk=wait.pk, closed_at=None).update(closed_at=wait.closed_at, outcome=wait.outcome)
     for signal_id, wait_id in delta.consumed.items():
         if not Signal.objects.filter(pk=signal_id, consumed_by=None).update(consumed_by=wait_id):
@@ -282,6 +289,22 @@ def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
                     data=wait.data,
                 )
             )
+
+
+def _start_child(run: Run, child: Child) -> None:
+    start = child.start
+    start_run(
+        workspace_id=run.workspace_id,
+        workflow_id=start.workflow_id,
+        graph_id=start.graph_id,
+        version=start.version,
+        trigger=start.trigger,
+        input=start.input,
+        started_by=run.started_by,
+        facts=start.facts,
+        run_id=start.run_id,
+        parent=Parent(run, child.path, child.wait_key),
+    )
 
 
 def _text(at: datetime | None) -> str | None:

@@ -52,8 +52,28 @@ class ServerFacts:
     tools: Mapping[str, ToolFacts] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class WorkflowFacts:
+    """Another workflow of the workspace.
+
+    input_schema  what the form trigger of its live version asks for; None without one
+    calls         slugs of the workflows that its live version starts
+    """
+
+    name: str
+    input_schema: JsonSchema | None
+    calls: tuple[str, ...] = ()
+
+
 class Known(Protocol):
     """What is registered in the workspace that a graph belongs to."""
+
+    @property
+    def own_slug(self) -> str:
+        """Of the workflow that the graph belongs to; "" for one that is not saved yet."""
+        ...
+
+    def workflow(self, slug: str) -> WorkflowFacts | None: ...
 
     def server(self, slug: str) -> ServerFacts | None: ...
 

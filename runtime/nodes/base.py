@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.gateways import McpServerSettings, ModelSettings
+from runtime.gateways import ChildStart, McpServerSettings, ModelSettings
 from runtime.graph.node_types import Effect, JsonSchema, Known, Port, ToolFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
@@ -43,26 +43,29 @@ class Leave:
     ports   the ports it leaves by; the others are dead from here
     output  what later steps may refer to, fitting the type's output schema
     reply   what the run answers its caller, from the type `reply` only
+    starts  a run of another workflow, begun in the transaction that writes this outcome
     """
 
     output: Mapping[str, Any]
     ports: tuple[str, ...] = ("out",)
     reply: Any = None
     replies: bool = False
+    starts: ChildStart | None = None
 
 
 @dataclass(frozen=True)
 class Park:
     """The step waits without holding anything; `resume` is called when the wait is over.
 
-    kind    "time" or "handoff"
+    kind    "time", "handoff" or "child": a run of another workflow, which `starts` begins
     due_at  when the wait ends by itself; None for as long as it takes
     data    what the application needs to show (a handoff's title, choices …), kept on the wait
     """
 
-    kind: Literal["time", "handoff"]
+    kind: Literal["time", "handoff", "child"]
     due_at: datetime | None
     data: Mapping[str, Any] = field(default_factory=dict)
+    starts: ChildStart | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,13 @@ class NodeContext(Protocol):
 
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         """Settings of a server and the pinned definition of its tool; raises McpError when it may not be used."""
+        ...
+
+    async def child(self, workflow: str, given: Mapping[str, Any]) -> ChildStart:
+        """A run of another workflow, ready to be started by leaving or parking with it.
+
+        raises   NodeFailure when there is none that could start, or the input does not fit
+        """
         ...
 
     def spend(self, usage: Mapping[str, Any]) -> None:

@@ -1435,6 +1435,10 @@ export interface components {
       input: unknown
       /** Is Pausing */
       is_pausing: boolean
+      /** Parent */
+      parent: string | null
+      /** Parent Path */
+      parent_path: string
       /** Replay Of */
       replay_of: string | null
       /** Result */
@@ -1475,6 +1479,8 @@ export interface components {
     StepOut: {
       /** Attempts */
       attempts: number
+      /** Child Run */
+      child_run?: string | null
       /** Ended At */
       ended_at: string | null
       error: components['schemas']['ErrorOut'] | null
@@ -2334,6 +2340,7 @@ export interface operations {
         from?: string | null
         to?: string | null
         q?: string | null
+        parent?: string | null
         cursor?: string | null
         limit?: number | null
       }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.graph.node_types import ServerFacts, ToolFacts
+from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Graph, parse_graph
 from runtime.graph.validation import RESERVED_IDS, check_graph, describe_nodes
@@ -49,8 +49,13 @@ class Workspace:
         default_factory=lambda: {"orders": ORDERS, "new": ServerFacts("new", "New", listed=False)}
     )
 
+    own_slug: str = "this-one"
+
     def server(self, slug: str) -> ServerFacts | None:
         return self.servers.get(slug)
+
+    def workflow(self, slug: str) -> WorkflowFacts | None:
+        return None
 
     def has_model(self, reference: str) -> bool:
         return reference == "default"

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from runtime.engine.attempt import AttemptContext, Clients, rendered_config, run_attempt, typed_config
 from runtime.errors import LlmError, McpError, NodeFailure
-from runtime.gateways import EndedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
-from runtime.graph.node_types import ServerFacts, ToolFacts
+from runtime.gateways import ChildStart, EndedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
+from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.json_schema import first_problem
@@ -28,6 +28,7 @@ from runtime.outbound import OutboundPolicy
 
 STARTED_AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TIMEOUT_S = 60.0
+CHILD_ID = UUID("01900000-0000-7000-8000-00000000000c")
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,11 @@ class NoTriggers:
     def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
         return None
 
+    def child_start(self, workspace_id: str, workflow: str, given: Mapping[str, Any]) -> ChildStart:
+        if workflow != "refunds":
+            raise NodeFailure("There is no such workflow.", code="workflow_unavailable")
+        return ChildStart(CHILD_ID, CHILD_ID, "graph", 3, "start", dict(given), {})
+
     def run_ended(self, run: EndedRun) -> None: ...
 
 
@@ -254,6 +260,11 @@ class Registered:
     tools: Sequence[ToolFacts] = ()
     listed: bool = True
     models: Sequence[str] = ("default",)
+    workflows: Mapping[str, WorkflowFacts] = field(default_factory=dict)
+    own_slug: str = "this-one"
+
+    def workflow(self, slug: str) -> WorkflowFacts | None:
+        return self.workflows.get(slug)
 
     def server(self, slug: str) -> ServerFacts | None:
         tools = {tool.name: tool for tool in self.tools}

@@ -127,6 +127,9 @@ SAMPLES: Mapping[str, Sample] = {
         ["out", "error"],
         ["results", "failed"],
     ),
+    "sub_workflow": Sample(
+        {"workflow": "refunds", "input": {"order_id": "1"}, "wait": False}, ["out", "error"], ["run_id"]
+    ),
     "repeat": Sample(
         {"until": True, "max_times": 5, "delay_s": 2, "collect": None},
         ["out", "limit_reached", "error"],

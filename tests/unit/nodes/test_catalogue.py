@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from runtime.graph.node_types import WorkflowFacts
 from runtime.graph.schema import parse_graph
 from runtime.graph.validation import RESERVED_IDS, check_graph
 from runtime.json_schema import first_problem
@@ -31,13 +32,15 @@ PALETTE = [
     "condition",
     "for_each",
     "repeat",
+    "sub_workflow",
     "wait",
     "set_values",
     "reply",
     "stop",
 ]
 EXPRESSION_MODES = {True, "lazy", "body"}
-WORKSPACE = Registered(tools=[SAMPLES["mcp_tool"].tool])
+REFUNDS = WorkflowFacts("Refunds", {"type": "object", "properties": {"order_id": {"type": "string"}}})
+WORKSPACE = Registered(tools=[SAMPLES["mcp_tool"].tool], workflows={"refunds": REFUNDS})
 
 every_type = pytest.mark.parametrize("name", NODE_TYPES)
 
@@ -250,7 +253,7 @@ def test_triggers_ends_and_waiting_steps_say_so_themselves() -> None:
         "failure_trigger",
     ]
     assert [each.name for each in types if each.is_end] == ["reply", "stop"]
-    assert [each.name for each in types if each.resume] == ["human_handoff", "wait"]
+    assert [each.name for each in types if each.resume] == ["human_handoff", "sub_workflow", "wait"]
     assert [each.name for each in types if each.waits_for_person] == ["human_handoff"]
     assert [each.name for each in types if each.calls_out] == [
         "llm_decision",

@@ -1,0 +1,120 @@
+"""Workflows that start each other: results, failures, cancelling, and what a retry does not repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.product import Api, a_document, a_node, eventually, published
+
+ENDED = ("succeeded", "failed", "cancelled")
+NUMBER = {"id": "n", "title": "Number", "kind": "number", "required": True}
+
+
+def a_child(api: Api, name: str, *nodes: dict[str, Any], lines: str) -> str:
+    """The slug of a workflow whose form asks for a number."""
+    form = a_node("start", "manual_trigger", {"fields": [NUMBER]})
+    return str(published(api, name, a_document([form, *nodes], lines))["slug"])
+
+
+def a_parent(api: Api, name: str, slug: str, *nodes: dict[str, Any], lines: str = "", **config: Any) -> str:
+    """The id of a run of a workflow with the step `call`."""
+    given = {"workflow": slug, "input": {"n": "{{ trigger.body.n }}"}, **config}
+    graph = a_document(
+        [a_node("start", "webhook_trigger"), a_node("call", "sub_workflow", given), *nodes],
+        f"start>call{lines and ', ' + lines}",
+    )
+    workflow = published(api, name, graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"body": {"n": 4, "word": "many"}}})
+    return str(run["id"])
+
+
+def test_a_step_waits_for_the_other_workflow_and_gives_its_result(api: Api) -> None:
+    double = a_node("answer", "reply", {"data": {"double": "{{ trigger.n * 2 }}"}})
+    slug = a_child(api, "Doubles", double, lines="start>answer")
+    answer = a_node("answer", "reply", {"data": "{{ steps.call.double }}"})
+    run = api.run_until(a_parent(api, "Asks for the double", slug, answer, lines="call>answer"), *ENDED)
+
+    assert (run["status"], run["result"]) == ("succeeded", 8)
+    child = api("GET", f"/runs/{api.steps(run['id'])['call']['child_run']}")
+    assert (child["parent"], child["parent_path"], child["status"]) == (run["id"], "call", "succeeded")
+    assert [row["id"] for row in api("GET", f"/runs?parent={run['id']}")["items"]] == [child["id"]]
+
+
+def test_a_step_that_does_not_wait_goes_on_at_once(api: Api) -> None:
+    slug = a_child(api, "Takes its time", a_node("nap", "wait", {"for_s": 3600}), lines="start>nap")
+    answer = a_node("answer", "reply", {"data": "{{ steps.call.run_id }}"})
+    run = api.run_until(a_parent(api, "Starts it", slug, answer, lines="call>answer", wait=False), *ENDED)
+
+    assert run["status"] == "succeeded"
+    child = api.run_until(run["result"], "waiting")
+    api("POST", f"/runs/{child['id']}/cancel")
+
+
+def test_a_failure_of_the_other_workflow_can_be_handled(api: Api) -> None:
+    stop = a_node("no", "stop", {"outcome": "failure", "message": "Not today."})
+    slug = a_child(api, "Refuses", stop, lines="start>no")
+    sorry = a_node("sorry", "reply", {"text": "{{ errors.call.code }}: {{ errors.call.message }}"})
+    run = api.run_until(a_parent(api, "Hears no", slug, sorry, lines="call.error>sorry"), *ENDED)
+
+    assert run["status"] == "succeeded"
+    assert run["result"]["text"].startswith("sub_workflow_failed: ")
+    assert "Not today." in run["result"]["text"]
+
+
+def test_cancelling_a_run_cancels_those_that_it_waits_for(api: Api) -> None:
+    slug = a_child(api, "Sleeps", a_node("nap", "wait", {"for_s": 3600}), lines="start>nap")
+    run_id = a_parent(api, "Waits for the sleeper", slug)
+    api.run_until(run_id, "waiting")
+    child = eventually(
+        lambda: api("GET", f"/runs?parent={run_id}&status=waiting")["items"], what="the child waits"
+    )[0]
+    api("POST", f"/runs/{run_id}/cancel")
+
+    assert api.run_until(run_id, *ENDED)["status"] == "cancelled"
+    assert api.run_until(child["id"], *ENDED)["status"] == "cancelled"
+
+
+def test_input_that_the_other_workflow_does_not_take_is_a_failure(api: Api) -> None:
+    slug = a_child(api, "Wants a number", a_node("end", "reply", {"text": "."}), lines="start>end")
+    run_id = a_parent(api, "Gives words", slug, input={"n": "{{ trigger.body.word }}"})
+    run = api.run_until(run_id, *ENDED)
+
+    assert (run["status"], run["error"]["code"]) == ("failed", "invalid_input")
+
+
+def test_workflows_cannot_start_each_other_in_a_circle(api: Api) -> None:
+    slug = a_child(api, "First of two", a_node("end", "reply", {"text": "."}), lines="start>end")
+    call = a_node("call", "sub_workflow", {"workflow": slug, "input": {"n": 1}})
+    second = a_child(api, "Second of two", call, lines="start>call")
+    [first] = [row for row in api("GET", "/workflows")["items"] if row["slug"] == slug]
+    back = a_node("call", "sub_workflow", {"workflow": second, "input": {"n": 1}})
+    graph = a_document([a_node("start", "manual_trigger", {"fields": [NUMBER]}), back], "start>call")
+    draft = api("GET", f"/workflows/{first['id']}")
+    api("PUT", f"/workflows/{first['id']}/draft", {"graph": graph, "revision": draft["revision"]})
+
+    refusal = api("POST", f"/workflows/{first['id']}/publish", {}, expect=422)
+    assert [
+        problem["code"] for problem in refusal["details"]["problems"] if problem["severity"] == "error"
+    ] == ["workflow_cycle"]
+
+
+def test_every_element_of_a_loop_may_start_one(api: Api) -> None:
+    double = a_node("answer", "reply", {"data": {"double": "{{ trigger.n * 2 }}"}})
+    slug = a_child(api, "Doubles in a loop", double, lines="start>answer")
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node(
+                "loop",
+                "for_each",
+                {"items": [1, 2, 3], "max_parallel": 3, "collect": "{{ steps.call.double }}"},
+            ),
+            a_node("call", "sub_workflow", {"workflow": slug, "input": {"n": "{{ item }}"}}, parent="loop"),
+            a_node("answer", "reply", {"data": "{{ steps.loop.results }}"}),
+        ],
+        "start>loop, loop>answer",
+    )
+    workflow = published(api, "Doubles of a list", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+
+    assert api.run_until(run["id"], *ENDED)["result"] == [2, 4, 6]
