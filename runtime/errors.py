@@ -10,6 +10,7 @@ PatchbayError
 ├── OutcomeUnknown            an effect was started and its answer never came
 ├── ForkImpossible            a run cannot go on from there with what another one has done
 ├── NotAllowedNow             the object is in a state in which this cannot be done
+│   └── ConcurrencyFull       as many runs of a key as may go on at once go on already
 └── LeaseLost                 this host no longer owns the run; nothing more may be written
 
 Code decides by class, code or state, never by the text of a message.
@@ -109,6 +110,13 @@ class NotAllowedNow(PatchbayError):
     """The object is in a state in which this cannot be done; details hold the state."""
 
     code = "not_allowed_now"
+
+
+class ConcurrencyFull(NotAllowedNow):
+    """The author has a run refused where none of its key has room; details hold the limit."""
+
+    code = "concurrency_full"
+    retryable = True
 
 
 class LeaseLost(PatchbayError):

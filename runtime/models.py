@@ -72,6 +72,9 @@ class Run(models.Model):
     due_at   when a host should look at it next; null when nothing will happen by itself
     fence    grows with each claim; a write that names an older one is refused
     wakes    grows with each signal, so that a host does not release a run it has not looked at
+    slot_key   which runs it shares a limit with, see runtime/engine/slots.py; "" for none
+    has_slot   whether it may be claimed
+    budget_grants  how often an operator let it use its budgets once more, see runtime/engine/budgets.py
     charges  deaths of hosts that are laid to this run, see runtime/engine/claiming.py
     origin_id    the run whose idempotency keys it uses: its own, or for a retry that of the first try
     retry_of     the failed run whose settled steps it took over
@@ -122,6 +125,12 @@ class Run(models.Model):
     tokens = models.BigIntegerField(default=0)
     cost_usd = models.FloatField(default=0)
     charges = models.PositiveSmallIntegerField(default=0)
+    slot_key = models.CharField(max_length=32, default="")
+    slot_limit = models.PositiveIntegerField(default=0)
+    has_slot = models.BooleanField(default=True)
+    state_bytes = models.BigIntegerField(default=0)
+    active_ms = models.BigIntegerField(default=0)
+    budget_grants = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         indexes = [
@@ -131,6 +140,11 @@ class Run(models.Model):
             models.Index(fields=["workspace_id", "status", "-id"], name="run_by_status"),
             models.Index(fields=["workflow_id", "-id"], name="run_by_workflow"),
             models.Index(fields=["workflow_id", "status", "-id"], name="run_by_workflow_status"),
+            models.Index(
+                fields=["slot_key"],
+                name="run_by_slot_key",
+                condition=~models.Q(slot_key="") & models.Q(ended_at__isnull=True),
+            ),
             models.Index(
                 fields=["parent_id"], name="run_by_parent", condition=models.Q(parent_id__isnull=False)
             ),
@@ -155,6 +169,15 @@ class Run(models.Model):
     def takes_over(self) -> bool:
         """Whether it began with steps of another run."""
         return self.retry_of is not None or bool(self.forked_from)
+
+
+class ConcurrencyKey(models.Model):
+    """What is locked while the runs of a key are counted; it says nothing by itself."""
+
+    key = models.CharField(primary_key=True, max_length=32)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Step(models.Model):

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
-from runtime.errors import GraphInvalid, GraphMalformed, NotAllowedNow, PatchbayError
+from runtime.errors import ConcurrencyFull, GraphInvalid, GraphMalformed, NotAllowedNow, PatchbayError
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class Invalid(ProblemError):
 STATUS_OF: list[tuple[type[PatchbayError], int]] = [
     (GraphMalformed, 422),
     (GraphInvalid, 422),
+    (ConcurrencyFull, 429),
     (NotAllowedNow, 409),
     (PatchbayError, 422),
 ]

@@ -16,7 +16,7 @@ from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Workflow
 from runtime.engine.commands import freeze, start_run
-from runtime.errors import NodeFailure
+from runtime.errors import ConcurrencyFull, NodeFailure
 from runtime.fields import check_answers
 from runtime.gateways import ChildStart
 from runtime.graph.schema import Graph, Node, parse_graph
@@ -97,20 +97,23 @@ def chosen_trigger(graph: Graph, wanted: str | None) -> Node:
 
 
 def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, started_by: str) -> Run | None:
-    """A run of the live version that no person asked for; None while the workflow takes none."""
+    """A run of the live version that no person asked for; None while the workflow takes none, or no more of it."""
     version = workflow.live_version
     if version is None or workflow.is_paused or workflow.archived_at is not None:
         return None
-    return start_run(
-        workspace_id=workflow.workspace_id,
-        workflow_id=workflow.pk,
-        graph_id=version.graph_id,
-        version=version.number,
-        trigger=node,
-        input=value,
-        started_by=started_by,
-        facts=facts_of(workflow),
-    )
+    try:
+        return start_run(
+            workspace_id=workflow.workspace_id,
+            workflow_id=workflow.pk,
+            graph_id=version.graph_id,
+            version=version.number,
+            trigger=node,
+            input=value,
+            started_by=started_by,
+            facts=facts_of(workflow),
+        )
+    except ConcurrencyFull:
+        return None
 
 
 def child_of(workflow: Workflow, given: Mapping[str, Any]) -> ChildStart:

@@ -72,7 +72,9 @@ def claim_due(
 
 def _due() -> QuerySet[Run]:
     living = Host.objects.filter(pk=OuterRef("host_id"), lease_until__gt=Now())
-    return Run.objects.filter(Q(due_at__lte=Now()) & (Q(host_id=None) | ~Exists(living)))
+    # Without a slot, or with a budget used up, it is taken only to be cancelled.
+    may_go_on = Q(has_slot=True) & ~Q(attention="budget_exceeded") | Q(cancel_requested_at__isnull=False)
+    return Run.objects.filter(Q(due_at__lte=Now()) & (Q(host_id=None) | ~Exists(living)) & may_go_on)
 
 
 def _in_turn(due: QuerySet[Run], limit: int) -> list[UUID]:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from runtime.engine import clock, hints
+from runtime.engine import clock, hints, slots
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
 from runtime.engine.state import SETTLE
@@ -24,6 +24,8 @@ from runtime.identifiers import new_id
 from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import NODE_TYPES
+
+HELD_BACK = ("quarantined", "budget_exceeded")
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,6 @@ def start_run(
         # The same for a retry of the parent, so that the keys of the child's calls are the same too.
         run.origin_id = uuid5(parent.run.origin_id, parent.path)
     return _queue(run, at, {"trigger": trigger})
-
-
-def tell_parent(run: Run) -> None:
-    """A run has ended for which a step of another one waits; in the transaction that writes the end."""
-    if run.parent_id is not None and run.parent_key:
-        payload = {"status": run.status, "result": run.result, "error": run.error}
-        send_signal(run.parent_key, run.parent_id, payload, delivery_id=str(run.pk))
 
 
 def retry_run(run: Run, *, started_by: str) -> Run:
@@ -194,13 +189,30 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
 
 
 def _queue(run: Run, at: datetime, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
-    """Insert a run that is due at once, and say so."""
-    run.created_at = run.progress_at = run.due_at = at
+    """Insert a run that is due as soon as it has a slot of its concurrency key, and say so.
+
+    raises   ConcurrencyFull
+    """
+    replaced = slots.take(run)
+    run.created_at = run.progress_at = at
+    run.due_at = at if run.has_slot else None
     run.event_seq = last_event
     run.save(force_insert=True)
     Event.objects.create(run_id=run.pk, seq=1, at=at, type="run.queued", data=dict(data))
-    _hint(run.pk)
+    for other in replaced:
+        cancel_run(other.pk, reason=slots.REPLACED)
+    if run.has_slot:
+        _hint(run.pk)
     return run
+
+
+def run_ended(run: Run) -> None:
+    """What the engine itself does at an end, in the transaction that writes it: others wait for it."""
+    if run.parent_id is not None and run.parent_key:
+        payload = {"status": run.status, "result": run.result, "error": run.error}
+        send_signal(run.parent_key, run.parent_id, payload, delivery_id=str(run.pk))
+    for admitted in slots.pass_on(run):
+        _hint(admitted.pk)
 
 
 def send_signal(wait_key: str, run_id: UUID, payload: Mapping[str, Any], *, delivery_id: str) -> bool:
@@ -248,22 +260,26 @@ def pause_run(run_id: UUID) -> bool:
 
 @transaction.atomic
 def resume_run(run_id: UUID) -> None:
-    """Let a paused run, or one that was held back after deaths of its workers, go on.
+    """Let a paused run go on, or one that was held back: after deaths of its workers, or with a budget used up,
+    which it gets once more.
 
     raises   NotAllowedNow when it is neither
     """
     run = Run.objects.select_for_update().get(pk=run_id)
-    is_held_back = run.status == RunStatus.NEEDS_ATTENTION and run.attention == "quarantined"
+    is_held_back = run.status == RunStatus.NEEDS_ATTENTION and run.attention in HELD_BACK
     if not is_held_back and run.pause_requested_at is None:
         raise NotAllowedNow("This run is not paused.")
     run.pause_requested_at = None
     if is_held_back or run.status == RunStatus.PAUSED:
         # Nobody holds it, so that its events may be counted on from here.
         run.status = RunStatus.RUNNING if run.started_at else RunStatus.QUEUED
-        run.attention = "" if is_held_back else run.attention
+        run.budget_grants += run.attention == "budget_exceeded"
+        is_unknown = Wait.objects.filter(run_id=run_id, kind=SETTLE, closed_at=None).exists()
+        run.attention = "outcome_unknown" if is_unknown else ""
         run.charges, run.event_seq = 0, run.event_seq + 1
         Event.objects.create(run_id=run.pk, seq=run.event_seq, at=clock.now(), type="run.resumed")
-    run.save(update_fields=["pause_requested_at", "status", "attention", "charges", "event_seq"])
+    changed = ["pause_requested_at", "status", "attention", "charges", "event_seq", "budget_grants"]
+    run.save(update_fields=changed)
     _poke(run_id)
 
 

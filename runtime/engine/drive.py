@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from runtime.engine import claiming, store
+from runtime.engine import budgets, claiming, store
 from runtime.engine.attempt import (
     AttemptContext,
     Clients,
@@ -81,6 +82,8 @@ class Drive:
         self._stopping = False
         self._pausing = False
         self._has_progress = False
+        self._used_up = ""
+        self._began, self._active_before_ms = time.monotonic(), state.run.active_ms
 
     async def go(self) -> None:
         """Go on until the run waits, ends, or is no longer ours; never raises but LeaseLost."""
@@ -107,6 +110,8 @@ class Drive:
         await self._checkpoint(intents=False)
         if self.state.is_over:
             return await self._end()
+        if self._used_up:
+            return await self._hold_back()
         if self._pausing and await self._pause():
             return True
         await self.host.in_database(store.hand_back, self.claim)
@@ -121,12 +126,35 @@ class Drive:
         self.host.tell(self.state)
         return True
 
+    async def _hold_back(self) -> bool:
+        """Park the run until an operator gives it its budget once more."""
+        self.state.run.attention = "budget_exceeded"
+        data = {"code": "budget_exceeded", "budget": self._used_up}
+        self.state.emit("run.needs_attention", self.host.now(), data=data)
+        await self.host.in_database(store.hold_back, self.claim, self.state, self.state.take_delta())
+        self.host.tell(self.state)
+        return True
+
+    def _may_start(self) -> bool:
+        """Whether another step may begin; a budget that is used up is noted."""
+        run = self.state.run
+        run.active_ms = self._active_before_ms + round((time.monotonic() - self._began) * 1000)
+        self._used_up = budgets.used_up(
+            run,
+            self.state.graph.settings.budgets,
+            steps=self.state.steps_begun,
+            active_s=run.active_ms / 1000,
+        )
+        return self.state.ending is None and not self._used_up
+
     async def _turn(self) -> bool:
         """One round; true when nothing is left to do here."""
-        if self._stopping or self._pausing:
+        if self._stopping or self._pausing or self._used_up:
             return await self._wind_down()
         await self._work_in_memory()
         started = await self._intents()
+        if self._used_up and not started:
+            return False
         if not (started or self._calls or self.state.ready):
             return await (self._end() if self.state.is_over else self._release())
         try:
@@ -144,9 +172,9 @@ class Drive:
 
     async def _work_in_memory(self) -> None:
         done = 0
-        while self.state.ending is None and done < STEPS_PER_TURN:
+        while done < STEPS_PER_TURN:
             path = next((path for path in self.state.ready if not self._calls_out(path)), None)
-            if path is None:
+            if path is None or not self._may_start():
                 return
             await self._step_in_memory(path)
             done += 1
@@ -177,7 +205,7 @@ class Drive:
         started = []
         for path in list(self.state.ready):
             # What fails before its call may end the iteration that others of them stand in.
-            if self.state.ending is None and path in self.state.ready and self._calls_out(path):
+            if path in self.state.ready and self._calls_out(path) and self._may_start():
                 call = await self._intent(path)
                 started += [call] if call else []
         return started if self.state.ending is None else self._withdrawn(started)

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from runtime.engine.levels import Level, OpenLoop
-from runtime.engine.values import storable
+from runtime.engine.values import measured, storable
 from runtime.errors import PatchbayError
 from runtime.gateways import ChildStart
 from runtime.graph.paths import containers_around, node_of, prefix_of
@@ -148,6 +148,11 @@ class RunState:
             return RunStatus.NEEDS_ATTENTION
         return RunStatus.RUNNING if self.ready or self.in_flight else RunStatus.WAITING
 
+    @property
+    def steps_begun(self) -> int:
+        """How many steps were executed or are in flight; skipped ones do not count."""
+        return self.run.steps_done + self.delta.settled + len(self.in_flight)
+
     def next_due(self) -> datetime | None:
         times = [wait.due_at for wait in self.waits.values() if wait.due_at is not None]
         return min(times, default=None)
@@ -204,7 +209,8 @@ class RunState:
     def leave(self, path: str, leave: Leave, at: datetime) -> None:
         """The step succeeded."""
         step = self.steps[path]
-        output = storable(dict(leave.output), what=f'The output of "{self.title(path)}"')
+        output, size = measured(dict(leave.output), what=f'The output of "{self.title(path)}"')
+        self.run.state_bytes += size
         self._close_attempt(path, at, None)
         if leave.replies:
             output["sent"] = self._reply(leave.reply, path, at)
@@ -371,6 +377,7 @@ class RunState:
         """Everything to write; the state starts to note anew."""
         delta, self.delta = self.delta, Delta()
         self.run.event_seq = self._seq
+        self.run.steps_done += delta.settled
         return delta
 
     def take_end(self, at: datetime) -> Delta:
@@ -386,6 +393,7 @@ class RunState:
     def give_back(self, delta: Delta) -> None:
         """A write was refused: what it held is to be written again, before what came since."""
         newer, self.delta = self.delta, delta
+        self.run.steps_done -= delta.settled
         delta.steps |= newer.steps
         delta.attempts |= newer.attempts
         delta.events += newer.events

@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
-from runtime.engine import clock
+from runtime.engine import clock, slots
 from runtime.engine.claiming import Claim
-from runtime.engine.commands import Parent, cancel_run, start_run, tell_parent
+from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
 from runtime.engine.state import Child, Delta, RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
@@ -66,7 +65,7 @@ def read_news(run_id: UUID, waits: Sequence[Wait]) -> News:
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
     """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
     with transaction.atomic():
-        row = _advance(claim, state, status=state.status(), attention=state.run.attention)
+        row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
         if row is None:
             return
         if intents and row.cancel_requested_at is not None:
@@ -88,7 +87,7 @@ def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
             _mine(claim)
             .filter(wakes=claim.wakes)
             .update(
-                **_fields(state),
+                **_fields(state, delta),
                 status=status,
                 attention=state.run.attention,
                 host_id=None,
@@ -105,8 +104,9 @@ def end(claim: Claim, state: RunState, delta: Delta) -> None:
     """Write the end of the run, and what the application does at an end."""
     run = state.run
     with transaction.atomic():
+        slots.lock(run)
         changed = _mine(claim).update(
-            **_fields(state),
+            **_fields(state, delta),
             status=run.status,
             error=run.error,
             attention="",
@@ -121,6 +121,22 @@ def end(claim: Claim, state: RunState, delta: Delta) -> None:
         _tell_end(claim.gateways, run)
 
 
+def hold_back(claim: Claim, state: RunState, delta: Delta) -> None:
+    """Write, and park a run that has used up a budget until somebody resumes it."""
+    with transaction.atomic():
+        changed = _mine(claim).update(
+            **_fields(state, delta),
+            status=RunStatus.NEEDS_ATTENTION,
+            attention="budget_exceeded",
+            host_id=None,
+            due_at=None,
+        )
+        if not changed:
+            _was_written(claim, state, released=True)
+            return
+        _write(claim.gateways, state, delta)
+
+
 def pause(claim: Claim, state: RunState, delta: Delta) -> bool:
     """Write, and park the run until somebody resumes it; False when somebody has just done so."""
     with transaction.atomic():
@@ -128,7 +144,7 @@ def pause(claim: Claim, state: RunState, delta: Delta) -> bool:
             _mine(claim)
             .filter(pause_requested_at__isnull=False)
             .update(
-                **_fields(state),
+                **_fields(state, delta),
                 status=RunStatus.PAUSED,
                 attention=state.run.attention,
                 host_id=None,
@@ -158,6 +174,7 @@ def fail_broken(claim: Claim) -> None:
     }
     at = clock.now()
     with transaction.atomic():
+        slots.lock(Run.objects.get(pk=claim.run_id))
         changed = _mine(claim).update(
             status=RunStatus.FAILED,
             error=error,
@@ -180,7 +197,7 @@ def fail_broken(claim: Claim) -> None:
 
 def _tell_end(gateways: Gateways, run: Run) -> None:
     gateways.people.close_handoffs(run.pk)
-    tell_parent(run)
+    run_ended(run)
     gateways.triggers.run_ended(
         EndedRun(
             id=run.pk,
@@ -201,9 +218,9 @@ def _mine(claim: Claim) -> Any:
     )
 
 
-def _advance(claim: Claim, state: RunState, **fields: Any) -> Run | None:
+def _advance(claim: Claim, state: RunState, delta: Delta, **fields: Any) -> Run | None:
     """Move the run's row on; None when this very write had been committed before an error hid it."""
-    if not _mine(claim).update(**_fields(state), **fields):
+    if not _mine(claim).update(**_fields(state, delta), **fields):
         _was_written(claim, state, released=False)
         return None
     return Run.objects.only("cancel_requested_at", "cancel_reason").get(pk=claim.run_id)
@@ -228,7 +245,7 @@ def _was_written(claim: Claim, state: RunState, *, released: bool) -> bool:
     return False
 
 
-def _fields(state: RunState) -> dict[str, Any]:
+def _fields(state: RunState, delta: Delta) -> dict[str, Any]:
     run = state.run
     fields: dict[str, Any] = {
         "event_seq": run.event_seq,
@@ -237,16 +254,19 @@ def _fields(state: RunState) -> dict[str, Any]:
         "tokens": run.tokens,
         "cost_usd": run.cost_usd,
         "handled_errors": run.handled_errors,
+        "steps_done": run.steps_done,
+        "state_bytes": run.state_bytes,
+        "active_ms": run.active_ms,
     }
+    if delta.settled:
+        # Progress clears a suspicion: the run has shown that it does not kill its host.
+        fields["charges"] = 0
     if run.replied_at is not None:
         fields |= {"result": run.result, "replied_at": run.replied_at}
     return fields
 
 
 def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
-    if delta.settled:
-        # Progress clears a suspicion: the run has shown that it does not kill its host.
-        Run.objects.filter(pk=state.run.pk).update(steps_done=F("steps_done") + delta.settled, charges=0)
     if delta.steps:
         Step.objects.bulk_create(
             delta.steps.values(),

@@ -16,6 +16,11 @@ def storable(value: Any, *, what: str) -> Any:
 
     raises   NodeFailure (value_too_large) over 8 MB or 100 levels
     """
+    return measured(value, what=what)[0]
+
+
+def measured(value: Any, *, what: str) -> tuple[Any, int]:
+    """The same, with how many bytes it takes."""
     clean = _clean(value, what, 0)
     size = len(json.dumps(clean, ensure_ascii=False).encode())
     if size > MAX_VALUE_BYTES:
@@ -24,7 +29,7 @@ def storable(value: Any, *, what: str) -> Any:
             code="value_too_large",
             details={"size_bytes": size, "limit_bytes": MAX_VALUE_BYTES},
         )
-    return clean
+    return clean, size
 
 
 def _clean(value: Any, what: str, depth: int) -> Any:

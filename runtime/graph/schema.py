@@ -85,6 +85,9 @@ class Note(Part):
     size: Size | None = None
 
 
+Budget = Literal["steps", "active_s", "tokens", "cost_usd", "bytes"]
+
+
 class Concurrency(Part):
     key: str = ""
     limit: int = Field(default=1, ge=1, le=10_000)
@@ -94,7 +97,7 @@ class Concurrency(Part):
 class GraphSettings(Part):
     timezone: str | None = Field(default=None, max_length=64)
     concurrency: Concurrency | None = None
-    budgets: dict[str, float] = Field(default_factory=dict)
+    budgets: dict[Budget, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     keep_days: int | None = Field(default=None, ge=1, le=4000)
     never_stored: list[str] = Field(default_factory=list, max_length=200)
 

@@ -1,0 +1,93 @@
+"""Concurrency keys: how many runs of one key may go on at once, counted in the database under a lock of the key.
+
+A run with a key holds one of its slots from its admission to its end, also while it waits. What happens to a run
+that finds none is the author's choice: it queues and is admitted, oldest first, when another one ends; it replaces
+those before it; or its start is refused. Runs of drafts are tests and count for nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db.models import QuerySet
+
+from runtime.engine import clock
+from runtime.engine.loading import frozen_graph
+from runtime.errors import ConcurrencyFull, ExpressionError
+from runtime.graph.schema import Concurrency
+from runtime.graph.templates import parse_template
+from runtime.models import ENDED, ConcurrencyKey, Run
+
+REPLACED = "A newer run of the same key has replaced this one."
+
+
+def take(run: Run) -> list[Run]:
+    """Give a run that is about to be inserted its key and, if there is room, a slot of it.
+
+    returns  the runs that it replaces, to be cancelled
+    raises   ConcurrencyFull where the start is to be refused
+    """
+    settings = frozen_graph(run.graph_id).settings.concurrency
+    if settings is None or run.version is None:
+        return []
+    run.slot_key, run.slot_limit = _key(run, settings), settings.limit
+    lock(run)
+    holders = list(_open(run.slot_key).order_by("pk"))
+    has_room = sum(holder.has_slot for holder in holders) < settings.limit
+    # A step that starts a workflow has nobody to refuse it to: the run waits for its turn.
+    if has_room or settings.when_full == "queue" or (settings.when_full == "refuse" and run.parent_id):
+        run.has_slot = has_room
+        return []
+    if settings.when_full == "refuse":
+        raise ConcurrencyFull(
+            f"As many runs of this workflow as may go on at once ({settings.limit}) go on already. "
+            "Try again when one of them has ended.",
+            details={"limit": settings.limit},
+        )
+    run.has_slot = False
+    queued = [holder for holder in holders if not holder.has_slot]
+    running = [holder for holder in holders if holder.has_slot]
+    return queued + running[: len(running) - settings.limit + 1]
+
+
+def lock(run: Run) -> None:
+    """Hold the run's key until the transaction ends; before its row is written, so that two cannot wait crosswise."""
+    if run.slot_key:
+        ConcurrencyKey.objects.get_or_create(key=run.slot_key)
+        ConcurrencyKey.objects.select_for_update().get(key=run.slot_key)
+
+
+def pass_on(run: Run) -> list[Run]:
+    """A run has ended: admit those that its slot is free for; in the transaction that writes the end."""
+    if not run.slot_key:
+        return []
+    held = _open(run.slot_key).filter(has_slot=True).count()
+    admitted = []
+    for waiting in _open(run.slot_key).filter(has_slot=False, cancel_requested_at=None).order_by("pk")[:100]:
+        if held >= waiting.slot_limit:
+            break
+        Run.objects.filter(pk=waiting.pk).update(has_slot=True, due_at=clock.later(0))
+        held += 1
+        admitted.append(waiting)
+    return admitted
+
+
+def _open(key: str) -> QuerySet[Run]:
+    return Run.objects.filter(slot_key=key).exclude(status__in=ENDED)
+
+
+def _key(run: Run, settings: Concurrency) -> str:
+    """One that cannot be computed is the key of all runs for which it cannot."""
+    scope = {
+        "trigger": run.input,
+        "steps": {},
+        "errors": {},
+        "run": {"id": str(run.pk), "workflow": run.facts.get("workflow", {})},
+        "workspace": run.facts.get("workspace", {}),
+        "vars": run.facts.get("vars", {}),
+    }
+    try:
+        value = parse_template(settings.key).render(scope)
+    except ExpressionError:
+        value = None
+    return hashlib.blake2s(f"{run.workflow_id}/{value!r}".encode(), digest_size=16).hexdigest()

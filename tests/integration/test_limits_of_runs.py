@@ -1,0 +1,120 @@
+"""How many runs of a key go on at once, and how much one run may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.product import Api, a_document, a_node, eventually, published
+
+ENDED = ("succeeded", "failed", "cancelled")
+ASK = {"title": "Go on?", "choices": [{"id": "yes", "title": "Yes"}]}
+
+
+def asking(api: Api, name: str, when_full: str, limit: int = 1) -> dict[str, Any]:
+    """A workflow whose runs wait for a person; those of one customer share a key."""
+    graph = a_document(
+        [
+            a_node("start", "webhook_trigger"),
+            a_node("ask", "human_handoff", ASK),
+            a_node("end", "reply", {"text": "."}),
+        ],
+        "start>ask, ask.yes>end",
+    )
+    key = "{{ trigger.body.customer }}"
+    graph["settings"] = {"concurrency": {"key": key, "limit": limit, "when_full": when_full}}
+    return published(api, name, graph)
+
+
+def started(api: Api, workflow: dict[str, Any], customer: str, **options: Any) -> str:
+    body = {"input": {"body": {"customer": customer}}}
+    return str(api("POST", f"/workflows/{workflow['id']}/runs", body, **options)["id"])
+
+
+def answer(api: Api, run_id: str) -> None:
+    [item] = eventually(
+        lambda: [item for item in api("GET", "/inbox")["items"] if item["run"] == run_id], what="the question"
+    )
+    api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes", "answers": {}})
+
+
+def test_runs_of_one_key_wait_for_each_other_and_those_of_another_do_not(api: Api) -> None:
+    workflow = asking(api, "One at a time", "queue")
+    first, second, other = (started(api, workflow, customer) for customer in ("ida", "ida", "max"))
+    api.run_until(first, "waiting")
+    api.run_until(other, "waiting")
+    assert api("GET", f"/runs/{second}")["status"] == "queued"
+
+    answer(api, first)
+    assert api.run_until(first, *ENDED)["status"] == "succeeded"
+    api.run_until(second, "waiting")
+    answer(api, second)
+    assert api.run_until(second, *ENDED)["status"] == "succeeded"
+
+
+def test_a_queued_run_can_be_cancelled_and_the_next_one_follows(api: Api) -> None:
+    workflow = asking(api, "Queue of three", "queue")
+    first, second, third = (started(api, workflow, "ida") for _ in range(3))
+    api.run_until(first, "waiting")
+    api("POST", f"/runs/{second}/cancel")
+    assert api.run_until(second, *ENDED)["status"] == "cancelled"
+    assert api.steps(second).keys() <= {"start"}
+    assert api("GET", f"/runs/{third}")["status"] == "queued"
+
+    api("POST", f"/runs/{first}/cancel")
+    api.run_until(third, "waiting")
+
+
+def test_a_newer_run_replaces_the_one_before_it(api: Api) -> None:
+    workflow = asking(api, "The newest counts", "replace")
+    first = started(api, workflow, "ida")
+    api.run_until(first, "waiting")
+    second = started(api, workflow, "ida")
+
+    assert api.run_until(first, *ENDED)["error"]["message"].startswith("A newer run")
+    api.run_until(second, "waiting")
+
+
+def test_a_start_over_the_limit_is_refused(api: Api) -> None:
+    workflow = asking(api, "Two at most", "refuse", limit=2)
+    first, _ = started(api, workflow, "ida"), started(api, workflow, "ida")
+    body = {"input": {"body": {"customer": "ida"}}}
+    refusal = api("POST", f"/workflows/{workflow['id']}/runs", body, expect=429)
+    assert (refusal["code"], refusal["retryable"]) == ("concurrency_full", True)
+
+    api("POST", f"/runs/{first}/cancel")
+    api.run_until(first, "cancelled")
+    started(api, workflow, "ida")
+
+
+@pytest.mark.parametrize("limit", [3, 5])
+def test_no_more_steps_than_the_budget_are_executed_until_somebody_resumes_the_run(
+    api: Api, limit: int
+) -> None:
+    values = {"values": [{"id": "n", "value": "{{ index }}"}]}
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("again", "repeat", {"until": "{{ false }}", "max_times": 1000}),
+            a_node("count", "set_values", values, parent="again"),
+        ],
+        "start>again",
+    )
+    graph["settings"] = {"budgets": {"steps": limit}}
+    workflow = published(api, f"Endless, {limit} steps", graph)
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+
+    run = api.run_until(run_id, "needs_attention")
+    assert run["attention"] == "budget_exceeded"
+    executed = [step for step in api.steps(run_id).values() if step["status"] == "succeeded"]
+    assert len(executed) == limit
+    api("POST", f"/runs/{run_id}/resume")
+
+    eventually(
+        lambda: sum(step["status"] == "succeeded" for step in api.steps(run_id).values()) == 2 * limit,
+        what="another budget of steps",
+    )
+    api.run_until(run_id, "needs_attention")
+    api("POST", f"/runs/{run_id}/cancel")
+    assert api.run_until(run_id, *ENDED)["status"] == "cancelled"
