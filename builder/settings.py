@@ -88,6 +88,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 # --- broker and live updates -----------------------------------------------------
+# Of each worker: how many runs of one workspace it holds at most, and the memory over which it ends to be restarted.
+WORKSPACE_RUNS = env_int("PATCHBAY_WORKSPACE_RUNS", 96)
+WORKER_MEMORY_MIB = env_int("PATCHBAY_WORKER_MEMORY_MIB", 0)
 BROKER_URL = env_text("BROKER_URL")
 REDIS_URL = env_text("REDIS_URL")
 

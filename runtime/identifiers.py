@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from datetime import datetime
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -15,3 +16,9 @@ def new_id() -> uuid.UUID:
     high = (random_bits >> 68) & 0xFFF
     low = random_bits & ((1 << 62) - 1)
     return uuid.UUID(int=(milliseconds << 80) | _VERSION_7 | (high << 64) | _VARIANT | low)
+
+
+def first_id_of(at: datetime) -> uuid.UUID:
+    """The smallest id that can have been made at a moment: everything before it is older."""
+    milliseconds = max(int(at.timestamp() * 1000), 0)
+    return uuid.UUID(int=(milliseconds << 80) | _VERSION_7 | _VARIANT)

@@ -74,6 +74,7 @@ class Run(models.Model):
     wakes    grows with each signal, so that a host does not release a run it has not looked at
     slot_key   which runs it shares a limit with, see runtime/engine/slots.py; "" for none
     has_slot   whether it may be claimed
+    keep_until     set at its end where the workflow says for how long its runs are kept
     budget_grants  how often an operator let it use its budgets once more, see runtime/engine/budgets.py
     charges  deaths of hosts that are laid to this run, see runtime/engine/claiming.py
     origin_id    the run whose idempotency keys it uses: its own, or for a retry that of the first try
@@ -130,6 +131,7 @@ class Run(models.Model):
     has_slot = models.BooleanField(default=True)
     state_bytes = models.BigIntegerField(default=0)
     active_ms = models.BigIntegerField(default=0)
+    keep_until = models.DateTimeField(null=True)
     budget_grants = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -140,6 +142,11 @@ class Run(models.Model):
             models.Index(fields=["workspace_id", "status", "-id"], name="run_by_status"),
             models.Index(fields=["workflow_id", "-id"], name="run_by_workflow"),
             models.Index(fields=["workflow_id", "status", "-id"], name="run_by_workflow_status"),
+            models.Index(
+                fields=["keep_until"],
+                name="run_kept",
+                condition=models.Q(keep_until__isnull=False),
+            ),
             models.Index(
                 fields=["slot_key"],
                 name="run_by_slot_key",

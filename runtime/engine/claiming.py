@@ -8,7 +8,8 @@ of them alone, park the run for a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -28,6 +29,7 @@ class Claim:
     """The right to write to a run: host and fence, and the last event number that was read or written."""
 
     run_id: UUID
+    workspace_id: UUID
     host_id: UUID
     fence: int
     event_seq: int
@@ -43,13 +45,18 @@ def claim_due(
     limit: int,
     may_take_suspect: bool,
     only: Iterable[UUID] | None = None,
+    held: Mapping[UUID, int],
+    per_workspace: int,
 ) -> list[Claim]:
     """Claim up to `limit` due runs, or those of `only` that are due.
 
     may_take_suspect   false while the host already holds a suspect
+    held               workspace -> how many of its runs the host holds; `per_workspace` are the most
     """
+    counts = Counter(held)
+    full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
-        due = _due()
+        due = _due().exclude(workspace_id__in=full)
         if only is not None:
             due = due.filter(pk__in=list(only))
             candidates = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
@@ -63,8 +70,9 @@ def claim_due(
             _charge_death(run)
             if run.charges >= QUARANTINE_AFTER and run.status == RunStatus.NEEDS_ATTENTION:
                 continue
-            if run.charges and not may_take_suspect:
+            if (run.charges and not may_take_suspect) or counts[run.workspace_id] >= per_workspace:
                 continue
+            counts[run.workspace_id] += 1
             may_take_suspect = may_take_suspect and not run.charges
             claims.append(_take(run, host_id, gateways))
         return claims
@@ -94,6 +102,7 @@ def _take(run: Run, host_id: UUID, gateways: Gateways) -> Claim:
         Host.objects.filter(pk=host_id).update(suspect_run_id=run.pk)
     return Claim(
         run_id=run.pk,
+        workspace_id=run.workspace_id,
         host_id=host_id,
         fence=run.fence + 1,
         event_seq=run.event_seq,

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -27,6 +29,7 @@ from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, run_topic
+from runtime.engine.memory import resident_mib
 from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
@@ -38,6 +41,8 @@ from runtime.outbound import OutboundPolicy
 logger = logging.getLogger(__name__)
 
 CAPACITY = 128
+PER_WORKSPACE = 96
+"""So that a workspace with many runs leaves room for the others, also when its runs take long."""
 SWEEP_EVERY_S = 1.0
 DRAIN_S = 30.0
 NEAR_S = 60.0
@@ -55,12 +60,17 @@ class Host:
         live: LiveUpdates,
         database_threads: int,
         capacity: int = CAPACITY,
+        per_workspace: int = PER_WORKSPACE,
+        memory_mib: int = 0,
     ) -> None:
+        """per_workspace: runs of one workspace that it holds at most; memory_mib: it ends when it has more, 0 never"""
         self.id = new_id()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.gateways = gateways
         self.live = live
         self.capacity = capacity
+        self._per_workspace = per_workspace
+        self._memory_mib = memory_mib
         self._policy = policy
         self._threads = ThreadPoolExecutor(database_threads, thread_name_prefix="host-db")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -193,6 +203,7 @@ class Host:
                     await self._claim(only=offered)
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
+                    self._check_memory()
                     await self.in_database(schedules.fire_due, self.gateways)
                     await self._claim()
                     await self._look_at_held()
@@ -208,6 +219,17 @@ class Host:
             except TimeoutError:
                 continue
             self._kick.clear()
+
+    def _check_memory(self) -> None:
+        """Over its cap the process ends as if it were asked to; whoever supervises it starts it anew."""
+        if not self._memory_mib or self._stopping.is_set() or resident_mib() <= self._memory_mib:
+            return
+        logger.error(
+            "over the memory cap, the worker ends",
+            extra={"action": "memory", "host": self.name, "cap_mib": self._memory_mib},
+        )
+        self._stopping.set()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _drain(self) -> None:
         """Let calls in flight end within the grace period, give the rest back."""
@@ -246,6 +268,8 @@ class Host:
                 limit=room,
                 may_take_suspect=not holds_suspect,
                 only=only,
+                held=Counter(drive.claim.workspace_id for drive in self._drives.values()),
+                per_workspace=self._per_workspace,
             )
         )
         for claim in claims:

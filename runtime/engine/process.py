@@ -46,6 +46,8 @@ def start_host() -> Host:
         live=live_updates(),
         # SQLite has one writer: more threads would only wait for each other.
         database_threads=1 if settings.EMBEDDED else DATABASE_THREADS,
+        per_workspace=settings.WORKSPACE_RUNS,
+        memory_mib=settings.WORKER_MEMORY_MIB,
     )
     host.start()
     hints.use_local_host(host)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -111,6 +111,7 @@ def end(claim: Claim, state: RunState, delta: Delta) -> None:
             error=run.error,
             attention="",
             ended_at=run.ended_at,
+            keep_until=_kept_until(state),
             host_id=None,
             due_at=None,
         )
@@ -309,6 +310,11 @@ def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
                     data=wait.data,
                 )
             )
+
+
+def _kept_until(state: RunState) -> datetime | None:
+    days, at = state.graph.settings.keep_days, state.run.ended_at
+    return at + timedelta(days=days) if days and at else None
 
 
 def _start_child(run: Run, child: Child) -> None:

@@ -1,0 +1,43 @@
+"""`manage.py remove_old_runs --days 90`: to be called once a day."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from builder.inbox.models import InboxItem
+from builder.triggers.models import Delivery
+from runtime.engine import clock, retention
+
+
+class Command(BaseCommand):
+    help = "Remove runs that ended and are older than wanted, in small transactions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=0,
+            help="Remove runs begun before so many days; 0 removes those only whose workflow says how long to keep them.",
+        )
+        parser.add_argument("--batch", type=int, default=500, help="Runs in one transaction.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["days"] < 0 or options["batch"] < 1:
+            raise CommandError("--days is 0 or more, --batch 1 or more.")
+        removed = 0
+        while run_ids := retention.oldest_ended(options["days"], options["batch"]):
+            _remove(run_ids)
+            removed += len(run_ids)
+        retention.remove_leftovers(clock.now())
+        Delivery.objects.filter(created_at__lt=clock.now() - retention.SIGNALS_KEPT_FOR).delete()
+        self.stdout.write(f"{removed} runs removed")
+
+
+@transaction.atomic
+def _remove(run_ids: list[UUID]) -> None:
+    InboxItem.objects.filter(run_id__in=run_ids).delete()
+    retention.remove(run_ids)

@@ -1,0 +1,48 @@
+"""Removing old runs, a batch at a time, so that nothing else is held up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from runtime.engine import clock
+from runtime.identifiers import first_id_of
+from runtime.models import ENDED, Attempt, ConcurrencyKey, Event, Run, ScheduledRun, Signal, Step, Wait
+
+PARTS: Sequence[type[Step | Attempt | Event | Wait]] = (Step, Attempt, Event, Wait)
+SIGNALS_KEPT_FOR = timedelta(days=30)
+
+
+def oldest_ended(days: int, limit: int) -> list[UUID]:
+    """Ended runs that were begun before so many days, or whose workflow keeps them for a shorter time.
+
+    days   0: only those whose workflow says for how long
+    """
+    at = clock.now()
+    old = Q(keep_until__lt=at)
+    if days:
+        old |= Q(pk__lt=first_id_of(at - timedelta(days=days)), keep_until=None)
+    rows = Run.objects.filter(old, status__in=ENDED).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def remove(run_ids: Sequence[UUID]) -> None:
+    """The runs and all that belongs to them; an open run above or beside them is not touched."""
+    for part in PARTS:
+        part.objects.filter(run_id__in=run_ids).delete()
+    Run.objects.filter(pk__in=run_ids, status__in=ENDED).delete()
+
+
+@transaction.atomic
+def remove_leftovers(at: datetime) -> None:
+    """Signals that were consumed long ago, receipts of slots, and keys that no open run has."""
+    before = at - SIGNALS_KEPT_FOR
+    Signal.objects.filter(sent_at__lt=before, consumed_by__isnull=False).delete()
+    ScheduledRun.objects.filter(slot__lt=before).delete()
+    held = Run.objects.exclude(slot_key="").filter(ended_at=None).values("slot_key")
+    ConcurrencyKey.objects.exclude(key__in=held).delete()

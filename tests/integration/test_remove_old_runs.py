@@ -1,0 +1,48 @@
+"""Old runs are removed with all that belongs to them, and nothing else is."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from tests.support.product import Api, Embedded, a_document, a_node, manage, published
+
+ASK = {"title": "Go on?", "choices": [{"id": "yes", "title": "Yes"}]}
+
+
+def rows_of(product: Embedded, table: str, run_id: str) -> int:
+    column = "id" if table == "runtime_run" else "run_id"
+    with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3") as database:
+        query = f"SELECT count(*) FROM {table} WHERE {column} = ?"
+        count = database.execute(query, (run_id.replace("-", ""),)).fetchone()[0]
+    database.close()
+    return int(count)
+
+
+def test_a_run_whose_time_is_over_is_removed_with_its_steps_and_events(product: Embedded, api: Api) -> None:
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("end", "reply", {"text": "."})], "start>end"
+    )
+    graph["settings"] = {"keep_days": 7}
+    short = published(api, "Kept for a week", graph)
+    run_id = api("POST", f"/workflows/{short['id']}/runs", {"input": {}})["id"]
+    api.run_until(run_id, "succeeded")
+    asking = a_document([a_node("start", "manual_trigger"), a_node("ask", "human_handoff", ASK)], "start>ask")
+    waiting = api("POST", f"/workflows/{published(api, 'Waits on', asking)['id']}/runs", {"input": {}})["id"]
+    api.run_until(waiting, "waiting")
+
+    manage("remove_old_runs", "--days", "30", env=product.env)
+    assert rows_of(product, "runtime_run", run_id) == 1
+
+    with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3", timeout=20) as database:
+        database.execute(
+            "UPDATE runtime_run SET keep_until = '2020-01-01 00:00:00' WHERE id = ?",
+            (run_id.replace("-", ""),),
+        )
+    database.close()
+    assert manage("remove_old_runs", env=product.env).strip() == "1 runs removed"
+
+    for table in ("runtime_run", "runtime_step", "runtime_event"):
+        assert rows_of(product, table, run_id) == 0
+    assert rows_of(product, "runtime_run", waiting) == 1
+    api("GET", f"/runs/{run_id}", expect=404)
+    api("POST", f"/runs/{waiting}/cancel")
