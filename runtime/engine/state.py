@@ -432,6 +432,8 @@ class RunState:
     def _rebuild(self, level: Level, first: Change, rows: Mapping[str, Sequence[Step]]) -> None:
         """A level as its rows say: what is settled, what has begun, and what is ready because of it."""
         ready, begun = list(first.ready), rows.get(level.prefix, ())
+        if level.loop is not None:
+            level.closed = level.loop.level.closed or any(_ended_without_exit(step) for step in begun)
         for step in begun:
             if step.node == self.run.trigger:
                 continue
@@ -455,7 +457,6 @@ class RunState:
     def _take_settled(self, level: Level, step: Step) -> list[str]:
         """What is ready because of a settled step, by the ids of the nodes."""
         if not step.ports:
-            level.closed = level.closed or level.loop is not None
             level.error = level.error or _failure_inside(step)
             return []
         if step.status == StepStatus.SUCCEEDED:
@@ -737,11 +738,11 @@ def _told(error: PatchbayError) -> dict[str, Any]:
 
 def _decides_end(step: Step) -> bool:
     """Whether a step ended its run: it settled without leaving by any port. In a body only a `stop` does."""
-    if step.ports:
-        return False
-    return step.status == StepStatus.SUCCEEDED or (
-        step.status == StepStatus.FAILED and not prefix_of(step.path)
-    )
+    return _ended_without_exit(step) and (step.status == StepStatus.SUCCEEDED or not prefix_of(step.path))
+
+
+def _ended_without_exit(step: Step) -> bool:
+    return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and not step.ports
 
 
 def _failure_inside(step: Step) -> dict[str, Any]:
