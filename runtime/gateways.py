@@ -21,6 +21,7 @@ class McpServerSettings:
 
     headers, env   may hold secrets and are therefore not shown
     revision       changes whenever a setting or secret changes; connections are pooled by it
+    wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
     """
 
     id: str
@@ -33,6 +34,7 @@ class McpServerSettings:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
     revision: str = "1"
+    wire: Literal["", "streamable", "sse"] = ""
 
 
 StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]

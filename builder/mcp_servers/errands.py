@@ -23,7 +23,7 @@ async def refresh_server(server: McpServer) -> McpServer:
     try:
         listing = await errand_result(
             server.workspace_id,
-            "mcp.list_tools",
+            "mcp.list",
             {"server": server.slug, "timeout_s": REFRESH_TIMEOUT_S - 5},
             REFRESH_TIMEOUT_S,
         )

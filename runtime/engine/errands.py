@@ -85,11 +85,22 @@ def _finish(errand_id: UUID, result: Any, error: dict[str, Any] | None) -> None:
     )
 
 
-async def _list_tools(errand: Errand, clients: Clients) -> Any:
+async def _list_server(errand: Errand, clients: Clients) -> Any:
     settings = await clients.in_database(
         clients.gateways.mcp_servers.settings, str(errand.workspace_id), errand.payload["server"]
     )
-    return asdict(await clients.mcp.list_tools(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
+    return asdict(await clients.mcp.list_all(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
+
+
+async def _examine_server(errand: Errand, clients: Clients) -> Any:
+    payload = errand.payload
+    settings = await clients.in_database(
+        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+    )
+    report = await clients.mcp.examine(
+        settings, tool=payload.get("tool", ""), arguments=payload.get("arguments")
+    )
+    return asdict(report)
 
 
 async def _call_tool(errand: Errand, clients: Clients) -> Any:
@@ -119,7 +130,8 @@ async def _check_model(errand: Errand, clients: Clients) -> Any:
 
 
 HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
-    "mcp.list_tools": _list_tools,
+    "mcp.list": _list_server,
+    "mcp.examine": _examine_server,
     "mcp.call_tool": _call_tool,
     "llm.check": _check_model,
 }

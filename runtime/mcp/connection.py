@@ -17,6 +17,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
+from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
 from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
 
@@ -28,6 +29,8 @@ CLOSE_TIMEOUT_S = 8.0
 CANCEL_TIMEOUT_S = 1.0
 DRAIN_TIMEOUT_S = 0.5
 LAST_WORDS_SHOWN = 600
+OLD_SERVERS_SAY = frozenset({400, 404, 405})
+"""How servers of the first transport answer a POST to the address of their event stream."""
 CLIENT_INFO = Implementation(name="patchbay", title="Patchbay", version="0.1.0")
 
 Result = TypeVar("Result")
@@ -47,6 +50,7 @@ class Connection:
         self._idle.set()
         self._broken = False
         self._client: Client | None = None
+        self.wire = settings.wire or ("stdio" if settings.transport == "stdio" else "streamable")
         self._owner: asyncio.Task[None] | None = None
 
     @property
@@ -60,7 +64,23 @@ class Connection:
         return self._client
 
     async def open(self) -> None:
-        """Connect and shake hands; raises McpError with the cause. A failed connection cleans up by itself."""
+        """Connect and shake hands; raises McpError with the cause. A failed connection cleans up by itself.
+
+        Over HTTP a server that does not know the current transport is asked once for the old one.
+        """
+        try:
+            await self._try_to_open()
+        except McpError as error:
+            may_be_old = self.settings.transport == "http" and not self.settings.wire
+            if not may_be_old or error.details.get("http_status") not in OLD_SERVERS_SAY:
+                raise
+            self.wire = "sse"
+            try:
+                await self._try_to_open()
+            except McpError:
+                raise error from None
+
+    async def _try_to_open(self) -> None:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._owner = asyncio.create_task(self._own(ready))
         try:
@@ -118,13 +138,23 @@ class Connection:
             self._owner.cancel()
             await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT_S)
 
+    async def has_ended(self) -> bool:
+        """Whether the command ended by itself; asked while the connection is open or just failed to open."""
+        await _first_of(self._child.ended, timeout_s=DRAIN_TIMEOUT_S)
+        return self._child.ended.is_set() and not self._child.stopped_by_us
+
+    @property
+    def last_words(self) -> str:
+        """The end of what a command wrote to its error stream."""
+        return self._child.last_words[-LAST_WORDS_SHOWN:]
+
     @property
     def is_closed(self) -> bool:
         return self._owner is None or self._owner.done()
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self._policy, self._child) as client:
+            async with _client(self.settings, self.wire, self._policy, self._child) as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -153,8 +183,7 @@ class Connection:
         return errors.lost(self.settings.slug, self._said())
 
     def _said(self) -> str:
-        words = self._child.last_words[-LAST_WORDS_SHOWN:]
-        return f" It said: {words}" if words else ""
+        return f" It said: {self.last_words}" if self.last_words else ""
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:
@@ -168,26 +197,30 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
 
 @asynccontextmanager
 async def _client(
-    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState
+    settings: McpServerSettings, wire: str, policy: OutboundPolicy, child: ChildState
 ) -> AsyncIterator[Client]:
     options: dict[str, Any] = {
         "read_timeout_seconds": CONNECT_TIMEOUT_S,
         "client_info": CLIENT_INFO,
         "cache": None,
     }
-    if settings.transport == "stdio":
+    if wire == "stdio":
         async with Client(stdio_transport(settings, child), **options) as client:
             yield client
         return
+    url = settings.url or ""
     async with outbound_client(
         policy,
         read_timeout_s=READ_TIMEOUT_S,
         headers=settings.headers,
         keeps_cookies=True,
         wrap=RpcTransport,
+        cap_bytes=MAX_STREAM_BYTES if wire == "sse" else MAX_REPLY_BYTES,
     ) as http:
-        transport = streamable_http_client(
-            settings.url or "", http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1
-        )
+        if wire == "sse":
+            async with Client(sse_transport(url, http), mode="legacy", **options) as client:
+                yield client
+            return
+        transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
         async with Client(transport, **options) as client:
             yield client

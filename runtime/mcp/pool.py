@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mcp_types as wire
@@ -19,13 +19,14 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.connection import Connection
+from runtime.mcp.doctor.examination import examine
+from runtime.mcp.doctor.report import Report
+from runtime.mcp.listing import read_listing
 from runtime.mcp.results import (
     ServerListing,
-    ToolDefinition,
     ToolResult,
     check_arguments,
     check_result,
-    read_definition,
     read_result,
 )
 from runtime.outbound import OutboundPolicy
@@ -35,9 +36,6 @@ IDLE_S = 300.0
 TEND_EVERY_S = 15.0
 MARGIN_S = 0.5
 """Our own limit comes after the SDK's, which also tells the server to stop."""
-MAX_TOOLS = 1000
-MAX_PAGES = 100
-MAX_LISTING_BYTES = 2 * 1024 * 1024
 FAILURES_FORGIVEN = 2
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
 REST_KEPT_S = 300.0
@@ -116,23 +114,21 @@ class McpPool:
             await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
         return result
 
-    async def list_tools(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
-        """Connect anew and read every page of tools; raises McpError."""
+    async def list_all(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
+        """Connect anew, whatever transport was found before, and read every page; raises McpError."""
+        settings = replace(settings, wire="")
         key = _key(settings)
         deadline = time.monotonic() + timeout_s
         self._rests.pop(key, None)
         self._retire(key)
         connection = await self._connected(settings, deadline, timeout_s)
-        tools = await _all_tools(connection, settings.slug, deadline)
-        client = connection.client
-        info = client.server_info
-        return ServerListing(
-            protocol_version=str(client.protocol_version or ""),
-            server_name=info.name if info else "",
-            server_version=info.version if info else "",
-            instructions=client.instructions or "",
-            tools=tools,
-        )
+        return await read_listing(connection, settings.slug, deadline)
+
+    async def examine(
+        self, settings: McpServerSettings, *, tool: str = "", arguments: Mapping[str, Any] | None = None
+    ) -> Report:
+        """How far a new connection gets, step by step; never raises McpError."""
+        return await examine(replace(settings, wire=""), self._policy, tool=tool, arguments=arguments)
 
     def describe(self) -> list[dict[str, Any]]:
         """The open connections, for a health page: server, transport, calls under way, age and idle time."""
@@ -256,28 +252,6 @@ class McpPool:
         self._locks = {
             key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
         }
-
-
-async def _all_tools(connection: Connection, slug: str, deadline: float) -> list[ToolDefinition]:
-    tools: list[ToolDefinition] = []
-    cursor: str | None = None
-    size_bytes = 0
-    for _ in range(MAX_PAGES):
-        page = await connection.call(_page(cursor), _left(deadline))
-        size_bytes += len(page.model_dump_json())
-        tools += [read_definition(tool) for tool in page.tools]
-        if size_bytes > MAX_LISTING_BYTES or len(tools) > MAX_TOOLS:
-            message = f'"{slug}" lists more tools than can be taken (1,000 tools, 2 MB).'
-            raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
-        cursor = page.next_cursor
-        if not cursor:
-            return tools
-    message = f'The list of tools of "{slug}" has no end.'
-    raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
-
-
-def _page(cursor: str | None) -> Callable[[Client], Awaitable[wire.ListToolsResult]]:
-    return lambda client: client.list_tools(cursor=cursor)
 
 
 def _left(deadline: float) -> float:
