@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mcp-servers/<uuid:server_id>", mcp.server_page, name="mcp_server"),
     path("mcp-servers/<uuid:server_id>/settings", mcp.server_settings, name="mcp_server_settings"),
     path("mcp-servers/<uuid:server_id>/refresh", mcp.refresh, name="refresh_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/doctor", mcp.examine, name="examine_mcp_server"),
     path("mcp-servers/<uuid:server_id>/remove", mcp.remove, name="remove_mcp_server"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>", mcp.tool_page, name="mcp_tool"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>/call", mcp.call_tool, name="call_mcp_tool"),

@@ -21,6 +21,7 @@ from builder.mcp_servers.schemas import (
     McpServerOut,
     McpServerPatch,
     RefreshOut,
+    ReportOut,
     ToolOut,
     ToolPatch,
 )
@@ -86,6 +87,13 @@ async def refresh_server(request: HttpRequest, server_id: UUID) -> RefreshOut:
     server = await errands.refresh_server(server)
     tools = await sync_to_async(server.tools.filter(missing_since=None).count)()
     return RefreshOut(status=server.status, tools=tools, error=server.error)
+
+
+@router.post("/mcp-servers/{uuid:server_id}/doctor", response=ReportOut)
+async def examine_server(request: HttpRequest, server_id: UUID) -> ReportOut:
+    """Try a new connection step by step; each step says what was seen, and after a failure what to do."""
+    server, member = await sync_to_async(server_for)(request, server_id)
+    return ReportOut.model_validate((await errands.examine_server(member, server)).report)
 
 
 @router.get("/mcp-servers/{uuid:server_id}/tools", response=Page[ToolOut])

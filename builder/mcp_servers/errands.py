@@ -1,4 +1,4 @@
-"""Asking a server through a host and waiting for the answer: refresh, and trying a tool out."""
+"""Asking a server through a host and waiting for the answer: refresh, the doctor, and trying a tool out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.utils import timezone
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.waiting import errand_result
-from builder.mcp_servers import actions
+from builder.mcp_servers import listings
 from builder.mcp_servers.models import McpServer, McpTool
 from runtime.errors import PatchbayError
+from runtime.mcp.doctor.report import as_report
 
 REFRESH_TIMEOUT_S = 25.0
 CALL_TIMEOUT_S = 30.0
+EXAMINE_TIMEOUT_S = 55.0
 
 
 async def refresh_server(server: McpServer) -> McpServer:
@@ -28,8 +31,55 @@ async def refresh_server(server: McpServer) -> McpServer:
             REFRESH_TIMEOUT_S,
         )
     except PatchbayError as error:
-        return await sync_to_async(actions.note_failure)(server, error.as_dict())
-    return await sync_to_async(actions.take_listing)(server, listing)
+        return await sync_to_async(listings.note_failure)(server, error.as_dict())
+    return await sync_to_async(listings.take_listing)(server, listing)
+
+
+async def examine_server(by: Member, server: McpServer) -> McpServer:
+    """Ask the doctor; the report stands on the returned server."""
+    await sync_to_async(_note_examination)(by, server)
+    tool = await sync_to_async(_harmless_tool)(server)
+    try:
+        report = await errand_result(
+            server.workspace_id,
+            "mcp.examine",
+            {"server": server.slug, "tool": tool},
+            EXAMINE_TIMEOUT_S,
+        )
+    except PatchbayError as error:
+        report = _not_begun(error)
+    return await sync_to_async(_keep_report)(server, report)
+
+
+def _not_begun(error: PatchbayError) -> dict[str, Any]:
+    """No worker took it, or what is stored cannot be used at all."""
+    if error.code == "no_worker":
+        return as_report("worker", "Worker", error.message, "The instance admin starts a worker.")
+    return as_report("settings", "Settings", error.message, "Change the settings of this server.")
+
+
+def _harmless_tool(server: McpServer) -> str:
+    """A tool that an admin allowed as one that only reads, and that needs no arguments."""
+    rows = server.tools.filter(enabled=True, effect="none", changed=None, missing_since=None, approval=None)
+    return next((row.name for row in rows if not row.input_schema.get("required")), "")
+
+
+def _keep_report(server: McpServer, report: dict[str, Any]) -> McpServer:
+    server.report, server.examined_at = report, timezone.now()
+    server.save(update_fields=["report", "examined_at"])
+    return server
+
+
+@transaction.atomic
+def _note_examination(by: Member, server: McpServer) -> None:
+    record(
+        by,
+        "mcp_server.examine",
+        workspace_id=server.workspace_id,
+        kind="mcp_server",
+        object_id=server.pk,
+        name=server.slug,
+    )
 
 
 async def try_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:

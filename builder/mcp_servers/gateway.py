@@ -89,7 +89,10 @@ def settings_of(row: McpServer) -> McpServerSettings:
         "revision": str(row.revision),
     }
     if row.transport == McpServer.Transport.HTTP:
-        return McpServerSettings(transport="http", url=row.url, headers=_headers(row, secret), **common)
+        wire: Any = row.wire
+        return McpServerSettings(
+            transport="http", url=row.url, headers=_headers(row, secret), wire=wire, **common
+        )
     template = command_templates().get(row.template)
     if template is None:
         raise _unreachable(

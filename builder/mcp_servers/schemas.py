@@ -86,6 +86,22 @@ class RefreshOut(Schema):
     error: dict[str, Any] | None = None
 
 
+class FindingOut(Schema):
+    """`text` is what was seen: on a failure its cause, on a skipped step the reason."""
+
+    step: str
+    title: str
+    status: Literal["ok", "failed", "skipped"]
+    text: str
+    fix: str
+    duration_ms: float
+
+
+class ReportOut(Schema):
+    ok: bool
+    steps: list[FindingOut]
+
+
 class ToolOut(Schema):
     name: str
     title: str

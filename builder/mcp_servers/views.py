@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from builder.accounts.access import Member, calling_member
 from builder.http.errors import ProblemError
@@ -17,6 +18,7 @@ from builder.http.slugs import free_slug
 from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.queries import offers
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
 from runtime.errors import PatchbayError
@@ -82,9 +84,7 @@ def _auth(given: Any) -> dict[str, Any]:
 def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
-    tools = [tool for tool in server.tools.all() if tool.missing_since is None]
-    missing = [tool for tool in server.tools.all() if tool.missing_since is not None]
-    return render(request, "mcp_servers/server.html", {"server": server, "tools": tools, "missing": missing})
+    return render(request, "mcp_servers/server.html", offers(server, request.GET.get("q", "")))
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
@@ -109,6 +109,12 @@ async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
     if server.error is None:
         await sync_to_async(messages.success)(request, f"Connected to {server.name}.")
     return redirect("mcp_server", server_id=server.pk)
+
+
+async def examine(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, member = await sync_to_async(server_for)(request, server_id)
+    await errands.examine_server(member, server)
+    return redirect(f"{reverse('mcp_server', args=[server.pk])}#doctor")
 
 
 def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:

@@ -37,6 +37,7 @@ STATES: dict[str, tuple[str, str]] = {
     "draft": ("circle-dashed", "Draft"),
     "changed": ("triangle-alert", "Changed"),
     "blocked": ("ban", "Not allowed"),
+    "skipped": ("circle-dashed", "Skipped"),
 }
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).disable("image")
 _TAGS = {

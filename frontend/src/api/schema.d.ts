@@ -144,6 +144,26 @@ export interface paths {
     patch: operations['builder_mcp_servers_api_change_server']
     trace?: never
   }
+  '/api/v1/mcp-servers/{server_id}/doctor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Examine Server
+     * @description Try a new connection step by step; each step says what was seen, and after a failure what to do.
+     */
+    post: operations['builder_mcp_servers_api_examine_server']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}/refresh': {
     parameters: {
       query?: never
@@ -989,6 +1009,27 @@ export interface components {
       /** Type */
       type: string
     }
+    /**
+     * FindingOut
+     * @description `text` is what was seen: on a failure its cause, on a skipped step the reason.
+     */
+    FindingOut: {
+      /** Duration Ms */
+      duration_ms: number
+      /** Fix */
+      fix: string
+      /**
+       * Status
+       * @enum {string}
+       */
+      status: 'ok' | 'failed' | 'skipped'
+      /** Step */
+      step: string
+      /** Text */
+      text: string
+      /** Title */
+      title: string
+    }
     /** GraphIn */
     GraphIn: {
       /** Graph */
@@ -1380,6 +1421,13 @@ export interface components {
       from?: string | null
       /** Version */
       version?: number | 'draft' | null
+    }
+    /** ReportOut */
+    ReportOut: {
+      /** Ok */
+      ok: boolean
+      /** Steps */
+      steps: components['schemas']['FindingOut'][]
     }
     /** RoleIn */
     RoleIn: {
@@ -1954,6 +2002,28 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['McpServerOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_examine_server: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ReportOut']
         }
       }
     }

@@ -1,0 +1,40 @@
+"""The registry through the API: the doctor, policies of tools, and what is stored of a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.product import Api, free_port
+
+
+def registered(api: Api, slug: str, url: str, **more: Any) -> dict[str, Any]:
+    server: dict[str, Any] = api(
+        "POST", "/mcp-servers", {"slug": slug, "name": slug.title(), "transport": "http", "url": url, **more}
+    )
+    return server
+
+
+def test_the_doctor_reports_each_step_of_a_server_that_works(api: Api) -> None:
+    server = next(row for row in api("GET", "/mcp-servers")["items"] if row["slug"] == "orders")
+
+    report = api("POST", f"/mcp-servers/{server['id']}/doctor")
+
+    assert report["ok"], report
+    assert {"protocol": "ok", "list": "ok"}.items() <= {
+        row["step"]: row["status"] for row in report["steps"]
+    }.items()
+
+
+def test_the_doctor_names_the_step_that_fails_and_what_to_do(api: Api) -> None:
+    port = free_port()
+    server = registered(api, "nowhere", f"http://127.0.0.1:{port}/mcp")
+
+    report = api("POST", f"/mcp-servers/{server['id']}/doctor")
+
+    wrong = next(row for row in report["steps"] if row["status"] == "failed")
+    assert (report["ok"], wrong["step"]) == (False, "tcp")
+    assert str(port) in wrong["text"]
+    assert wrong["fix"]
+    entries = api("GET", "/audit")["items"]
+    assert any(row["verb"] == "mcp_server.examine" for row in entries), entries[:3]
+    api("DELETE", f"/mcp-servers/{server['id']}")
