@@ -90,8 +90,17 @@ class McpServers(Protocol):
         """By slug; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
         ...
 
-    def tool_for_call(self, workspace_id: str, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
-        """For a run; raises McpError (mcp_tool_blocked, mcp_tool_changed) when the tool may not be used."""
+    def tool_for_call(
+        self, workspace_id: str, server: str, tool: str, workflow: str
+    ) -> tuple[McpServerSettings, ToolFacts]:
+        """For a run of a workflow (its slug); raises McpError when it may not use the tool.
+
+        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved
+        """
+        ...
+
+    def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
+        """Count a call of a tool that has a rate; raises McpError (mcp_rate_limited) when it is one too many."""
         ...
 
     def tool_for_trial(

@@ -13,6 +13,7 @@ from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import check_slug
 from builder.mcp_servers.listings import pin
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.policies import set_policies
 from builder.mcp_servers.templates import command_templates
 
 
@@ -82,10 +83,8 @@ def remove_server(by: Member, server: McpServer) -> None:
 
 @transaction.atomic
 def change_tool(by: Member, tool: McpTool, changes: dict[str, Any]) -> McpTool:
-    """Say whether a tool may be used, what a repeat would do, and how long a call may take."""
-    for name in ("enabled", "effect", "timeout_s"):
-        if name in changes:
-            setattr(tool, name, changes[name])
+    """Decide what is allowed of a tool; raises Invalid for a policy that cannot be."""
+    taken = set_policies(tool, changes)
     tool.save()
     record(
         by,
@@ -94,7 +93,7 @@ def change_tool(by: Member, tool: McpTool, changes: dict[str, Any]) -> McpTool:
         kind="mcp_tool",
         object_id=tool.pk,
         name=f"{tool.server.slug}.{tool.name}",
-        **{name: changes[name] for name in sorted(changes)},
+        policies=dict(sorted(taken.items())),
     )
     return tool
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
+from builder.http.errors import ProblemError
 from builder.http.waiting import errand_result
 from builder.mcp_servers import listings
 from builder.mcp_servers.models import McpServer, McpTool
@@ -83,7 +84,14 @@ def _note_examination(by: Member, server: McpServer) -> None:
 
 
 async def try_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call a tool once for a person; raises McpError as the server gave it."""
+    """Call a tool once for a person; raises McpError as the server gave it.
+
+    raises   ProblemError (approval_needed) where each call needs somebody's agreement and the person is no admin
+    """
+    if tool.approval is not None and not by.may("mcp.manage"):
+        raise ProblemError(
+            403, "approval_needed", f'Each call of "{tool.name}" needs an approval: only admins try it out.'
+        )
     await sync_to_async(_note_trial)(by, tool)
     answer: dict[str, Any] = await errand_result(
         tool.server.workspace_id,

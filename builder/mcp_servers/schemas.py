@@ -112,6 +112,10 @@ class ToolOut(Schema):
     enabled: bool
     effect: str
     timeout_s: float | None
+    rate: int | None
+    approval: dict[str, Any] | None
+    arguments: dict[str, Any]
+    used_by: list[str] | None
     changed: dict[str, Any] | None
     missing: bool
 
@@ -127,16 +131,37 @@ class ToolOut(Schema):
             enabled=tool.enabled,
             effect=tool.effect,
             timeout_s=tool.timeout_s,
+            rate=tool.rate,
+            approval=tool.approval,
+            arguments=tool.limits,
+            used_by=tool.used_by,
             changed=tool.changed,
             missing=tool.missing_since is not None,
         )
 
 
+class ApprovalIn(Schema):
+    """Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["anyone", "role", "person"]
+    value: str | None = Field(default=None, max_length=254)
+
+
 class ToolPatch(Schema):
+    """rate: calls per minute. arguments: path -> {"value": …} or {"pattern": "…"}. used_by: slugs of workflows.
+
+    Null takes a limit away.
+    """
+
     model_config = ConfigDict(extra="forbid")
     enabled: bool | None = None
     effect: Literal["none", "idempotent", "once"] | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    rate: int | None = Field(default=None, gt=0, le=100_000)
+    approval: ApprovalIn | None = None
+    arguments: dict[str, dict[str, Any]] | None = None
+    used_by: list[str] | None = Field(default=None, max_length=500)
 
 
 class CallIn(Schema):

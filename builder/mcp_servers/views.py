@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,9 @@ from builder.http.errors import ProblemError
 from builder.http.slugs import free_slug
 from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
+from builder.mcp_servers.differences import changes_of
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.policy_form import policy_form, read_policies
 from builder.mcp_servers.queries import offers
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
@@ -127,23 +128,23 @@ def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
 def tool_page(request: HttpRequest, server_id: UUID, name: str) -> HttpResponse:
     tool, member = tool_for(request, server_id, name)
     request.member = member  # type: ignore[attr-defined]
-    if request.method == "POST":
-        return _change_tool(request, tool, member)
-    return render(request, "mcp_servers/tool.html", _tool_context(tool))
+    if request.method != "POST":
+        return render(request, "mcp_servers/tool.html", _tool_context(tool))
+    try:
+        _change_tool(request, tool, member)
+    except ProblemError as error:
+        context = _tool_context(tool) | {"problem": error}
+        return render(request, "mcp_servers/tool.html", context, status=error.status)
+    return redirect("mcp_tool", server_id=tool.server_id, name=tool.name)
 
 
-def _change_tool(request: HttpRequest, tool: McpTool, member: Member) -> HttpResponse:
+def _change_tool(request: HttpRequest, tool: McpTool, member: Member) -> None:
     if request.POST.get("approve"):
         actions.approve_tool(member, tool)
         messages.success(request, "The new definition is approved.")
     else:
-        effect = request.POST.get("effect", tool.effect)
-        changes: dict[str, Any] = {"enabled": request.POST.get("enabled") == "on"}
-        if effect in McpTool.Effect.values:
-            changes["effect"] = effect
-        actions.change_tool(member, tool, changes)
+        actions.change_tool(member, tool, read_policies(tool, request.POST))
         messages.success(request, "Saved.")
-    return redirect("mcp_tool", server_id=tool.server_id, name=tool.name)
 
 
 def _tool_context(tool: McpTool, given: dict[str, str] | None = None) -> dict[str, Any]:
@@ -151,8 +152,8 @@ def _tool_context(tool: McpTool, given: dict[str, str] | None = None) -> dict[st
         "server": tool.server,
         "tool": tool,
         "fields": form_fields(tool.input_schema, given or {}),
-        "effects": McpTool.Effect.choices,
-        "changed": json.dumps(tool.changed, indent=2, ensure_ascii=False) if tool.changed else "",
+        "changes": changes_of(tool),
+        **policy_form(tool),
     }
 
 
@@ -160,13 +161,13 @@ async def call_tool(request: HttpRequest, server_id: UUID, name: str) -> HttpRes
     """Try a tool with the form's values and show what came back."""
     tool, member = await sync_to_async(tool_for)(request, server_id, name)
     given = {key: str(value) for key, value in request.POST.items()}
-    context = _tool_context(tool, given)
+    context = await sync_to_async(_tool_context)(tool, given)
     request.member = member  # type: ignore[attr-defined]
     arguments, problems = read_arguments(tool.input_schema, given)
     context["problems"] = problems
     if not problems:
         try:
             context["result"] = await errands.try_tool(member, tool, arguments)
-        except PatchbayError as error:
+        except (PatchbayError, ProblemError) as error:
             context["error"] = error
     return await sync_to_async(render)(request, "mcp_servers/tool.html", context)

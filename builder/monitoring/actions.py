@@ -87,7 +87,7 @@ def _graph_of(workflow: Workflow, run: Run, version: int | str | None) -> tuple[
     if version is None:
         return run.graph_id, run.version
     if version == "draft":
-        refuse(problems_of(workflow.draft, workflow.workspace))
+        refuse(problems_of(workflow))
         return commands.freeze(parse_graph(workflow.draft)), None
     found = Version.objects.filter(workflow=workflow, number=version).first()
     if found is None:

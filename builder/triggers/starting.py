@@ -52,7 +52,7 @@ def start_by_person(
     raises   GraphInvalid for a draft with problems, Conflict when nothing is published, Invalid for the input
     """
     if draft:
-        refuse(problems_of(workflow.draft, workflow.workspace))
+        refuse(problems_of(workflow))
         graph = parse_graph(workflow.draft)
         graph_id, version = freeze(graph), None
     else:

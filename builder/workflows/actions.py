@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from builder.accounts.access import Member
-from builder.accounts.models import Workspace
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import free_slug
@@ -98,9 +97,13 @@ def change_workflow(by: Member, workflow: Workflow, changes: dict[str, Any]) -> 
     return workflow
 
 
-def problems_of(document: Any, workspace: Workspace) -> list[Problem]:
-    """Everything wrong with a graph in this workspace; raises GraphMalformed for what is no graph."""
-    return check_graph(current_graph(document), NODE_TYPES, WorkspaceKnown(workspace))
+def problems_of(workflow: Workflow) -> list[Problem]:
+    """Everything wrong with the draft; raises GraphMalformed for what is no graph."""
+    return _problems(workflow, current_graph(workflow.draft))
+
+
+def _problems(workflow: Workflow, graph: Graph) -> list[Problem]:
+    return check_graph(graph, NODE_TYPES, WorkspaceKnown(workflow.workspace, workflow.slug))
 
 
 def current_graph(document: Any) -> Graph:
@@ -115,8 +118,7 @@ def publish_workflow(by: Member, workflow: Workflow) -> Version:
     if workflow.archived_at is not None:
         raise Conflict("archived", "This workflow is archived.")
     graph = parse_graph(workflow.draft)
-    problems = check_graph(upgrade_nodes(graph, NODE_TYPES), NODE_TYPES, WorkspaceKnown(workflow.workspace))
-    refuse(problems)
+    refuse(_problems(workflow, upgrade_nodes(graph, NODE_TYPES)))
     last = workflow.versions.order_by("-number").values_list("number", flat=True).first() or 0
     version = Version.objects.create(
         workflow=workflow, number=last + 1, graph_id=freeze(graph), published_by=by.user
@@ -130,7 +132,7 @@ def publish_version(by: Member, workflow: Workflow, version: Version) -> Version
     """Make an earlier version live again."""
     workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
     graph = current_graph(version.graph.document)
-    refuse(check_graph(graph, NODE_TYPES, WorkspaceKnown(workflow.workspace)))
+    refuse(_problems(workflow, graph))
     _make_live(by, workflow, version, graph)
     return version
 

@@ -47,10 +47,9 @@ def list_node_types(request: HttpRequest) -> dict[str, Any]:
 def check_graph(request: HttpRequest, payload: GraphIn) -> dict[str, Any]:
     """What is wrong with a graph, and what each of its steps may refer to."""
     if payload.workflow is not None:
-        _, member = workflow_for(request, payload.workflow)
-    else:
-        member = calling_member(request)
-    return describe_graph(payload.graph, member.workspace)
+        workflow, member = workflow_for(request, payload.workflow)
+        return describe_graph(payload.graph, member.workspace, workflow.slug)
+    return describe_graph(payload.graph, calling_member(request).workspace)
 
 
 @router.get("/workflows", response=Page[WorkflowRow])

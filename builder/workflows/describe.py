@@ -24,9 +24,9 @@ def node_types() -> dict[str, Any]:
     }
 
 
-def describe_graph(document: Any, workspace: Workspace) -> dict[str, Any]:
+def describe_graph(document: Any, workspace: Workspace, workflow: str = "") -> dict[str, Any]:
     """{"problems", "nodes": {id: {"ports", "output", "before", "trigger", "hint", "example"}}}; raises GraphMalformed."""
-    graph, known = current_graph(document), WorkspaceKnown(workspace)
+    graph, known = current_graph(document), WorkspaceKnown(workspace, workflow)
     described = describe_nodes(graph, NODE_TYPES, known)
     now = moment_of(graph, workspace)
     nodes = {node.id: node for node in graph.nodes}

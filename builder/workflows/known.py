@@ -14,10 +14,14 @@ from runtime.graph.node_types import ServerFacts
 
 
 class WorkspaceKnown:
-    """Implements runtime.graph.node_types.Known; reads each table at most once."""
+    """Implements runtime.graph.node_types.Known; reads each table at most once.
 
-    def __init__(self, workspace: Workspace) -> None:
+    workflow   the slug of the one that asks, where some tools are kept for others
+    """
+
+    def __init__(self, workspace: Workspace, workflow: str = "") -> None:
         self._workspace = workspace
+        self._workflow = workflow
 
     def server(self, slug: str) -> ServerFacts | None:
         return self._servers.get(slug)
@@ -33,7 +37,7 @@ class WorkspaceKnown:
     @cached_property
     def _servers(self) -> dict[str, ServerFacts]:
         rows = McpServer.objects.filter(workspace=self._workspace).prefetch_related("tools")
-        return {row.slug: server_facts(row) for row in rows}
+        return {row.slug: server_facts(row, self._workflow) for row in rows}
 
     @cached_property
     def _connections(self) -> list[tuple[str, bool]]:

@@ -21,6 +21,7 @@ from runtime.engine import clock
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
+from runtime.graph.argument_limits import check_limits
 from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,14 @@ async def _call_tool(errand: Errand, clients: Clients) -> Any:
         payload["server"],
         payload["tool"],
     )
+    check_limits(payload["server"], payload["tool"], payload["arguments"], facts.limits)
+    if facts.rate is not None:
+        await clients.in_database(
+            clients.gateways.mcp_servers.admit_call,
+            str(errand.workspace_id),
+            payload["server"],
+            payload["tool"],
+        )
     result = await clients.mcp.call_tool(
         settings,
         payload["tool"],

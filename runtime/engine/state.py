@@ -200,6 +200,12 @@ class RunState:
         self._open_wait(path, park.kind, park.due_at, at, dict(park.data))
         self._touch(step)
 
+    def hold(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
+        """A person must agree before the step's call is made; no attempt is counted."""
+        self.ready.remove(path)
+        self._open_step(path, at)
+        self.park(path, park, at, inputs=inputs)
+
     def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
         """The step failed for good: its error port takes it, or the run ends."""
         step = self.steps[path]

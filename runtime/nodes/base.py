@@ -66,6 +66,11 @@ class Park:
 
 
 @dataclass(frozen=True)
+class Proceed:
+    """The wait is over, and the step now makes the call that it waited with."""
+
+
+@dataclass(frozen=True)
 class End:
     """The run ends here, whatever else goes on in it."""
 
@@ -116,6 +121,10 @@ class NodeContext(Protocol):
 
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         """Settings of a server and the pinned definition of its tool; raises McpError when it may not be used."""
+        ...
+
+    async def admit(self, server: str, tool: str) -> None:
+        """Count a call of a tool that has a rate; raises McpError when it must wait."""
         ...
 
     def spend(self, usage: Mapping[str, Any]) -> None:
@@ -201,7 +210,8 @@ class NodeType(Generic[ConfigT]):
 
     output         a model, or a function of (raw config, known) that gives a JSON Schema or None
     run            one attempt; gets the config with every expression rendered
-    resume         goes on after a Park
+    ask_first      asked before the intent of a call is committed: a Park where a person must agree to it first
+    resume         goes on after a Park; after one of `ask_first` it may proceed to the call
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
                    committed: what would repeating it do? It may raise, and then no call is made
     hint           what follows from a config at a moment, in words for the editor; None where there is nothing to say
@@ -226,7 +236,8 @@ class NodeType(Generic[ConfigT]):
     is_trigger: bool = False
     is_end: bool = False
     waits_for_person: bool = False
-    resume: Callable[[ConfigT, Waited, NodeContext], Leave] | None = None
+    ask_first: Callable[[ConfigT, NodeContext], Awaitable[Park | None]] | None = None
+    resume: Callable[[ConfigT, Waited, NodeContext], Leave | Proceed] | None = None
     effect: Callable[[ConfigT, NodeContext], Awaitable[Effect]] | None = None
     check: Callable[[Mapping[str, Any], Node, Known], Iterable[Problem]] = no_problems
     hint: Callable[[Mapping[str, Any], Moment], str | None] | None = None
