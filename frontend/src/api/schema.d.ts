@@ -886,6 +886,19 @@ export interface components {
       comment: string
     }
     /**
+     * ApprovalIn
+     * @description Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail.
+     */
+    ApprovalIn: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'anyone' | 'role' | 'person'
+      /** Value */
+      value?: string | null
+    }
+    /**
      * AuditOut
      * @description `object` is what was changed: its kind, id and name.
      */
@@ -1599,6 +1612,14 @@ export interface components {
       annotations: {
         [key: string]: unknown
       }
+      /** Approval */
+      approval: {
+        [key: string]: unknown
+      } | null
+      /** Arguments */
+      arguments: {
+        [key: string]: unknown
+      }
       /** Changed */
       changed: {
         [key: string]: unknown
@@ -1621,19 +1642,39 @@ export interface components {
       output_schema: {
         [key: string]: unknown
       } | null
+      /** Rate */
+      rate: number | null
       /** Timeout S */
       timeout_s: number | null
       /** Title */
       title: string
+      /** Used By */
+      used_by: string[] | null
     }
-    /** ToolPatch */
+    /**
+     * ToolPatch
+     * @description rate: calls per minute. arguments: path -> {"value": …} or {"pattern": "…"}. used_by: slugs of workflows.
+     *
+     *     Null takes a limit away.
+     */
     ToolPatch: {
+      approval?: components['schemas']['ApprovalIn'] | null
+      /** Arguments */
+      arguments?: {
+        [key: string]: {
+          [key: string]: unknown
+        }
+      } | null
       /** Effect */
       effect?: ('none' | 'idempotent' | 'once') | null
       /** Enabled */
       enabled?: boolean | null
+      /** Rate */
+      rate?: number | null
       /** Timeout S */
       timeout_s?: number | null
+      /** Used By */
+      used_by?: string[] | null
     }
     /** TriggerOut */
     TriggerOut: {

@@ -22,7 +22,7 @@ from runtime.llm.client import MAX_TOKENS, Completion, LlmClient
 from runtime.llm.usage import Usage
 from runtime.mcp.pool import McpPool
 from runtime.mcp.results import ToolResult, check_arguments
-from runtime.nodes.base import End, Leave, Moment, Park, Waited
+from runtime.nodes.base import End, Leave, Moment, Park, Proceed, Waited
 from runtime.nodes.catalogue import NODE_TYPES
 from runtime.outbound import OutboundPolicy
 
@@ -246,7 +246,7 @@ async def left(type_name: str, config: Mapping[str, Any], around: Around | None 
     return outcome
 
 
-def resumed(type_name: str, config: Mapping[str, Any], waited: Waited) -> Leave:
+def resumed(type_name: str, config: Mapping[str, Any], waited: Waited) -> Leave | Proceed:
     """What a step that waited does when its wait is over."""
     node_type = NODE_TYPES[type_name]
     assert node_type.resume is not None
