@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # MCP servers
     path("mcp-servers", mcp.server_list, name="mcp_servers"),
     path("mcp-servers/new", mcp.new_server, name="new_mcp_server"),
+    path("mcp-servers/import", mcp.import_servers, name="import_mcp_servers"),
     path("mcp-servers/<uuid:server_id>", mcp.server_page, name="mcp_server"),
     path("mcp-servers/<uuid:server_id>/settings", mcp.server_settings, name="mcp_server_settings"),
     path("mcp-servers/<uuid:server_id>/refresh", mcp.refresh, name="refresh_mcp_server"),

@@ -71,6 +71,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "inbox/count": {"GET": "workspace.read"},
     "mcp-servers": {"GET": "mcp.read"},
     "mcp-servers/new": {"GET": "mcp.manage", "POST": "mcp.manage"},
+    "mcp-servers/import": {"GET": "mcp.manage", "POST": "mcp.manage"},
     "mcp-servers/<uuid:server_id>": {"GET": "mcp.read"},
     "mcp-servers/<uuid:server_id>/settings": {"GET": "mcp.manage", "POST": "mcp.manage"},
     "mcp-servers/<uuid:server_id>/refresh": {"POST": "mcp.manage"},
@@ -129,6 +130,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/inbox/<uuidstr:item_id>": {"GET": "inbox.read"},
     "api/v1/inbox/<uuidstr:item_id>/answer": {"POST": "inbox.answer"},
     "api/v1/mcp-servers": {"GET": "mcp.read", "POST": "mcp.manage"},
+    "api/v1/mcp-servers/import": {"POST": "mcp.manage"},
     "api/v1/mcp-servers/<uuidstr:server_id>": {
         "GET": "mcp.read",
         "PATCH": "mcp.manage",

@@ -13,13 +13,17 @@ from ninja import Router, Status
 from builder.accounts.access import Member, calling_member, object_for
 from builder.http.paging import Page
 from builder.mcp_servers import actions, errands
+from builder.mcp_servers.imports import read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.schemas import (
     CallIn,
     CallOut,
+    ImportIn,
     McpServerIn,
     McpServerOut,
     McpServerPatch,
+    ProposalOut,
+    ProposalsOut,
     RefreshOut,
     ReportOut,
     ToolOut,
@@ -59,6 +63,14 @@ def register_server(request: HttpRequest, payload: McpServerIn) -> Status[McpSer
     member = calling_member(request)
     server = actions.register_server(member, **payload.dict())
     return Status(201, McpServerOut.of(server))
+
+
+@router.post("/mcp-servers/import", response=ProposalsOut)
+def read_servers(request: HttpRequest, payload: ImportIn) -> ProposalsOut:
+    """What a settings file of another host, or of the public registry, describes; nothing is registered by it."""
+    calling_member(request)
+    found = [ProposalOut.from_orm(proposal) for proposal in read_proposals(payload.document)]
+    return ProposalsOut(proposals=found)
 
 
 @router.get("/mcp-servers/{uuid:server_id}", response=McpServerOut)

@@ -28,6 +28,38 @@ class McpServerIn(Schema):
     enable: Literal["all", "read_only", "none"] = "read_only"
 
 
+class ImportIn(Schema):
+    """The text of an `mcp.json` or `server.json`; comments and trailing commas are fine."""
+
+    model_config = ConfigDict(extra="forbid")
+    document: str = Field(max_length=256 * 1024)
+
+
+class MissingOut(Schema):
+    what: Literal["secret", "address", "command", "left_out"]
+    name: str
+    message: str
+
+
+class ProposalOut(Schema):
+    """A server as it could be registered; `command` is for reading, only `template` would ever be started."""
+
+    name: str
+    transport: Literal["http", "stdio"]
+    url: str
+    auth: dict[str, str]
+    command: str
+    template: str
+    parameters: dict[str, str]
+    description: str
+    missing: list[MissingOut]
+    can_be_added: bool
+
+
+class ProposalsOut(Schema):
+    proposals: list[ProposalOut]
+
+
 class McpServerPatch(Schema):
     model_config = ConfigDict(extra="forbid")
     name: str | None = Field(default=None, max_length=120)

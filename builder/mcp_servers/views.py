@@ -12,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from builder.accounts.access import Member, calling_member
-from builder.http.errors import ProblemError
+from builder.http.errors import Invalid, ProblemError
 from builder.http.slugs import free_slug
 from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
 from builder.mcp_servers.differences import changes_of
+from builder.mcp_servers.imports import Proposal, read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.policy_form import policy_form, read_policies
 from builder.mcp_servers.queries import offers
@@ -45,9 +46,55 @@ async def new_server(request: HttpRequest) -> HttpResponse:
     return redirect("mcp_server", server_id=server.pk)
 
 
+async def import_servers(request: HttpRequest) -> HttpResponse:
+    """Read a document into proposals; one of them is added with each press of its button."""
+    member = await sync_to_async(calling_member)(request)
+    given = request.POST
+    context: dict[str, Any] = {"document": given.get("document", "")}
+    if request.method != "POST":
+        return await sync_to_async(render)(request, "mcp_servers/import.html", context)
+    added = dict(entry.split(":", 1) for entry in given.getlist("added") if ":" in entry)
+    status = 200
+    try:
+        proposals = read_proposals(context["document"])
+        if (number := given.get("add", "")).isdecimal() and int(number) < len(proposals):
+            server = await sync_to_async(_add)(member, proposals[int(number)], given)
+            await errands.refresh_server(server)
+            added[number] = str(server.pk)
+    except ProblemError as error:
+        context["problem"], status = error, 422
+        proposals = read_proposals(context["document"]) if error.code != "invalid_document" else []
+    context["added"] = added
+    context["proposals"] = [
+        {"number": number, "shown": proposal, "server": added.get(str(number))}
+        for number, proposal in enumerate(proposals)
+    ]
+    return await sync_to_async(render)(request, "mcp_servers/import.html", context, status=status)
+
+
+def _add(member: Member, proposal: Proposal, given: Any) -> McpServer:
+    if not proposal.can_be_added:
+        raise Invalid("invalid_request", "This server cannot be added as it is.")
+    secret = given.get("secret", "")
+    return actions.register_server(
+        member,
+        slug=_free_slug(member, proposal.name),
+        name=proposal.name,
+        transport=proposal.transport,
+        url=given.get("url") or proposal.url,
+        template=proposal.template,
+        parameters=dict(proposal.parameters),
+        auth={**proposal.auth, "token": secret, "value": secret},
+    )
+
+
+def _free_slug(member: Member, name: str) -> str:
+    rows = McpServer.objects.filter(workspace=member.workspace)
+    return free_slug(name, lambda slug: rows.filter(slug=slug).exists(), fallback="server")
+
+
 def _register(member: Member, request: HttpRequest) -> McpServer:
     given = request.POST
-    rows = McpServer.objects.filter(workspace=member.workspace)
     name = (
         given.get("name", "").strip()
         or given.get("url", "").split("//")[-1].split("/")[0]
@@ -64,8 +111,7 @@ def _register(member: Member, request: HttpRequest) -> McpServer:
     )
     return actions.register_server(
         member,
-        slug=given.get("slug")
-        or free_slug(name, lambda slug: rows.filter(slug=slug).exists(), fallback="server"),
+        slug=given.get("slug") or _free_slug(member, name),
         name=name,
         transport=given.get("transport", "http"),
         url=given.get("url", "").strip(),

@@ -34,6 +34,7 @@ def addresses(api: Api) -> dict[str, str]:
         "mcp-server": f"/mcp-servers/{server['id']}",
         "mcp-tool": f"/mcp-servers/{server['id']}/tools/get_order",
         "mcp-server-new": "/mcp-servers/new",
+        "mcp-server-import": "/mcp-servers/import",
         "model-connections": "/model-connections",
         "model-connection": f"/model-connections/{model['id']}",
         "model-connection-new": "/model-connections/new?preset=openai",

@@ -125,6 +125,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/mcp-servers/import': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Read Servers
+     * @description What a settings file of another host, or of the public registry, describes; nothing is registered by it.
+     */
+    post: operations['builder_mcp_servers_api_read_servers']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}': {
     parameters: {
       query?: never
@@ -1050,6 +1070,14 @@ export interface components {
       /** Workflow */
       workflow?: string | null
     }
+    /**
+     * ImportIn
+     * @description The text of an `mcp.json` or `server.json`; comments and trailing commas are fine.
+     */
+    ImportIn: {
+      /** Document */
+      document: string
+    }
     /** InboxItemOut */
     InboxItemOut: {
       /** Answer */
@@ -1210,6 +1238,18 @@ export interface components {
       name: string
       /** Role */
       role: string
+    }
+    /** MissingOut */
+    MissingOut: {
+      /** Message */
+      message: string
+      /** Name */
+      name: string
+      /**
+       * What
+       * @enum {string}
+       */
+      what: 'secret' | 'address' | 'command' | 'left_out'
     }
     /** ModelConnectionIn */
     ModelConnectionIn: {
@@ -1398,6 +1438,44 @@ export interface components {
       input: number
       /** Output */
       output: number
+    }
+    /**
+     * ProposalOut
+     * @description A server as it could be registered; `command` is for reading, only `template` would ever be started.
+     */
+    ProposalOut: {
+      /** Auth */
+      auth: {
+        [key: string]: string
+      }
+      /** Can Be Added */
+      can_be_added: boolean
+      /** Command */
+      command: string
+      /** Description */
+      description: string
+      /** Missing */
+      missing: components['schemas']['MissingOut'][]
+      /** Name */
+      name: string
+      /** Parameters */
+      parameters: {
+        [key: string]: string
+      }
+      /** Template */
+      template: string
+      /**
+       * Transport
+       * @enum {string}
+       */
+      transport: 'http' | 'stdio'
+      /** Url */
+      url: string
+    }
+    /** ProposalsOut */
+    ProposalsOut: {
+      /** Proposals */
+      proposals: components['schemas']['ProposalOut'][]
     }
     /** PublishOut */
     PublishOut: {
@@ -1975,6 +2053,30 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['McpServerOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_read_servers: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ImportIn']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ProposalsOut']
         }
       }
     }

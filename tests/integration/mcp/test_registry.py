@@ -38,3 +38,17 @@ def test_the_doctor_names_the_step_that_fails_and_what_to_do(api: Api) -> None:
     entries = api("GET", "/audit")["items"]
     assert any(row["verb"] == "mcp_server.examine" for row in entries), entries[:3]
     api("DELETE", f"/mcp-servers/{server['id']}")
+
+
+def test_reading_a_document_registers_nothing(api: Api) -> None:
+    before = api("GET", "/mcp-servers")["items"]
+    document = '{"mcpServers": {"notes": {"url": "http://127.0.0.1:9/mcp"}, "sh": {"command": "sh"}}}'
+
+    found = api("POST", "/mcp-servers/import", {"document": document}, expect=200)["proposals"]
+
+    assert [(row["name"], row["transport"], row["can_be_added"]) for row in found] == [
+        ("notes", "http", True),
+        ("sh", "stdio", False),
+    ]
+    assert api("GET", "/mcp-servers")["items"] == before
+    assert api("POST", "/mcp-servers/import", {"document": "{"}, expect=422)["code"] == "invalid_document"
