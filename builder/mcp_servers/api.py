@@ -19,6 +19,8 @@ from builder.mcp_servers.schemas import (
     CallIn,
     CallOut,
     ImportIn,
+    InspectIn,
+    InspectionOut,
     McpServerIn,
     McpServerOut,
     McpServerPatch,
@@ -106,6 +108,20 @@ async def examine_server(request: HttpRequest, server_id: UUID) -> ReportOut:
     """Try a new connection step by step; each step says what was seen, and after a failure what to do."""
     server, member = await sync_to_async(server_for)(request, server_id)
     return ReportOut.model_validate((await errands.examine_server(member, server)).report)
+
+
+@router.post("/mcp-servers/{uuid:server_id}/inspect", response=InspectionOut)
+async def inspect_server(request: HttpRequest, server_id: UUID, payload: InspectIn) -> InspectionOut:
+    """One request over a new connection, with every message on it; what the server refuses stands in `error`."""
+    if payload.method == "tools/call":
+        tool, member = await sync_to_async(tool_for)(request, server_id, payload.name)
+        found = await errands.inspect_tool(member, tool, payload.arguments)
+    else:
+        server, member = await sync_to_async(server_for)(request, server_id)
+        about: dict[str, Any] = {"name": payload.name, "arguments": payload.arguments}
+        params = {"uri": payload.uri} if payload.method == "resources/read" else about
+        found = await errands.inspect_server(member, server, payload.method, params)
+    return InspectionOut.model_validate(found)
 
 
 @router.get("/mcp-servers/{uuid:server_id}/tools", response=Page[ToolOut])

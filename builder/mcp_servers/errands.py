@@ -38,7 +38,7 @@ async def refresh_server(server: McpServer) -> McpServer:
 
 async def examine_server(by: Member, server: McpServer) -> McpServer:
     """Ask the doctor; the report stands on the returned server."""
-    await sync_to_async(_note_examination)(by, server)
+    await sync_to_async(_note)(by, "mcp_server.examine", server)
     tool = await sync_to_async(_harmless_tool)(server)
     try:
         report = await errand_result(
@@ -72,39 +72,57 @@ def _keep_report(server: McpServer, report: dict[str, Any]) -> McpServer:
 
 
 @transaction.atomic
-def _note_examination(by: Member, server: McpServer) -> None:
+def _note(by: Member, verb: str, server: McpServer, **details: Any) -> None:
     record(
         by,
-        "mcp_server.examine",
+        verb,
         workspace_id=server.workspace_id,
         kind="mcp_server",
         object_id=server.pk,
         name=server.slug,
+        **details,
     )
 
 
 async def try_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call a tool once for a person; raises McpError as the server gave it.
+    """Call a tool once for a person; raises McpError as the server gave it, or ProblemError (approval_needed)."""
+    answer: dict[str, Any] = await _tool_errand(by, tool, "mcp.call_tool", arguments)
+    return answer
 
-    raises   ProblemError (approval_needed) where each call needs somebody's agreement and the person is no admin
-    """
+
+async def inspect_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same over a connection of its own, with every message; arguments are not checked before."""
+    answer: dict[str, Any] = await _tool_errand(by, tool, "mcp.inspect_tool", arguments)
+    return answer
+
+
+async def inspect_server(
+    by: Member, server: McpServer, method: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Read a resource (`resources/read`) or get a prompt (`prompts/get`), with every message."""
+    await sync_to_async(_note)(by, "mcp_server.inspect", server, method=method)
+    answer: dict[str, Any] = await errand_result(
+        server.workspace_id,
+        "mcp.inspect",
+        {"server": server.slug, "method": method, "params": params},
+        CALL_TIMEOUT_S + 20,
+    )
+    return answer
+
+
+async def _tool_errand(by: Member, tool: McpTool, kind: str, arguments: dict[str, Any]) -> Any:
     if tool.approval is not None and not by.may("mcp.manage"):
         raise ProblemError(
             403, "approval_needed", f'Each call of "{tool.name}" needs an approval: only admins try it out.'
         )
     await sync_to_async(_note_trial)(by, tool)
-    answer: dict[str, Any] = await errand_result(
-        tool.server.workspace_id,
-        "mcp.call_tool",
-        {
-            "server": tool.server.slug,
-            "tool": tool.name,
-            "arguments": arguments,
-            "timeout_s": CALL_TIMEOUT_S,
-        },
-        CALL_TIMEOUT_S + 10,
-    )
-    return answer
+    payload = {
+        "server": tool.server.slug,
+        "tool": tool.name,
+        "arguments": arguments,
+        "timeout_s": CALL_TIMEOUT_S,
+    }
+    return await errand_result(tool.server.workspace_id, kind, payload, CALL_TIMEOUT_S + 20)
 
 
 @transaction.atomic

@@ -196,6 +196,33 @@ class ToolPatch(Schema):
     used_by: list[str] | None = Field(default=None, max_length=500)
 
 
+class InspectIn(Schema):
+    """`name` and `arguments` for `tools/call` and `prompts/get`, `uri` for `resources/read`."""
+
+    model_config = ConfigDict(extra="forbid")
+    method: Literal["tools/call", "resources/read", "prompts/get"]
+    name: str = Field(default="", max_length=300)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    uri: str = Field(default="", max_length=4000)
+
+
+class MessageOut(Schema):
+    """`text` is one JSON-RPC message, cut off at 60,000 characters; `at_ms` counts from the first one."""
+
+    direction: Literal["sent", "received"]
+    at_ms: float
+    text: str
+
+
+class InspectionOut(Schema):
+    """`duration_ms` is the request's own, without connecting."""
+
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    duration_ms: float
+    messages: list[MessageOut]
+
+
 class CallIn(Schema):
     arguments: dict[str, Any] = Field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
 from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
+from runtime.mcp.trace import Trace, traced
 from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
 
 logger = logging.getLogger(__name__)
@@ -39,11 +40,14 @@ Result = TypeVar("Result")
 class Connection:
     """Connected by `open()`; `is_usable` turns false for good when the server or the transport is gone."""
 
-    def __init__(self, settings: McpServerSettings, policy: OutboundPolicy) -> None:
+    def __init__(
+        self, settings: McpServerSettings, policy: OutboundPolicy, *, trace: Trace | None = None
+    ) -> None:
         self.settings = settings
         self.opened_at = self.used_at = time.monotonic()
         self.in_use = 0
         self._policy = policy
+        self._trace = trace
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -154,7 +158,7 @@ class Connection:
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self.wire, self._policy, self._child) as client:
+            async with _client(self.settings, self.wire, self._policy, self._child, self._trace) as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -197,15 +201,23 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
 
 @asynccontextmanager
 async def _client(
-    settings: McpServerSettings, wire: str, policy: OutboundPolicy, child: ChildState
+    settings: McpServerSettings,
+    wire: str,
+    policy: OutboundPolicy,
+    child: ChildState,
+    trace: Trace | None,
 ) -> AsyncIterator[Client]:
     options: dict[str, Any] = {
         "read_timeout_seconds": CONNECT_TIMEOUT_S,
         "client_info": CLIENT_INFO,
         "cache": None,
     }
+
+    def looked_at(transport: Any) -> Any:
+        return transport if trace is None else traced(transport, trace)
+
     if wire == "stdio":
-        async with Client(stdio_transport(settings, child), **options) as client:
+        async with Client(looked_at(stdio_transport(settings, child)), **options) as client:
             yield client
         return
     url = settings.url or ""
@@ -218,9 +230,9 @@ async def _client(
         cap_bytes=MAX_STREAM_BYTES if wire == "sse" else MAX_REPLY_BYTES,
     ) as http:
         if wire == "sse":
-            async with Client(sse_transport(url, http), mode="legacy", **options) as client:
+            async with Client(looked_at(sse_transport(url, http)), mode="legacy", **options) as client:
                 yield client
             return
         transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
-        async with Client(transport, **options) as client:
+        async with Client(looked_at(transport), **options) as client:
             yield client

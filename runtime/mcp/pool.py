@@ -21,6 +21,7 @@ from runtime.mcp import errors
 from runtime.mcp.connection import Connection
 from runtime.mcp.doctor.examination import examine
 from runtime.mcp.doctor.report import Report
+from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
 from runtime.mcp.results import (
     ServerListing,
@@ -129,6 +130,12 @@ class McpPool:
     ) -> Report:
         """How far a new connection gets, step by step; never raises McpError."""
         return await examine(replace(settings, wire=""), self._policy, tool=tool, arguments=arguments)
+
+    async def inspect(
+        self, settings: McpServerSettings, method: str, params: Mapping[str, Any], *, timeout_s: float
+    ) -> Inspection:
+        """One request over a new connection, with every message on it; never raises McpError."""
+        return await inspect(settings, self._policy, method, params, timeout_s=timeout_s)
 
     def describe(self) -> list[dict[str, Any]]:
         """The open connections, for a health page: server, transport, calls under way, age and idle time."""

@@ -52,3 +52,27 @@ def test_reading_a_document_registers_nothing(api: Api) -> None:
     ]
     assert api("GET", "/mcp-servers")["items"] == before
     assert api("POST", "/mcp-servers/import", {"document": "{"}, expect=422)["code"] == "invalid_document"
+
+
+def test_an_inspection_shows_what_was_said_both_ways(api: Api) -> None:
+    server = next(row for row in api("GET", "/mcp-servers")["items"] if row["slug"] == "orders")
+    body = {"method": "tools/call", "name": "get_order", "arguments": {"order_id": "12345"}}
+
+    found = api("POST", f"/mcp-servers/{server['id']}/inspect", body, expect=200)
+
+    assert (found["error"], found["result"]["structuredContent"]["order_id"]) == (None, "12345")
+    assert {row["direction"] for row in found["messages"]} == {"sent", "received"}
+    assert any('"tools/call"' in row["text"] for row in found["messages"])
+    times = [row["at_ms"] for row in found["messages"]]
+    assert times == sorted(times)
+
+
+def test_a_refused_request_is_shown_with_its_messages(api: Api) -> None:
+    server = next(row for row in api("GET", "/mcp-servers")["items"] if row["slug"] == "orders")
+    body = {"method": "resources/read", "uri": "nothing://here"}
+
+    found = api("POST", f"/mcp-servers/{server['id']}/inspect", body, expect=200)
+
+    assert found["result"] is None
+    assert found["error"]["code"].startswith("mcp_")
+    assert any('"error"' in row["text"] for row in found["messages"])
