@@ -37,6 +37,15 @@ class McpServerSettings:
     wire: Literal["", "streamable", "sse"] = ""
 
 
+@dataclass
+class ServerUse:
+    """Calls of a server since somebody last asked; failures are those of the server, not of its tools."""
+
+    calls: int = 0
+    failures: int = 0
+    total_ms: float = 0.0
+
+
 StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
 
 
@@ -107,6 +116,14 @@ class McpServers(Protocol):
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
         """For a person who tries a tool out, also one that runs may not use yet."""
+        ...
+
+    def tend(self, uses: Mapping[str, ServerUse]) -> list[McpServerSettings]:
+        """Write down how servers were used (by id), and claim those whose check is due."""
+        ...
+
+    def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
+        """How a check went; `error` as the API shows one."""
         ...
 
 

@@ -140,6 +140,8 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/mcp-servers/<uuidstr:server_id>/refresh": {"POST": "mcp.manage"},
     "api/v1/mcp-servers/<uuidstr:server_id>/doctor": {"POST": "mcp.manage"},
     "api/v1/mcp-servers/<uuidstr:server_id>/inspect": {"POST": "mcp.call"},
+    "api/v1/mcp-servers/<uuidstr:server_id>/health": {"GET": "mcp.read"},
+    "api/v1/mcp-servers/<uuidstr:server_id>/dependents": {"GET": "mcp.read"},
     "api/v1/mcp-servers/<uuidstr:server_id>/tools": {"GET": "mcp.read"},
     "api/v1/mcp-servers/<uuidstr:server_id>/tools/<str:name>": {"PATCH": "mcp.manage"},
     "api/v1/mcp-servers/<uuidstr:server_id>/tools/<str:name>/approve": {"POST": "mcp.manage"},

@@ -13,11 +13,15 @@ from ninja import Router, Status
 from builder.accounts.access import Member, calling_member, object_for
 from builder.http.paging import Page
 from builder.mcp_servers import actions, errands
+from builder.mcp_servers.health import health_of
 from builder.mcp_servers.imports import read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.queries import dependents_of
 from builder.mcp_servers.schemas import (
     CallIn,
     CallOut,
+    DependentOut,
+    HealthOut,
     ImportIn,
     InspectIn,
     InspectionOut,
@@ -92,6 +96,19 @@ def remove_server(request: HttpRequest, server_id: UUID) -> Status[None]:
     server, member = server_for(request, server_id)
     actions.remove_server(member, server)
     return Status(204, None)
+
+
+@router.get("/mcp-servers/{uuid:server_id}/health", response=HealthOut)
+def get_health(request: HttpRequest, server_id: UUID) -> HealthOut:
+    server, _ = server_for(request, server_id)
+    return HealthOut.from_orm(health_of(server))
+
+
+@router.get("/mcp-servers/{uuid:server_id}/dependents", response=Page[DependentOut])
+def list_dependents(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
+    """Workflows that use the server, to look at before it is removed."""
+    server, _ = server_for(request, server_id)
+    return {"items": [DependentOut.from_orm(row) for row in dependents_of(server)], "next": None}
 
 
 @router.post("/mcp-servers/{uuid:server_id}/refresh", response=RefreshOut)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.db.models import F, Q
 
 from builder.http.encryption import SecretUnreadable
+from builder.mcp_servers import health
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings
+from runtime.gateways import McpServerSettings, ServerUse
 from runtime.graph.node_types import Effect, ServerFacts, ToolFacts
 
 RATE_SPREAD_S = 3.0
@@ -113,6 +115,20 @@ class RegisteredServers:
     ) -> tuple[McpServerSettings, ToolFacts]:
         row = self._tool(workspace_id, server, tool)
         return settings_of(row.server), tool_facts(row)
+
+    def tend(self, uses: Mapping[str, ServerUse]) -> list[McpServerSettings]:
+        if uses:
+            health.note_uses(uses)
+        due = []
+        for row in health.claim_checks():
+            try:
+                due.append(settings_of(row))
+            except McpError as error:
+                health.note_check(str(row.pk), error.as_dict(), 0.0)
+        return due
+
+    def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
+        health.note_check(server_id, error, duration_ms)
 
     def _tool(self, workspace_id: str, server: str, tool: str) -> McpTool:
         tools = McpTool.objects.select_related("server").filter(server__workspace_id=workspace_id)

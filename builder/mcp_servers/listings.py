@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from builder.mcp_servers.health import next_check
 from builder.mcp_servers.models import McpPrompt, McpResource, McpServer, McpTool
 
 PINNED = ("name", "title", "description", "input_schema", "output_schema", "annotations")
@@ -26,6 +27,7 @@ def note_failure(server: McpServer, error: dict[str, Any]) -> McpServer:
 def take_listing(server: McpServer, listing: dict[str, Any]) -> McpServer:
     """Store what a server lists: new tools are pinned, changed ones wait for an admin, lost ones are marked."""
     server.status, server.error, server.listed_at = McpServer.Status.OK, None, timezone.now()
+    server.checks_failed, server.next_check_at = 0, next_check(server, server.listed_at)
     server.protocol_version, server.wire = listing["protocol_version"] or "", listing["wire"]
     server.server_name = (listing["server_name"] or "")[:200]
     server.server_version = (listing["server_version"] or "")[:80]

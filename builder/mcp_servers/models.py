@@ -39,6 +39,11 @@ class McpServer(models.Model):
     listed_at = models.DateTimeField(null=True, blank=True)
     protocol_version = models.CharField(max_length=20, blank=True)
     wire = models.CharField(max_length=12, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    checks_failed = models.PositiveIntegerField(default=0)
+    latency_ms = models.FloatField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
     examined_at = models.DateTimeField(null=True, blank=True)
     server_name = models.CharField(max_length=200, blank=True)
@@ -113,6 +118,25 @@ class McpTool(models.Model):
     @property
     def label(self) -> str:
         return self.title or self.name
+
+
+class McpUse(models.Model):
+    """Calls of a server in one hour, over all hosts; failures are the server's own, not its tools'."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="uses")
+    hour = models.DateTimeField(db_index=True)
+    calls = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    total_ms = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["server", "hour"], name="one_use_per_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.hour:%Y-%m-%d %H}"
 
 
 class McpResource(models.Model):

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -110,6 +111,27 @@ class McpServerOut(Schema):
             server_version=server.server_version,
             listed_at=server.listed_at.isoformat() if server.listed_at else None,
         )
+
+
+class HealthOut(Schema):
+    """`calls`, `failed_percent` and `average_ms` are of the last 24 hours."""
+
+    checked_at: datetime | None
+    latency_ms: float | None
+    calls: int
+    failed_percent: float
+    average_ms: float
+    last_used_at: datetime | None
+
+
+class DependentOut(Schema):
+    """`is_live` tells whether the live version uses the server, or only the draft."""
+
+    id: UUID
+    slug: str
+    name: str
+    is_live: bool
+    tools: list[str]
 
 
 class RefreshOut(Schema):

@@ -20,7 +20,7 @@ from builder.mcp_servers.differences import changes_of
 from builder.mcp_servers.imports import Proposal, read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.policy_form import policy_form, read_policies
-from builder.mcp_servers.queries import offers
+from builder.mcp_servers.queries import dependents_of, offers
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
 from runtime.errors import PatchbayError
@@ -138,16 +138,21 @@ def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
     if request.method != "POST":
-        return render(request, "mcp_servers/settings.html", {"server": server})
+        return render(request, "mcp_servers/settings.html", _settings_context(server))
     changes: dict[str, Any] = {"name": request.POST.get("name", server.name), "auth": _auth(request.POST)}
     if server.transport == McpServer.Transport.HTTP:
         changes["url"] = request.POST.get("url", "").strip()
     try:
         actions.change_server(member, server, changes)
     except ProblemError as error:
-        return render(request, "mcp_servers/settings.html", {"server": server, "problem": error}, status=422)
+        context = _settings_context(server) | {"problem": error}
+        return render(request, "mcp_servers/settings.html", context, status=422)
     messages.success(request, "Saved. Refresh the server to connect with the new settings.")
     return redirect("mcp_server", server_id=server.pk)
+
+
+def _settings_context(server: McpServer) -> dict[str, Any]:
+    return {"server": server, "dependents": dependents_of(server)}
 
 
 async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:

@@ -115,7 +115,7 @@ def test_a_changed_tool_is_approved_after_its_difference_was_seen(
 
     expect(page.get_by_text("The new definition is approved.")).to_be_visible()
     expect(change).to_have_count(0)
-    expect(page.get_by_text("May be used")).to_be_visible()
+    expect(page.get_by_text("May be used", exact=True)).to_be_visible()
 
 
 def test_policies_are_set_on_the_page_of_a_tool(
@@ -156,7 +156,7 @@ def test_the_inspector_shows_every_message_and_gives_a_step(
 
         expect(page.get_by_role("region", name="Answer")).to_contain_text("search_notes done")
         messages = page.get_by_role("region", name="Messages")
-        messages.get_by_text("tools/call").click()
+        messages.locator("summary", has_text="tools/call").click()
         expect(messages.locator("details[open] pre")).to_contain_text('"text": "milk"')
         picture(page, f"mcp-inspector-{size}-{scheme}")
         assert findings(page) == []

@@ -164,6 +164,26 @@ export interface paths {
     patch: operations['builder_mcp_servers_api_change_server']
     trace?: never
   }
+  '/api/v1/mcp-servers/{server_id}/dependents': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Dependents
+     * @description Workflows that use the server, to look at before it is removed.
+     */
+    get: operations['builder_mcp_servers_api_list_dependents']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}/doctor': {
     parameters: {
       query?: never
@@ -178,6 +198,43 @@ export interface paths {
      * @description Try a new connection step by step; each step says what was seen, and after a failure what to do.
      */
     post: operations['builder_mcp_servers_api_examine_server']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/health': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get Health */
+    get: operations['builder_mcp_servers_api_get_health']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/inspect': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Inspect Server
+     * @description One request over a new connection, with every message on it; what the server refuses stands in `error`.
+     */
+    post: operations['builder_mcp_servers_api_inspect_server']
     delete?: never
     options?: never
     head?: never
@@ -993,6 +1050,25 @@ export interface components {
        */
       reason: string
     }
+    /**
+     * DependentOut
+     * @description `is_live` tells whether the live version uses the server, or only the draft.
+     */
+    DependentOut: {
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /** Is Live */
+      is_live: boolean
+      /** Name */
+      name: string
+      /** Slug */
+      slug: string
+      /** Tools */
+      tools: string[]
+    }
     /** DraftIn */
     DraftIn: {
       /** Graph */
@@ -1071,6 +1147,24 @@ export interface components {
       workflow?: string | null
     }
     /**
+     * HealthOut
+     * @description `calls`, `failed_percent` and `average_ms` are of the last 24 hours.
+     */
+    HealthOut: {
+      /** Average Ms */
+      average_ms: number
+      /** Calls */
+      calls: number
+      /** Checked At */
+      checked_at: string | null
+      /** Failed Percent */
+      failed_percent: number
+      /** Last Used At */
+      last_used_at: string | null
+      /** Latency Ms */
+      latency_ms: number | null
+    }
+    /**
      * ImportIn
      * @description The text of an `mcp.json` or `server.json`; comments and trailing commas are fine.
      */
@@ -1120,6 +1214,49 @@ export interface components {
       workflow: {
         [key: string]: string
       }
+    }
+    /**
+     * InspectIn
+     * @description `name` and `arguments` for `tools/call` and `prompts/get`, `uri` for `resources/read`.
+     */
+    InspectIn: {
+      /** Arguments */
+      arguments?: {
+        [key: string]: unknown
+      }
+      /**
+       * Method
+       * @enum {string}
+       */
+      method: 'tools/call' | 'resources/read' | 'prompts/get'
+      /**
+       * Name
+       * @default
+       */
+      name: string
+      /**
+       * Uri
+       * @default
+       */
+      uri: string
+    }
+    /**
+     * InspectionOut
+     * @description `duration_ms` is the request's own, without connecting.
+     */
+    InspectionOut: {
+      /** Duration Ms */
+      duration_ms: number
+      /** Error */
+      error: {
+        [key: string]: unknown
+      } | null
+      /** Messages */
+      messages: components['schemas']['MessageOut'][]
+      /** Result */
+      result: {
+        [key: string]: unknown
+      } | null
     }
     /** McpServerIn */
     McpServerIn: {
@@ -1239,6 +1376,21 @@ export interface components {
       /** Role */
       role: string
     }
+    /**
+     * MessageOut
+     * @description `text` is one JSON-RPC message, cut off at 60,000 characters; `at_ms` counts from the first one.
+     */
+    MessageOut: {
+      /** At Ms */
+      at_ms: number
+      /**
+       * Direction
+       * @enum {string}
+       */
+      direction: 'sent' | 'received'
+      /** Text */
+      text: string
+    }
     /** MissingOut */
     MissingOut: {
       /** Message */
@@ -1349,6 +1501,13 @@ export interface components {
     Page_AuditOut_: {
       /** Items */
       items: components['schemas']['AuditOut'][]
+      /** Next */
+      next: string | null
+    }
+    /** Page[DependentOut] */
+    Page_DependentOut_: {
+      /** Items */
+      items: components['schemas']['DependentOut'][]
       /** Next */
       next: string | null
     }
@@ -2149,6 +2308,28 @@ export interface operations {
       }
     }
   }
+  builder_mcp_servers_api_list_dependents: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_DependentOut_']
+        }
+      }
+    }
+  }
   builder_mcp_servers_api_examine_server: {
     parameters: {
       query?: never
@@ -2167,6 +2348,54 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['ReportOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_get_health: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['HealthOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_inspect_server: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['InspectIn']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['InspectionOut']
         }
       }
     }
