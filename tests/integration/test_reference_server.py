@@ -70,6 +70,10 @@ def test_the_reference_server_is_registered_listed_and_called(
     )
     refreshed = api("POST", f"/mcp-servers/{server['id']}/refresh")
     assert refreshed["status"] == "ok", refreshed
+    if kind == "sse":
+        report = api("POST", f"/mcp-servers/{server['id']}/doctor")
+        texts = {row["step"]: row["text"] for row in report["steps"]}
+        assert (report["ok"], "old HTTP+SSE" in texts["protocol"]) == (True, True), report
     tools = {tool["name"]: tool for tool in api("GET", f"/mcp-servers/{server['id']}/tools")["items"]}
     assert refreshed["tools"] == len(tools) >= 8
     assert tools["echo"]["input_schema"]["required"] == ["message"]
