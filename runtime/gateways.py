@@ -122,6 +122,10 @@ class McpServers(Protocol):
         """Write down how servers were used (by id), and claim those whose check is due."""
         ...
 
+    def note_listing(self, server_id: str, listing: Mapping[str, Any]) -> None:
+        """A server said that its lists changed, and this is what it offers now."""
+        ...
+
     def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
         """How a check went; `error` as the API shows one."""
         ...

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from builder.http.encryption import SecretUnreadable
 from builder.mcp_servers import health
+from builder.mcp_servers.listings import take_listing
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
@@ -126,6 +127,10 @@ class RegisteredServers:
             except McpError as error:
                 health.note_check(str(row.pk), error.as_dict(), 0.0)
         return due
+
+    def note_listing(self, server_id: str, listing: Mapping[str, Any]) -> None:
+        if (server := McpServer.objects.filter(pk=server_id).first()) is not None:
+            take_listing(server, dict(listing))
 
     def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
         health.note_check(server_id, error, duration_ms)

@@ -30,6 +30,7 @@ CLOSE_TIMEOUT_S = 8.0
 CANCEL_TIMEOUT_S = 1.0
 DRAIN_TIMEOUT_S = 0.5
 LAST_WORDS_SHOWN = 600
+LIST_CHANGED = frozenset(f"notifications/{what}/list_changed" for what in ("tools", "resources", "prompts"))
 OLD_SERVERS_SAY = frozenset({400, 404, 405})
 """How servers of the first transport answer a POST to the address of their event stream."""
 CLIENT_INFO = Implementation(name="patchbay", title="Patchbay", version="0.1.0")
@@ -41,13 +42,19 @@ class Connection:
     """Connected by `open()`; `is_usable` turns false for good when the server or the transport is gone."""
 
     def __init__(
-        self, settings: McpServerSettings, policy: OutboundPolicy, *, trace: Trace | None = None
+        self,
+        settings: McpServerSettings,
+        policy: OutboundPolicy,
+        *,
+        trace: Trace | None = None,
+        on_changed: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
         self.opened_at = self.used_at = time.monotonic()
         self.in_use = 0
         self._policy = policy
         self._trace = trace
+        self._on_changed = on_changed
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -158,7 +165,7 @@ class Connection:
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self.wire, self._policy, self._child, self._trace) as client:
+            async with self._connected_client() as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -176,6 +183,45 @@ class Connection:
                 logger.info("a connection ended", extra={"server": self.settings.slug}, exc_info=error)
         finally:
             self._client = None
+
+    @asynccontextmanager
+    async def _connected_client(self) -> AsyncIterator[Client]:
+        settings = self.settings
+        options: dict[str, Any] = {
+            "read_timeout_seconds": CONNECT_TIMEOUT_S,
+            "client_info": CLIENT_INFO,
+            "cache": None,
+            "message_handler": self._heard,
+        }
+
+        def looked_at(transport: Any) -> Any:
+            return transport if self._trace is None else traced(transport, self._trace)
+
+        if self.wire == "stdio":
+            async with Client(looked_at(stdio_transport(settings, self._child)), **options) as client:
+                yield client
+            return
+        url = settings.url or ""
+        async with outbound_client(
+            self._policy,
+            read_timeout_s=READ_TIMEOUT_S,
+            headers=settings.headers,
+            keeps_cookies=True,
+            wrap=RpcTransport,
+            cap_bytes=MAX_STREAM_BYTES if self.wire == "sse" else MAX_REPLY_BYTES,
+        ) as http:
+            if self.wire == "sse":
+                async with Client(looked_at(sse_transport(url, http)), mode="legacy", **options) as client:
+                    yield client
+                return
+            transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
+            async with Client(looked_at(transport), **options) as client:
+                yield client
+
+    async def _heard(self, message: Any) -> None:
+        """What the server says unasked: only that its lists changed is of use."""
+        if self._on_changed is not None and getattr(message, "method", "") in LIST_CHANGED:
+            self._on_changed()
 
     def _lost(self, known: McpError | None = None) -> McpError:
         """Why the connection is gone; it is not used again."""
@@ -197,42 +243,3 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
     finally:
         for wait in waits:
             wait.cancel()
-
-
-@asynccontextmanager
-async def _client(
-    settings: McpServerSettings,
-    wire: str,
-    policy: OutboundPolicy,
-    child: ChildState,
-    trace: Trace | None,
-) -> AsyncIterator[Client]:
-    options: dict[str, Any] = {
-        "read_timeout_seconds": CONNECT_TIMEOUT_S,
-        "client_info": CLIENT_INFO,
-        "cache": None,
-    }
-
-    def looked_at(transport: Any) -> Any:
-        return transport if trace is None else traced(transport, trace)
-
-    if wire == "stdio":
-        async with Client(looked_at(stdio_transport(settings, child)), **options) as client:
-            yield client
-        return
-    url = settings.url or ""
-    async with outbound_client(
-        policy,
-        read_timeout_s=READ_TIMEOUT_S,
-        headers=settings.headers,
-        keeps_cookies=True,
-        wrap=RpcTransport,
-        cap_bytes=MAX_STREAM_BYTES if wire == "sse" else MAX_REPLY_BYTES,
-    ) as http:
-        if wire == "sse":
-            async with Client(looked_at(sse_transport(url, http)), mode="legacy", **options) as client:
-                yield client
-            return
-        transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
-        async with Client(looked_at(transport), **options) as client:
-            yield client

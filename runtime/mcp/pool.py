@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import mcp_types as wire
@@ -60,6 +61,7 @@ class McpPool:
         self._locks: dict[Key, asyncio.Lock] = {}
         self._breakers: dict[Key, Breaker] = {}
         self._uses: dict[str, ServerUse] = {}
+        self._changed: dict[str, McpServerSettings] = {}
         self._tending: asyncio.Task[None] | None = None
 
     async def call_tool(
@@ -150,6 +152,18 @@ class McpPool:
         """Calls by server since this was last asked."""
         uses, self._uses = self._uses, {}
         return uses
+
+    def take_changed(self) -> list[McpServerSettings]:
+        """Servers that said their lists changed, since this was last asked."""
+        changed, self._changed = self._changed, {}
+        return list(changed.values())
+
+    async def list_again(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing | None:
+        """What a server offers now, over the connection that stands; None where there is none any more."""
+        connection = self._connections.get(_key(settings))
+        if connection is None or not connection.is_usable:
+            return None
+        return await read_listing(connection, settings.slug, time.monotonic() + timeout_s)
 
     def describe(self) -> list[dict[str, Any]]:
         """The open connections, for a health page: server, transport, calls under way, age and idle time."""
@@ -252,7 +266,7 @@ class McpPool:
             raise errors.timed_out(settings.slug, timeout_s, sent=False) from None
 
     async def _open(self, key: Key, settings: McpServerSettings) -> Connection:
-        connection = Connection(settings, self._policy)
+        connection = Connection(settings, self._policy, on_changed=partial(self._note_change, settings))
         self._keep_tending()
         try:
             await connection.open()
@@ -263,6 +277,9 @@ class McpPool:
             self._retire(other)
         self._connections[key] = connection
         return connection
+
+    def _note_change(self, settings: McpServerSettings) -> None:
+        self._changed[settings.id] = settings
 
     def _retire(self, key: Key) -> None:
         """Give the connection to nobody any more; calls under way may finish."""

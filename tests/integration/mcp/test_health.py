@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from builder.mcp_servers.models import McpServer, McpUse
 from builder.mcp_servers.queries import dependents_of
 from builder.workflows.models import Workflow
 from runtime.engine.server_care import one_round
+from runtime.errors import McpError
 from runtime.gateways import McpServerSettings, ServerUse
 from runtime.mcp.pool import McpPool
 from tests.integration.mcp.conftest import http_settings
@@ -98,6 +100,7 @@ def test_workflows_that_use_it_are_found_in_drafts_too(server: McpServer) -> Non
 class FakeServers:
     def __init__(self, due: list[McpServerSettings]) -> None:
         self.due = due
+        self.listed: dict[str, Any] = {}
         self.uses: dict[str, ServerUse] = {}
         self.checked: dict[str, Any] = {}
 
@@ -105,8 +108,18 @@ class FakeServers:
         self.uses = uses
         return self.due
 
+    def note_listing(self, server_id: str, listing: Any) -> None:
+        self.listed[server_id] = listing
+
     def note_check(self, server_id: str, error: Any, duration_ms: float) -> None:
         self.checked[server_id] = error
+
+
+def around(pool: McpPool, servers: FakeServers) -> Any:
+    async def at_once(function: Any, *args: Any) -> Any:
+        return function(*args)
+
+    return SimpleNamespace(mcp=pool, gateways=SimpleNamespace(mcp_servers=servers), in_database=at_once)
 
 
 async def test_a_round_of_a_host_reports_use_and_checks_what_is_due(pool: McpPool) -> None:
@@ -117,15 +130,49 @@ async def test_a_round_of_a_host_reports_use_and_checks_what_is_due(pool: McpPoo
         gone = http_settings(f"http://127.0.0.1:{free_port()}/mcp", id="gone")
         servers = FakeServers([settings, gone])
 
-        async def at_once(function: Any, *args: Any) -> Any:
-            return function(*args)
-
-        clients: Any = SimpleNamespace(
-            mcp=pool, gateways=SimpleNamespace(mcp_servers=servers), in_database=at_once
-        )
-        await one_round(clients)
+        await one_round(around(pool, servers))
 
     assert [(use.calls, use.failures) for use in servers.uses.values()] == [(1, 0)]
     assert servers.checked["2"] is None
     assert servers.checked["gone"]["code"] == "mcp_unreachable"
     assert pool.take_usage() == {}
+
+
+async def test_a_list_that_a_server_says_has_changed_is_read_over_the_same_connection(
+    pool: McpPool, hostile: Callable[..., McpServerSettings]
+) -> None:
+    servers = FakeServers([])
+    first = await pool.call_tool(hostile(), "echo", {}, timeout_s=10)
+    await pool.call_tool(hostile(), "announces", {}, timeout_s=10)
+
+    await one_round(around(pool, servers))
+
+    assert [tool["name"] for tool in servers.listed["1"]["tools"]] == ["tool_0"]
+    again = await pool.call_tool(hostile(), "echo", {}, timeout_s=10)
+    assert again.data["pid"] == first.data["pid"]
+    await one_round(around(pool, after := FakeServers([])))
+    assert after.listed == {}
+
+
+def test_a_definition_that_changed_by_itself_is_blocked(server: McpServer) -> None:
+    def listing(description: str) -> dict[str, Any]:
+        tool = {
+            "name": "find",
+            "title": None,
+            "description": description,
+            "input_schema": {"type": "object"},
+            "output_schema": None,
+            "annotations": {"readOnlyHint": True},
+        }
+        about = {"protocol_version": "2025-06-18", "server_name": "x", "server_version": "1"}
+        offers = {"tools": [tool], "resources": [], "prompts": []}
+        return {**about, "instructions": "", "wire": "streamable", **offers}
+
+    registry = RegisteredServers()
+    registry.note_listing(str(server.pk), listing("Finds."))
+    registry.tool_for_call(str(server.workspace_id), "crm", "find", "any")
+    registry.note_listing(str(server.pk), listing("Finds, and tells others."))
+
+    with pytest.raises(McpError) as caught:
+        registry.tool_for_call(str(server.workspace_id), "crm", "find", "any")
+    assert caught.value.code == "mcp_tool_changed"
