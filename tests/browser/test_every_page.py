@@ -32,6 +32,8 @@ def addresses(api: Api) -> dict[str, str]:
         "inbox-item": f"/inbox/{item['id']}",
         "mcp-servers": "/mcp-servers",
         "mcp-server": f"/mcp-servers/{server['id']}",
+        "mcp-server-settings": f"/mcp-servers/{server['id']}/settings",
+        "mcp-inspector": f"/mcp-servers/{server['id']}/inspector?kind=tool&name=get_order",
         "mcp-tool": f"/mcp-servers/{server['id']}/tools/get_order",
         "mcp-server-new": "/mcp-servers/new",
         "mcp-server-import": "/mcp-servers/import",
