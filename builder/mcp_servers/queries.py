@@ -10,7 +10,7 @@ from uuid import UUID
 from builder.mcp_servers.health import health_of
 from builder.mcp_servers.models import McpPrompt, McpResource, McpServer, McpTool
 
-SERVER_FIELDS = ("mcp_tool", "mcp_resource", "mcp_prompt", "watch_trigger")
+SERVER_TYPES = ("mcp_tool", "mcp_resource", "mcp_prompt", "watch_trigger")
 """Types of steps whose config names a server."""
 SEARCH_FROM = 6
 """Fewer offers than these are seen at a glance."""
@@ -66,7 +66,7 @@ def _used_tools(document: Any, slug: str) -> set[str]:
     used = set()
     for node in nodes if isinstance(nodes, list) else []:
         config = node.get("config") if isinstance(node, dict) else None
-        if isinstance(config, dict) and node.get("type") in SERVER_FIELDS and config.get("server") == slug:
+        if isinstance(config, dict) and node.get("type") in SERVER_TYPES and config.get("server") == slug:
             used.add(str(config.get("tool") or config.get("uri") or config.get("prompt") or ""))
     return used
 
