@@ -22,6 +22,7 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PUBLIC_URL = env_text("PUBLIC_URL").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 OUTBOUND_ALLOW = env_text("PATCHBAY_OUTBOUND_ALLOW")
+MCP_CHECK_EVERY_S = env_int("PATCHBAY_MCP_CHECK_S", 300)
 STDIO_TEMPLATES = env_text(
     "PATCHBAY_STDIO_TEMPLATES", str(BASE_DIR / "examples/stdio-templates.toml") if DEMO else ""
 )

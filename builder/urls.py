@@ -7,6 +7,7 @@ from builder.http import views as http
 from builder.inbox import views as inbox
 from builder.llm_connections import views as models
 from builder.mcp_endpoint import views as mcp_endpoint
+from builder.mcp_servers import inspector as mcp_inspector
 from builder.mcp_servers import views as mcp
 from builder.monitoring import views as monitoring
 from builder.triggers import views as triggers
@@ -31,9 +32,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # MCP servers
     path("mcp-servers", mcp.server_list, name="mcp_servers"),
     path("mcp-servers/new", mcp.new_server, name="new_mcp_server"),
+    path("mcp-servers/import", mcp.import_servers, name="import_mcp_servers"),
     path("mcp-servers/<uuid:server_id>", mcp.server_page, name="mcp_server"),
     path("mcp-servers/<uuid:server_id>/settings", mcp.server_settings, name="mcp_server_settings"),
     path("mcp-servers/<uuid:server_id>/refresh", mcp.refresh, name="refresh_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/doctor", mcp.examine, name="examine_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/inspector", mcp_inspector.inspector, name="mcp_inspector"),
     path("mcp-servers/<uuid:server_id>/remove", mcp.remove, name="remove_mcp_server"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>", mcp.tool_page, name="mcp_tool"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>/call", mcp.call_tool, name="call_mcp_tool"),

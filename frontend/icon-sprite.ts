@@ -32,6 +32,7 @@ const NAMES = [
   'Send',
   'Settings',
   'Sparkles',
+  'Stethoscope',
   'SunMoon',
   'Trash2',
   'TriangleAlert',

@@ -21,6 +21,7 @@ class McpServerSettings:
 
     headers, env   may hold secrets and are therefore not shown
     revision       changes whenever a setting or secret changes; connections are pooled by it
+    wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
     """
 
     id: str
@@ -33,6 +34,16 @@ class McpServerSettings:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
     revision: str = "1"
+    wire: Literal["", "streamable", "sse"] = ""
+
+
+@dataclass
+class ServerUse:
+    """Calls of a server since somebody last asked; failures are those of the server, not of its tools."""
+
+    calls: int = 0
+    failures: int = 0
+    total_ms: float = 0.0
 
 
 StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
@@ -103,14 +114,35 @@ class McpServers(Protocol):
         """By slug; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
         ...
 
-    def tool_for_call(self, workspace_id: str, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
-        """For a run; raises McpError (mcp_tool_blocked, mcp_tool_changed) when the tool may not be used."""
+    def tool_for_call(
+        self, workspace_id: str, server: str, tool: str, workflow: str
+    ) -> tuple[McpServerSettings, ToolFacts]:
+        """For a run of a workflow (its slug); raises McpError when it may not use the tool.
+
+        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved
+        """
+        ...
+
+    def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
+        """Count a call of a tool that has a rate; raises McpError (mcp_rate_limited) when it is one too many."""
         ...
 
     def tool_for_trial(
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
         """For a person who tries a tool out, also one that runs may not use yet."""
+        ...
+
+    def tend(self, uses: Mapping[str, ServerUse]) -> list[McpServerSettings]:
+        """Write down how servers were used (by id), and claim those whose check is due."""
+        ...
+
+    def note_listing(self, server_id: str, listing: Mapping[str, Any]) -> None:
+        """A server said that its lists changed, and this is what it offers now."""
+        ...
+
+    def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
+        """How a check went; `error` as the API shows one."""
         ...
 
 

@@ -122,7 +122,7 @@ class _JudgingBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await _resolved(host, port)
+        addresses = await addresses_of(host, port)
         if not self._policy.allows(host, port, addresses):
             raise _Refused(f"{host} leads to a private address")
         failure: Exception | None = None
@@ -147,7 +147,8 @@ class _JudgingBackend(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-async def _resolved(host: str, port: int) -> list[Address]:
+async def addresses_of(host: str, port: int) -> list[Address]:
+    """Every address of a name; raises httpcore2.ConnectError when it has none."""
     try:
         infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -219,6 +220,28 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+async def open_socket(
+    policy: OutboundPolicy, host: str, port: int, *, timeout_s: float
+) -> httpcore2.AsyncNetworkStream:
+    """A bare connection, to find out how far one gets.
+
+    raises   Blocked, or httpcore2's ConnectError and ConnectTimeout
+    """
+    try:
+        return await _JudgingBackend(policy).connect_tcp(host, port, timeout_s)
+    except _Refused as error:
+        raise Blocked(str(error)) from error
+
+
+async def secure_socket(stream: httpcore2.AsyncNetworkStream, host: str, *, timeout_s: float) -> None:
+    """Shake hands over a bare connection, as every request would; raises ssl.SSLError with the reason."""
+    try:
+        secured = await stream.start_tls(_tls(), host, timeout_s)
+    except httpcore2.ConnectError as error:
+        raise (error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error) from error
+    await secured.aclose()
+
+
 def never_sent(error: BaseException | None) -> bool:
     """Whether a request that failed like this certainly never reached the server."""
     kinds = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -232,13 +255,15 @@ def outbound_client(
     headers: Mapping[str, str] | None = None,
     keeps_cookies: bool = False,
     wrap: Wrap | None = None,
+    cap_bytes: int = MAX_REPLY_BYTES,
 ) -> httpx2.AsyncClient:
     """A client to keep: connections are pooled in it. Close it with `aclose()`.
 
     keeps_cookies   only for a client that serves one credential
+    cap_bytes       of each reply
     wrap            puts a protocol's own transport around the door's
     """
-    door = OutboundTransport(policy)
+    door = OutboundTransport(policy, cap_bytes=cap_bytes)
     return httpx2.AsyncClient(
         cookies=None if keeps_cookies else CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=wrap(door) if wrap else door,

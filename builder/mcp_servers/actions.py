@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import check_slug
+from builder.mcp_servers.listings import pin
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.policies import set_policies
 from builder.mcp_servers.templates import command_templates
-
-PINNED = ("name", "title", "description", "input_schema", "output_schema", "annotations")
 
 
 @transaction.atomic
@@ -72,7 +69,7 @@ def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> Mcp
     if "enable" in changes:
         server.enable = changes["enable"]
     server.revision += 1
-    server.status, server.error = McpServer.Status.UNKNOWN, None
+    server.status, server.error, server.wire = McpServer.Status.UNKNOWN, None, ""
     server.save()
     _record(by, "mcp_server.change", server, fields=sorted(changes))
     return server
@@ -85,37 +82,9 @@ def remove_server(by: Member, server: McpServer) -> None:
 
 
 @transaction.atomic
-def note_failure(server: McpServer, error: dict[str, Any]) -> McpServer:
-    """A refresh failed: keep the tools as they are and say why."""
-    server.status, server.error = McpServer.Status.ERROR, error
-    server.save(update_fields=["status", "error"])
-    return server
-
-
-@transaction.atomic
-def take_listing(server: McpServer, listing: dict[str, Any]) -> McpServer:
-    """Store what a server lists: new tools are pinned, changed ones wait for an admin, lost ones are marked."""
-    server.status, server.error, server.listed_at = McpServer.Status.OK, None, timezone.now()
-    server.protocol_version = listing["protocol_version"] or ""
-    server.server_name = (listing["server_name"] or "")[:200]
-    server.server_version = (listing["server_version"] or "")[:80]
-    server.instructions = (listing["instructions"] or "")[:20_000]
-    server.save()
-    known = {tool.name: tool for tool in server.tools.select_for_update()}
-    listed = {definition["name"]: definition for definition in listing["tools"]}
-    for name, definition in listed.items():
-        _take_definition(server, known.get(name), definition)
-    gone = [tool.pk for name, tool in known.items() if name not in listed and tool.missing_since is None]
-    server.tools.filter(pk__in=gone).update(missing_since=timezone.now())
-    return server
-
-
-@transaction.atomic
 def change_tool(by: Member, tool: McpTool, changes: dict[str, Any]) -> McpTool:
-    """Say whether a tool may be used, what a repeat would do, and how long a call may take."""
-    for name in ("enabled", "effect", "timeout_s"):
-        if name in changes:
-            setattr(tool, name, changes[name])
+    """Decide what is allowed of a tool; raises Invalid for a policy that cannot be."""
+    taken = set_policies(tool, changes)
     tool.save()
     record(
         by,
@@ -124,7 +93,7 @@ def change_tool(by: Member, tool: McpTool, changes: dict[str, Any]) -> McpTool:
         kind="mcp_tool",
         object_id=tool.pk,
         name=f"{tool.server.slug}.{tool.name}",
-        **{name: changes[name] for name in sorted(changes)},
+        policies=dict(sorted(taken.items())),
     )
     return tool
 
@@ -134,7 +103,7 @@ def approve_tool(by: Member, tool: McpTool) -> McpTool:
     """Accept the definition that the server gives now."""
     if tool.changed is None:
         raise Conflict("nothing_to_approve", f'The definition of "{tool.name}" has not changed.')
-    _pin(tool, tool.changed)
+    pin(tool, tool.changed)
     tool.save()
     record(
         by,
@@ -183,39 +152,6 @@ def _set_auth(server: McpServer, auth: dict[str, Any]) -> None:
         server.set_secret(secret)
     elif not server.sealed_auth:
         raise Invalid("invalid_request", "Enter the secret for this kind of sign-in.")
-
-
-def _take_definition(server: McpServer, tool: McpTool | None, definition: dict[str, Any]) -> None:
-    now_digest = _digest(definition)
-    if tool is None:
-        tool = McpTool(server=server)
-        _pin(tool, definition)
-        tool.effect = _claimed_effect(definition["annotations"])
-        tool.enabled = server.enable == "all" or (server.enable == "read_only" and tool.effect == "none")
-    tool.missing_since = None
-    tool.changed = None if tool.digest == now_digest else {key: definition[key] for key in PINNED}
-    tool.save()
-
-
-def _pin(tool: McpTool, definition: dict[str, Any]) -> None:
-    tool.name, tool.title = definition["name"], (definition["title"] or "")[:200]
-    tool.description = definition["description"] or ""
-    tool.input_schema, tool.output_schema = definition["input_schema"], definition["output_schema"]
-    tool.annotations = definition["annotations"] or {}
-    tool.digest, tool.changed = _digest(definition), None
-
-
-def _digest(definition: dict[str, Any]) -> str:
-    pinned = {key: definition[key] for key in PINNED}
-    return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()
-
-
-def _claimed_effect(annotations: dict[str, Any] | None) -> str:
-    """What the server claims may only fill the choice in; an admin decides."""
-    claims = annotations or {}
-    if claims.get("readOnlyHint"):
-        return McpTool.Effect.NONE
-    return McpTool.Effect.IDEMPOTENT if claims.get("idempotentHint") else McpTool.Effect.ONCE
 
 
 def _record(by: Member, verb: str, server: McpServer, **details: Any) -> None:

@@ -13,14 +13,25 @@ from ninja import Router, Status
 from builder.accounts.access import Member, calling_member, object_for
 from builder.http.paging import Page
 from builder.mcp_servers import actions, errands
+from builder.mcp_servers.health import health_of
+from builder.mcp_servers.imports import read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.queries import dependents_of
 from builder.mcp_servers.schemas import (
     CallIn,
     CallOut,
+    DependentOut,
+    HealthOut,
+    ImportIn,
+    InspectIn,
+    InspectionOut,
     McpServerIn,
     McpServerOut,
     McpServerPatch,
+    ProposalOut,
+    ProposalsOut,
     RefreshOut,
+    ReportOut,
     ToolOut,
     ToolPatch,
 )
@@ -60,6 +71,14 @@ def register_server(request: HttpRequest, payload: McpServerIn) -> Status[McpSer
     return Status(201, McpServerOut.of(server))
 
 
+@router.post("/mcp-servers/import", response=ProposalsOut)
+def read_servers(request: HttpRequest, payload: ImportIn) -> ProposalsOut:
+    """What a settings file of another host, or of the public registry, describes; nothing is registered by it."""
+    calling_member(request)
+    found = [ProposalOut.from_orm(proposal) for proposal in read_proposals(payload.document)]
+    return ProposalsOut(proposals=found)
+
+
 @router.get("/mcp-servers/{uuid:server_id}", response=McpServerOut)
 def get_server(request: HttpRequest, server_id: UUID) -> McpServerOut:
     server, _ = server_for(request, server_id)
@@ -79,6 +98,19 @@ def remove_server(request: HttpRequest, server_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
+@router.get("/mcp-servers/{uuid:server_id}/health", response=HealthOut)
+def get_health(request: HttpRequest, server_id: UUID) -> HealthOut:
+    server, _ = server_for(request, server_id)
+    return HealthOut.from_orm(health_of(server))
+
+
+@router.get("/mcp-servers/{uuid:server_id}/dependents", response=Page[DependentOut])
+def list_dependents(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
+    """Workflows that use the server, to look at before it is removed."""
+    server, _ = server_for(request, server_id)
+    return {"items": [DependentOut.from_orm(row) for row in dependents_of(server)], "next": None}
+
+
 @router.post("/mcp-servers/{uuid:server_id}/refresh", response=RefreshOut)
 async def refresh_server(request: HttpRequest, server_id: UUID) -> RefreshOut:
     """Connect and read the tools; what went wrong stands in `error`."""
@@ -86,6 +118,27 @@ async def refresh_server(request: HttpRequest, server_id: UUID) -> RefreshOut:
     server = await errands.refresh_server(server)
     tools = await sync_to_async(server.tools.filter(missing_since=None).count)()
     return RefreshOut(status=server.status, tools=tools, error=server.error)
+
+
+@router.post("/mcp-servers/{uuid:server_id}/doctor", response=ReportOut)
+async def examine_server(request: HttpRequest, server_id: UUID) -> ReportOut:
+    """Try a new connection step by step; each step says what was seen, and after a failure what to do."""
+    server, member = await sync_to_async(server_for)(request, server_id)
+    return ReportOut.model_validate((await errands.examine_server(member, server)).report)
+
+
+@router.post("/mcp-servers/{uuid:server_id}/inspect", response=InspectionOut)
+async def inspect_server(request: HttpRequest, server_id: UUID, payload: InspectIn) -> InspectionOut:
+    """One request over a new connection, with every message on it; what the server refuses stands in `error`."""
+    if payload.method == "tools/call":
+        tool, member = await sync_to_async(tool_for)(request, server_id, payload.name)
+        found = await errands.inspect_tool(member, tool, payload.arguments)
+    else:
+        server, member = await sync_to_async(server_for)(request, server_id)
+        about: dict[str, Any] = {"name": payload.name, "arguments": payload.arguments}
+        params = {"uri": payload.uri} if payload.method == "resources/read" else about
+        found = await errands.inspect_server(member, server, payload.method, params)
+    return InspectionOut.model_validate(found)
 
 
 @router.get("/mcp-servers/{uuid:server_id}/tools", response=Page[ToolOut])

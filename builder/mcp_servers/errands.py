@@ -1,4 +1,4 @@
-"""Asking a server through a host and waiting for the answer: refresh, and trying a tool out."""
+"""Asking a server through a host and waiting for the answer: refresh, the doctor, and trying a tool out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.utils import timezone
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
+from builder.http.errors import ProblemError
 from builder.http.waiting import errand_result
-from builder.mcp_servers import actions
+from builder.mcp_servers import listings
 from builder.mcp_servers.models import McpServer, McpTool
 from runtime.errors import PatchbayError
+from runtime.mcp.doctor.report import as_report
 
 REFRESH_TIMEOUT_S = 25.0
 CALL_TIMEOUT_S = 30.0
+EXAMINE_TIMEOUT_S = 55.0
 
 
 async def refresh_server(server: McpServer) -> McpServer:
@@ -23,30 +27,102 @@ async def refresh_server(server: McpServer) -> McpServer:
     try:
         listing = await errand_result(
             server.workspace_id,
-            "mcp.list_tools",
+            "mcp.list",
             {"server": server.slug, "timeout_s": REFRESH_TIMEOUT_S - 5},
             REFRESH_TIMEOUT_S,
         )
     except PatchbayError as error:
-        return await sync_to_async(actions.note_failure)(server, error.as_dict())
-    return await sync_to_async(actions.take_listing)(server, listing)
+        return await sync_to_async(listings.note_failure)(server, error.as_dict())
+    return await sync_to_async(listings.take_listing)(server, listing)
+
+
+async def examine_server(by: Member, server: McpServer) -> McpServer:
+    """Ask the doctor; the report stands on the returned server."""
+    await sync_to_async(_note)(by, "mcp_server.examine", server)
+    tool = await sync_to_async(_harmless_tool)(server)
+    try:
+        report = await errand_result(
+            server.workspace_id,
+            "mcp.examine",
+            {"server": server.slug, "tool": tool},
+            EXAMINE_TIMEOUT_S,
+        )
+    except PatchbayError as error:
+        report = _not_begun(error)
+    return await sync_to_async(_keep_report)(server, report)
+
+
+def _not_begun(error: PatchbayError) -> dict[str, Any]:
+    """No worker took it, or what is stored cannot be used at all."""
+    if error.code == "no_worker":
+        return as_report("worker", "Worker", error.message, "The instance admin starts a worker.")
+    return as_report("settings", "Settings", error.message, "Change the settings of this server.")
+
+
+def _harmless_tool(server: McpServer) -> str:
+    """A tool that an admin allowed as one that only reads, and that needs no arguments."""
+    rows = server.tools.filter(enabled=True, effect="none", changed=None, missing_since=None, approval=None)
+    return next((row.name for row in rows if not row.input_schema.get("required")), "")
+
+
+def _keep_report(server: McpServer, report: dict[str, Any]) -> McpServer:
+    server.report, server.examined_at = report, timezone.now()
+    server.save(update_fields=["report", "examined_at"])
+    return server
+
+
+@transaction.atomic
+def _note(by: Member, verb: str, server: McpServer, **details: Any) -> None:
+    record(
+        by,
+        verb,
+        workspace_id=server.workspace_id,
+        kind="mcp_server",
+        object_id=server.pk,
+        name=server.slug,
+        **details,
+    )
 
 
 async def try_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call a tool once for a person; raises McpError as the server gave it."""
-    await sync_to_async(_note_trial)(by, tool)
+    """Call a tool once for a person; raises McpError as the server gave it, or ProblemError (approval_needed)."""
+    answer: dict[str, Any] = await _tool_errand(by, tool, "mcp.call_tool", arguments)
+    return answer
+
+
+async def inspect_tool(by: Member, tool: McpTool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same over a connection of its own, with every message; arguments are not checked before."""
+    answer: dict[str, Any] = await _tool_errand(by, tool, "mcp.inspect_tool", arguments)
+    return answer
+
+
+async def inspect_server(
+    by: Member, server: McpServer, method: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Read a resource (`resources/read`) or get a prompt (`prompts/get`), with every message."""
+    await sync_to_async(_note)(by, "mcp_server.inspect", server, method=method)
     answer: dict[str, Any] = await errand_result(
-        tool.server.workspace_id,
-        "mcp.call_tool",
-        {
-            "server": tool.server.slug,
-            "tool": tool.name,
-            "arguments": arguments,
-            "timeout_s": CALL_TIMEOUT_S,
-        },
-        CALL_TIMEOUT_S + 10,
+        server.workspace_id,
+        "mcp.inspect",
+        {"server": server.slug, "method": method, "params": params},
+        CALL_TIMEOUT_S + 20,
     )
     return answer
+
+
+async def _tool_errand(by: Member, tool: McpTool, kind: str, arguments: dict[str, Any]) -> Any:
+    if tool.approval is not None and not by.may("mcp.manage"):
+        raise ProblemError(
+            403, "approval_needed", f'Each call of "{tool.name}" needs an approval: only admins try it out.'
+        )
+    await sync_to_async(_note_trial)(by, tool)
+    payload = {
+        "server": tool.server.slug,
+        "tool": tool.name,
+        "arguments": arguments,
+        "timeout_s": CALL_TIMEOUT_S,
+    }
+    return await errand_result(tool.server.workspace_id, kind, payload, CALL_TIMEOUT_S + 20)
 
 
 @transaction.atomic

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from typing import Any, cast
 
+from django.db.models import F, Q
+
 from builder.http.encryption import SecretUnreadable
+from builder.mcp_servers import health
+from builder.mcp_servers.listings import take_listing
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.templates import command_templates
+from runtime.engine import clock
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings
+from runtime.gateways import McpServerSettings, ServerUse
 from runtime.graph.node_types import Effect, ServerFacts, ToolFacts
 
+RATE_SPREAD_S = 3.0
+"""Calls that must wait for the next minute do not all come back at its first moment."""
 
-def server_facts(server: McpServer) -> ServerFacts:
-    """A server as validation and the editor see it."""
+
+def server_facts(server: McpServer, workflow: str = "") -> ServerFacts:
+    """A server as validation and the editor see it, for one workflow (its slug) where that is known."""
     return ServerFacts(
         slug=server.slug,
         name=server.name,
         listed=server.listed_at is not None,
-        tools={tool.name: tool_facts(tool) for tool in server.tools.all() if tool.missing_since is None},
+        tools={
+            tool.name: tool_facts(tool, workflow) for tool in server.tools.all() if tool.missing_since is None
+        },
     )
 
 
-def tool_facts(tool: McpTool) -> ToolFacts:
+def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
     return ToolFacts(
         name=tool.name,
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
         enabled=tool.enabled and tool.changed is None,
         effect=cast(Effect, tool.effect),
+        reserved=bool(workflow) and tool.used_by is not None and workflow not in tool.used_by,
+        timeout_s=tool.timeout_s,
+        rate=tool.rate,
+        limits=tool.limits,
+        approval=tool.approval,
     )
 
 
@@ -41,7 +58,9 @@ class RegisteredServers:
             raise _unreachable(server, f'There is no MCP server "{server}" in this workspace.')
         return settings_of(row)
 
-    def tool_for_call(self, workspace_id: str, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
+    def tool_for_call(
+        self, workspace_id: str, server: str, tool: str, workflow: str
+    ) -> tuple[McpServerSettings, ToolFacts]:
         row = self._tool(workspace_id, server, tool)
         if not row.enabled:
             raise McpError(
@@ -55,13 +74,66 @@ class RegisteredServers:
                 code="mcp_tool_changed",
                 details={"server": server, "tool": tool, "sent": False},
             )
-        return settings_of(row.server), tool_facts(row)
+        facts = tool_facts(row, workflow)
+        if facts.reserved:
+            raise McpError(
+                f'The tool "{tool}" of "{server}" is kept for other workflows.',
+                code="mcp_tool_reserved",
+                details={"server": server, "tool": tool, "workflow": workflow, "sent": False},
+            )
+        return settings_of(row.server), facts
+
+    def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
+        row = self._tool(workspace_id, server, tool)
+        if row.rate is None:
+            return
+        at = clock.now()
+        minute = at.replace(second=0, microsecond=0)
+        rows = McpTool.objects.filter(pk=row.pk)
+        # Two statements that each hold by themselves: no lock, and the limit holds over all hosts.
+        rows.filter(Q(counted_minute=None) | Q(counted_minute__lt=minute)).update(
+            counted_minute=minute, counted_calls=0
+        )
+        if rows.filter(counted_calls__lt=row.rate).update(counted_calls=F("counted_calls") + 1):
+            return
+        wait_s = 60 - (at - minute).total_seconds() + random.uniform(0, RATE_SPREAD_S)  # noqa: S311
+        raise McpError(
+            f'"{tool}" may be called {row.rate} times a minute, and was. The step tries again by itself.',
+            code="mcp_rate_limited",
+            retryable=True,
+            details={
+                "server": server,
+                "tool": tool,
+                "rate": row.rate,
+                "retry_after_s": round(wait_s, 1),
+                "held_back": True,
+                "sent": False,
+            },
+        )
 
     def tool_for_trial(
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
         row = self._tool(workspace_id, server, tool)
         return settings_of(row.server), tool_facts(row)
+
+    def tend(self, uses: Mapping[str, ServerUse]) -> list[McpServerSettings]:
+        if uses:
+            health.note_uses(uses)
+        due = []
+        for row in health.claim_checks():
+            try:
+                due.append(settings_of(row))
+            except McpError as error:
+                health.note_check(str(row.pk), error.as_dict(), 0.0)
+        return due
+
+    def note_listing(self, server_id: str, listing: Mapping[str, Any]) -> None:
+        if (server := McpServer.objects.filter(pk=server_id).first()) is not None:
+            take_listing(server, dict(listing))
+
+    def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
+        health.note_check(server_id, error, duration_ms)
 
     def _tool(self, workspace_id: str, server: str, tool: str) -> McpTool:
         tools = McpTool.objects.select_related("server").filter(server__workspace_id=workspace_id)
@@ -89,7 +161,10 @@ def settings_of(row: McpServer) -> McpServerSettings:
         "revision": str(row.revision),
     }
     if row.transport == McpServer.Transport.HTTP:
-        return McpServerSettings(transport="http", url=row.url, headers=_headers(row, secret), **common)
+        wire: Any = row.wire
+        return McpServerSettings(
+            transport="http", url=row.url, headers=_headers(row, secret), wire=wire, **common
+        )
     template = command_templates().get(row.template)
     if template is None:
         raise _unreachable(

@@ -38,6 +38,14 @@ class McpServer(models.Model):
     error = models.JSONField(null=True, blank=True)
     listed_at = models.DateTimeField(null=True, blank=True)
     protocol_version = models.CharField(max_length=20, blank=True)
+    wire = models.CharField(max_length=12, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    checks_failed = models.PositiveIntegerField(default=0)
+    latency_ms = models.FloatField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    report = models.JSONField(null=True, blank=True)
+    examined_at = models.DateTimeField(null=True, blank=True)
     server_name = models.CharField(max_length=200, blank=True)
     server_version = models.CharField(max_length=80, blank=True)
     instructions = models.TextField(blank=True)
@@ -63,7 +71,14 @@ class McpServer(models.Model):
 
 
 class McpTool(models.Model):
-    """A tool as its definition was when it was last approved, and what the workspace allows of it."""
+    """A tool as its definition was when it was last approved, and what the workspace allows of it.
+
+    approval         who must agree to each call, as `assign_to` of a handoff; null for nobody
+    rate             calls per minute over all workers; null for as many as are wanted
+    limits           argument path -> {"value": …} or {"pattern": "…"}
+    used_by          slugs of the workflows that may use it; null for all
+    counted_minute   the minute that `counted_calls` is about
+    """
 
     class Effect(models.TextChoices):
         NONE = "none", "Reads only"
@@ -84,12 +99,83 @@ class McpTool(models.Model):
     enabled = models.BooleanField(default=True)
     effect = models.CharField(max_length=12, choices=Effect.choices, default=Effect.ONCE)
     timeout_s = models.FloatField(null=True)
+    approval = models.JSONField(null=True)
+    rate = models.PositiveIntegerField(null=True)
+    limits = models.JSONField(default=dict)
+    used_by = models.JSONField(null=True)
+    counted_minute = models.DateTimeField(null=True)
+    counted_calls = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["server", "name"], name="one_tool_per_name"),
         ]
         ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def label(self) -> str:
+        return self.title or self.name
+
+
+class McpUse(models.Model):
+    """Calls of a server in one hour, over all hosts; failures are the server's own, not its tools'."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="uses")
+    hour = models.DateTimeField(db_index=True)
+    calls = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    total_ms = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["server", "hour"], name="one_use_per_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.hour:%Y-%m-%d %H}"
+
+
+class McpResource(models.Model):
+    """A resource as it was last listed, or with `is_template` a pattern of addresses."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="resources")
+    uri = models.TextField()
+    is_template = models.BooleanField(default=False)
+    name = models.CharField(max_length=300)
+    title = models.CharField(max_length=300, blank=True)
+    description = models.TextField(blank=True)
+    media_type = models.CharField(max_length=120, blank=True)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.uri
+
+    @property
+    def label(self) -> str:
+        return self.title or self.name
+
+
+class McpPrompt(models.Model):
+    """A prompt as it was last listed; arguments are [{"name", "description", "required"}]."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="prompts")
+    name = models.CharField(max_length=300)
+    title = models.CharField(max_length=300, blank=True)
+    description = models.TextField(blank=True)
+    arguments = models.JSONField(default=list)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
 
     def __str__(self) -> str:
         return self.name

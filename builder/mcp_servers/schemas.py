@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,6 +27,38 @@ class McpServerIn(Schema):
     parameters: dict[str, Any] = Field(default_factory=dict)
     auth: AuthIn = Field(default_factory=AuthIn)
     enable: Literal["all", "read_only", "none"] = "read_only"
+
+
+class ImportIn(Schema):
+    """The text of an `mcp.json` or `server.json`; comments and trailing commas are fine."""
+
+    model_config = ConfigDict(extra="forbid")
+    document: str = Field(max_length=256 * 1024)
+
+
+class MissingOut(Schema):
+    what: Literal["secret", "address", "command", "left_out"]
+    name: str
+    message: str
+
+
+class ProposalOut(Schema):
+    """A server as it could be registered; `command` is for reading, only `template` would ever be started."""
+
+    name: str
+    transport: Literal["http", "stdio"]
+    url: str
+    auth: dict[str, str]
+    command: str
+    template: str
+    parameters: dict[str, str]
+    description: str
+    missing: list[MissingOut]
+    can_be_added: bool
+
+
+class ProposalsOut(Schema):
+    proposals: list[ProposalOut]
 
 
 class McpServerPatch(Schema):
@@ -80,10 +113,47 @@ class McpServerOut(Schema):
         )
 
 
+class HealthOut(Schema):
+    """`calls`, `failed_percent` and `average_ms` are of the last 24 hours."""
+
+    checked_at: datetime | None
+    latency_ms: float | None
+    calls: int
+    failed_percent: float
+    average_ms: float
+    last_used_at: datetime | None
+
+
+class DependentOut(Schema):
+    """`is_live` tells whether the live version uses the server, or only the draft."""
+
+    id: UUID
+    slug: str
+    name: str
+    is_live: bool
+    tools: list[str]
+
+
 class RefreshOut(Schema):
     status: str
     tools: int
     error: dict[str, Any] | None = None
+
+
+class FindingOut(Schema):
+    """`text` is what was seen: on a failure its cause, on a skipped step the reason."""
+
+    step: str
+    title: str
+    status: Literal["ok", "failed", "skipped"]
+    text: str
+    fix: str
+    duration_ms: float
+
+
+class ReportOut(Schema):
+    ok: bool
+    steps: list[FindingOut]
 
 
 class ToolOut(Schema):
@@ -96,6 +166,10 @@ class ToolOut(Schema):
     enabled: bool
     effect: str
     timeout_s: float | None
+    rate: int | None
+    approval: dict[str, Any] | None
+    arguments: dict[str, Any]
+    used_by: list[str] | None
     changed: dict[str, Any] | None
     missing: bool
 
@@ -111,16 +185,64 @@ class ToolOut(Schema):
             enabled=tool.enabled,
             effect=tool.effect,
             timeout_s=tool.timeout_s,
+            rate=tool.rate,
+            approval=tool.approval,
+            arguments=tool.limits,
+            used_by=tool.used_by,
             changed=tool.changed,
             missing=tool.missing_since is not None,
         )
 
 
+class ApprovalIn(Schema):
+    """Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["anyone", "role", "person"]
+    value: str | None = Field(default=None, max_length=254)
+
+
 class ToolPatch(Schema):
+    """rate: calls per minute. arguments: path -> {"value": …} or {"pattern": "…"}. used_by: slugs of workflows.
+
+    Null takes a limit away.
+    """
+
     model_config = ConfigDict(extra="forbid")
     enabled: bool | None = None
     effect: Literal["none", "idempotent", "once"] | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    rate: int | None = Field(default=None, gt=0, le=100_000)
+    approval: ApprovalIn | None = None
+    arguments: dict[str, dict[str, Any]] | None = None
+    used_by: list[str] | None = Field(default=None, max_length=500)
+
+
+class InspectIn(Schema):
+    """`name` and `arguments` for `tools/call` and `prompts/get`, `uri` for `resources/read`."""
+
+    model_config = ConfigDict(extra="forbid")
+    method: Literal["tools/call", "resources/read", "prompts/get"]
+    name: str = Field(default="", max_length=300)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    uri: str = Field(default="", max_length=4000)
+
+
+class MessageOut(Schema):
+    """`text` is one JSON-RPC message, cut off at 60,000 characters; `at_ms` counts from the first one."""
+
+    direction: Literal["sent", "received"]
+    at_ms: float
+    text: str
+
+
+class InspectionOut(Schema):
+    """`duration_ms` is the request's own, without connecting."""
+
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    duration_ms: float
+    messages: list[MessageOut]
 
 
 class CallIn(Schema):

@@ -15,8 +15,10 @@ choices = ["/srv/docs", "/srv/reports"]   # or: pattern = "^[a-z0-9-]{1,40}$"
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +87,39 @@ def _fill(arg: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         arg = arg.replace("{" + name + "}", value)
     return arg
+
+
+def matching_template(argv: Sequence[str]) -> tuple[CommandTemplate, dict[str, str]] | None:
+    """The template that would start just this command, with its parameters; the program's folder does not count."""
+    for template in command_templates().values():
+        if _program(template.command) != _program(argv[0]) or len(template.args) != len(argv) - 1:
+            continue
+        values: dict[str, str] = {}
+        fits = all(
+            _fits(pattern, arg, template, values)
+            for pattern, arg in zip(template.args, argv[1:], strict=True)
+        )
+        if fits and not any(row.problem(values.get(row.name, row.default)) for row in template.parameters):
+            return template, values
+    return None
+
+
+def _program(command: str) -> str:
+    return Path(command).name
+
+
+def _fits(pattern: str, arg: str, template: CommandTemplate, values: dict[str, str]) -> bool:
+    """Whether an argument is one of the template's; its parameters are noted in `values`."""
+    parts = re.split(r"\{(\w+)\}", pattern)
+    known = {row.name for row in template.parameters}
+    names = [name for name in parts[1::2] if name in known]
+    expression = "".join(
+        f"(?P<{part}>.+)" if at % 2 and part in known else re2.escape(part) for at, part in enumerate(parts)
+    )
+    found = re2.fullmatch(expression, arg)
+    if found is None:
+        return False
+    return all(values.setdefault(name, found.group(name)) == found.group(name) for name in names)
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ def read_arguments(
         if text == "":
             continue
         try:
-            arguments[name] = _value(row, text)
+            arguments[name] = read_value(row, text)
         except ValueError as error:
             problems[name] = str(error)
     return arguments, problems
@@ -56,7 +56,8 @@ def _kind(row: Mapping[str, Any]) -> str:
     )
 
 
-def _value(row: Mapping[str, Any], text: str) -> Any:
+def read_value(row: Mapping[str, Any], text: str) -> Any:
+    """A text as the type that a property asks for; raises ValueError with a sentence."""
     match _kind(row):
         case "choice":
             return next((option for option in row["enum"] if _text(option) == text), text)

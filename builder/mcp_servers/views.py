@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +9,18 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from builder.accounts.access import Member, calling_member
-from builder.http.errors import ProblemError
+from builder.http.errors import Invalid, ProblemError
 from builder.http.slugs import free_slug
 from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
+from builder.mcp_servers.differences import changes_of
+from builder.mcp_servers.imports import Proposal, read_proposals
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.policy_form import policy_form, read_policies
+from builder.mcp_servers.queries import dependents_of, offers
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
 from runtime.errors import PatchbayError
@@ -42,9 +46,55 @@ async def new_server(request: HttpRequest) -> HttpResponse:
     return redirect("mcp_server", server_id=server.pk)
 
 
+async def import_servers(request: HttpRequest) -> HttpResponse:
+    """Read a document into proposals; one of them is added with each press of its button."""
+    member = await sync_to_async(calling_member)(request)
+    given = request.POST
+    context: dict[str, Any] = {"document": given.get("document", "")}
+    if request.method != "POST":
+        return await sync_to_async(render)(request, "mcp_servers/import.html", context)
+    added = dict(entry.split(":", 1) for entry in given.getlist("added") if ":" in entry)
+    status = 200
+    try:
+        proposals = read_proposals(context["document"])
+        if (number := given.get("add", "")).isdecimal() and int(number) < len(proposals):
+            server = await sync_to_async(_add)(member, proposals[int(number)], given)
+            await errands.refresh_server(server)
+            added[number] = str(server.pk)
+    except ProblemError as error:
+        context["problem"], status = error, 422
+        proposals = read_proposals(context["document"]) if error.code != "invalid_document" else []
+    context["added"] = added
+    context["proposals"] = [
+        {"number": number, "shown": proposal, "server": added.get(str(number))}
+        for number, proposal in enumerate(proposals)
+    ]
+    return await sync_to_async(render)(request, "mcp_servers/import.html", context, status=status)
+
+
+def _add(member: Member, proposal: Proposal, given: Any) -> McpServer:
+    if not proposal.can_be_added:
+        raise Invalid("invalid_request", "This server cannot be added as it is.")
+    secret = given.get("secret", "")
+    return actions.register_server(
+        member,
+        slug=_free_slug(member, proposal.name),
+        name=proposal.name,
+        transport=proposal.transport,
+        url=given.get("url") or proposal.url,
+        template=proposal.template,
+        parameters=dict(proposal.parameters),
+        auth={**proposal.auth, "token": secret, "value": secret},
+    )
+
+
+def _free_slug(member: Member, name: str) -> str:
+    rows = McpServer.objects.filter(workspace=member.workspace)
+    return free_slug(name, lambda slug: rows.filter(slug=slug).exists(), fallback="server")
+
+
 def _register(member: Member, request: HttpRequest) -> McpServer:
     given = request.POST
-    rows = McpServer.objects.filter(workspace=member.workspace)
     name = (
         given.get("name", "").strip()
         or given.get("url", "").split("//")[-1].split("/")[0]
@@ -61,8 +111,7 @@ def _register(member: Member, request: HttpRequest) -> McpServer:
     )
     return actions.register_server(
         member,
-        slug=given.get("slug")
-        or free_slug(name, lambda slug: rows.filter(slug=slug).exists(), fallback="server"),
+        slug=given.get("slug") or _free_slug(member, name),
         name=name,
         transport=given.get("transport", "http"),
         url=given.get("url", "").strip(),
@@ -82,25 +131,28 @@ def _auth(given: Any) -> dict[str, Any]:
 def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
-    tools = [tool for tool in server.tools.all() if tool.missing_since is None]
-    missing = [tool for tool in server.tools.all() if tool.missing_since is not None]
-    return render(request, "mcp_servers/server.html", {"server": server, "tools": tools, "missing": missing})
+    return render(request, "mcp_servers/server.html", offers(server, request.GET.get("q", "")))
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
     if request.method != "POST":
-        return render(request, "mcp_servers/settings.html", {"server": server})
+        return render(request, "mcp_servers/settings.html", _settings_context(server))
     changes: dict[str, Any] = {"name": request.POST.get("name", server.name), "auth": _auth(request.POST)}
     if server.transport == McpServer.Transport.HTTP:
         changes["url"] = request.POST.get("url", "").strip()
     try:
         actions.change_server(member, server, changes)
     except ProblemError as error:
-        return render(request, "mcp_servers/settings.html", {"server": server, "problem": error}, status=422)
+        context = _settings_context(server) | {"problem": error}
+        return render(request, "mcp_servers/settings.html", context, status=422)
     messages.success(request, "Saved. Refresh the server to connect with the new settings.")
     return redirect("mcp_server", server_id=server.pk)
+
+
+def _settings_context(server: McpServer) -> dict[str, Any]:
+    return {"server": server, "dependents": dependents_of(server)}
 
 
 async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
@@ -109,6 +161,12 @@ async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
     if server.error is None:
         await sync_to_async(messages.success)(request, f"Connected to {server.name}.")
     return redirect("mcp_server", server_id=server.pk)
+
+
+async def examine(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    server, member = await sync_to_async(server_for)(request, server_id)
+    await errands.examine_server(member, server)
+    return redirect(f"{reverse('mcp_server', args=[server.pk])}#doctor")
 
 
 def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
@@ -121,23 +179,23 @@ def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
 def tool_page(request: HttpRequest, server_id: UUID, name: str) -> HttpResponse:
     tool, member = tool_for(request, server_id, name)
     request.member = member  # type: ignore[attr-defined]
-    if request.method == "POST":
-        return _change_tool(request, tool, member)
-    return render(request, "mcp_servers/tool.html", _tool_context(tool))
+    if request.method != "POST":
+        return render(request, "mcp_servers/tool.html", _tool_context(tool))
+    try:
+        _change_tool(request, tool, member)
+    except ProblemError as error:
+        context = _tool_context(tool) | {"problem": error}
+        return render(request, "mcp_servers/tool.html", context, status=error.status)
+    return redirect("mcp_tool", server_id=tool.server_id, name=tool.name)
 
 
-def _change_tool(request: HttpRequest, tool: McpTool, member: Member) -> HttpResponse:
+def _change_tool(request: HttpRequest, tool: McpTool, member: Member) -> None:
     if request.POST.get("approve"):
         actions.approve_tool(member, tool)
         messages.success(request, "The new definition is approved.")
     else:
-        effect = request.POST.get("effect", tool.effect)
-        changes: dict[str, Any] = {"enabled": request.POST.get("enabled") == "on"}
-        if effect in McpTool.Effect.values:
-            changes["effect"] = effect
-        actions.change_tool(member, tool, changes)
+        actions.change_tool(member, tool, read_policies(tool, request.POST))
         messages.success(request, "Saved.")
-    return redirect("mcp_tool", server_id=tool.server_id, name=tool.name)
 
 
 def _tool_context(tool: McpTool, given: dict[str, str] | None = None) -> dict[str, Any]:
@@ -145,8 +203,8 @@ def _tool_context(tool: McpTool, given: dict[str, str] | None = None) -> dict[st
         "server": tool.server,
         "tool": tool,
         "fields": form_fields(tool.input_schema, given or {}),
-        "effects": McpTool.Effect.choices,
-        "changed": json.dumps(tool.changed, indent=2, ensure_ascii=False) if tool.changed else "",
+        "changes": changes_of(tool),
+        **policy_form(tool),
     }
 
 
@@ -154,13 +212,13 @@ async def call_tool(request: HttpRequest, server_id: UUID, name: str) -> HttpRes
     """Try a tool with the form's values and show what came back."""
     tool, member = await sync_to_async(tool_for)(request, server_id, name)
     given = {key: str(value) for key, value in request.POST.items()}
-    context = _tool_context(tool, given)
+    context = await sync_to_async(_tool_context)(tool, given)
     request.member = member  # type: ignore[attr-defined]
     arguments, problems = read_arguments(tool.input_schema, given)
     context["problems"] = problems
     if not problems:
         try:
             context["result"] = await errands.try_tool(member, tool, arguments)
-        except PatchbayError as error:
+        except (PatchbayError, ProblemError) as error:
             context["error"] = error
     return await sync_to_async(render)(request, "mcp_servers/tool.html", context)

@@ -28,7 +28,10 @@ def workflow_facts(workflow: Workflow) -> WorkflowFacts:
 
 
 class WorkspaceKnown:
-    """Implements runtime.graph.node_types.Known; reads each table at most once."""
+    """Implements runtime.graph.node_types.Known; reads each table at most once.
+
+    own_slug   of the workflow that asks, where some tools are kept for others
+    """
 
     def __init__(self, workspace: Workspace, own_slug: str = "") -> None:
         self.workspace = workspace
@@ -60,7 +63,7 @@ class WorkspaceKnown:
     @cached_property
     def _servers(self) -> dict[str, ServerFacts]:
         rows = McpServer.objects.filter(workspace=self.workspace).prefetch_related("tools")
-        return {row.slug: server_facts(row) for row in rows}
+        return {row.slug: server_facts(row, self._own_slug) for row in rows}
 
     @cached_property
     def _connections(self) -> list[tuple[str, bool]]:

@@ -95,9 +95,19 @@ class AttemptContext:
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         servers = self.clients.gateways.mcp_servers
         found: tuple[McpServerSettings, ToolFacts] = await self.clients.in_database(
-            servers.tool_for_call, self.workspace_id, server, tool
+            servers.tool_for_call, self.workspace_id, server, tool, self._workflow
         )
         return found
+
+    async def admit(self, server: str, tool: str) -> None:
+        servers = self.clients.gateways.mcp_servers
+        await self.clients.in_database(servers.admit_call, self.workspace_id, server, tool)
+
+    @property
+    def _workflow(self) -> str:
+        """The slug of the workflow that the run belongs to."""
+        run = self.scope.get("run") or {}
+        return str((run.get("workflow") or {}).get("slug", ""))
 
     def spend(self, usage: Mapping[str, Any]) -> None:
         for name in ("input_tokens", "output_tokens", "cost_usd"):

@@ -21,7 +21,7 @@ def attempts_allowed(retry: Retry | None, effect: str) -> int:
 def delay_before(attempt: int, retry: Retry | None, error: PatchbayError) -> timedelta:
     """The pause before attempt number `attempt` (2 is the first repeat): 1 s, 2 s, 4 s by default.
 
-    A provider that says how long to wait (`retry_after_s`) is obeyed, up to an hour.
+    A provider, or a tool's rate, that says how long to wait (`retry_after_s`) is obeyed, up to an hour.
     """
     first = retry.first_delay_s if retry else FIRST_DELAY_S
     factor = retry.factor if retry else FACTOR

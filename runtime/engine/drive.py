@@ -26,7 +26,7 @@ from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
 from runtime.errors import NodeFailure, PatchbayError
 from runtime.graph.schema import Node
 from runtime.models import Attempt, Wait
-from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Waited
+from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Proceed, Waited
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class Drive:
         self.host = host
         self.woken = asyncio.Event()
         self._calls: dict[asyncio.Task[Outcome], Started] = {}
+        self._agreed: set[str] = set()
         self._cancelled = False
         self._stopping = False
         self._pausing = False
@@ -213,19 +214,37 @@ class Drive:
     async def _intent(self, path: str) -> Started | None:
         node, node_type = self.state.node_at(path), self.state.type_of(path)
         inputs: dict[str, Any] = dict(node.config)
+        question: Park | None = None
         try:
-            inputs = rendered_config(node_type, node.config, self.state.scope_of(path))
+            is_agreed = node_type.ask_first is not None and await self._is_agreed(path)
+            # What a person agreed to is what is called, whatever expressions would give by now.
+            inputs = (
+                dict(self.state.steps[path].input or {})
+                if is_agreed
+                else rendered_config(node_type, node.config, self.state.scope_of(path))
+            )
             config = typed_config(node_type, inputs)
             context = self._context(node_type, path)
+            if node_type.ask_first is not None and not is_agreed:
+                question = await node_type.ask_first(config, context)
             effect = await node_type.effect(config, context) if node_type.effect else "none"
         except PatchbayError as error:
             self.state.start_in_memory(path, self.host.now()).input = inputs
             self.state.fail(path, error, self.host.now())
             return None
+        if question is not None:
+            self.state.hold(path, question, self.host.now(), inputs=inputs)
+            return None
         attempt = self.state.start_attempt(
             path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
         )
         return Started(node, node_type, attempt, config, inputs, context)
+
+    async def _is_agreed(self, path: str) -> bool:
+        """Whether a person has agreed to the call of this step, told to this host or to one before it."""
+        if path in self._agreed or path not in self.state.steps:
+            return path in self._agreed
+        return bool(await self.host.in_database(store.was_agreed, self.state.run.id, path))
 
     def _withdrawn(self, started: list[Started]) -> list[Started]:
         for call in started:
@@ -295,7 +314,8 @@ class Drive:
             self._lost(path, error)
             return
         allowed = attempts_allowed(settings.retry, call.attempt.effect)
-        if error.retryable and call.attempt.number < allowed and self.state.goes_on(path):
+        has_tries = call.attempt.number < allowed or bool(error.details.get("held_back"))
+        if error.retryable and has_tries and self.state.goes_on(path):
             delay = delay_before(call.attempt.number + 1, settings.retry, error)
             self.state.retry(path, error, at + delay, at)
             return
@@ -412,7 +432,12 @@ class Drive:
         context = self._context(node_type, wait.path)
         try:
             config = typed_config(node_type, step.input or {})
-            self.state.leave(wait.path, node_type.resume(config, waited, context), at)
+            outcome = node_type.resume(config, waited, context)
+            if isinstance(outcome, Proceed):
+                self._agreed.add(wait.path)
+                self.state.make_ready(wait.path)
+            else:
+                self.state.leave(wait.path, outcome, at)
         except PatchbayError as error:
             self.state.fail(wait.path, error, at)
 

@@ -21,11 +21,15 @@ from runtime.engine import clock
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
+from runtime.gateways import McpServerSettings
+from runtime.graph.argument_limits import check_limits
+from runtime.graph.node_types import ToolFacts
 from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 40.0
+INSPECT_TIMEOUT_S = 30.0
 
 
 def topic(errand_id: UUID) -> str:
@@ -85,21 +89,55 @@ def _finish(errand_id: UUID, result: Any, error: dict[str, Any] | None) -> None:
     )
 
 
-async def _list_tools(errand: Errand, clients: Clients) -> Any:
+async def _list_server(errand: Errand, clients: Clients) -> Any:
     settings = await clients.in_database(
         clients.gateways.mcp_servers.settings, str(errand.workspace_id), errand.payload["server"]
     )
-    return asdict(await clients.mcp.list_tools(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
+    return asdict(await clients.mcp.list_all(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
+
+
+async def _examine_server(errand: Errand, clients: Clients) -> Any:
+    payload = errand.payload
+    settings = await clients.in_database(
+        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+    )
+    report = await clients.mcp.examine(
+        settings, tool=payload.get("tool", ""), arguments=payload.get("arguments")
+    )
+    return asdict(report)
+
+
+async def _tool_for_trial(errand: Errand, clients: Clients) -> tuple[McpServerSettings, ToolFacts]:
+    """Where to call, if the policies allow these arguments and one more call."""
+    servers, payload = clients.gateways.mcp_servers, errand.payload
+    where = (str(errand.workspace_id), payload["server"], payload["tool"])
+    settings, facts = await clients.in_database(servers.tool_for_trial, *where)
+    check_limits(payload["server"], payload["tool"], payload["arguments"], facts.limits)
+    if facts.rate is not None:
+        await clients.in_database(servers.admit_call, *where)
+    return settings, facts
+
+
+async def _inspect_tool(errand: Errand, clients: Clients) -> Any:
+    settings, _ = await _tool_for_trial(errand, clients)
+    params = {"name": errand.payload["tool"], "arguments": errand.payload["arguments"]}
+    return asdict(await clients.mcp.inspect(settings, "tools/call", params, timeout_s=INSPECT_TIMEOUT_S))
+
+
+async def _inspect_server(errand: Errand, clients: Clients) -> Any:
+    payload = errand.payload
+    settings = await clients.in_database(
+        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+    )
+    found = await clients.mcp.inspect(
+        settings, payload["method"], payload["params"], timeout_s=INSPECT_TIMEOUT_S
+    )
+    return asdict(found)
 
 
 async def _call_tool(errand: Errand, clients: Clients) -> Any:
     payload = errand.payload
-    settings, facts = await clients.in_database(
-        clients.gateways.mcp_servers.tool_for_trial,
-        str(errand.workspace_id),
-        payload["server"],
-        payload["tool"],
-    )
+    settings, facts = await _tool_for_trial(errand, clients)
     result = await clients.mcp.call_tool(
         settings,
         payload["tool"],
@@ -119,7 +157,10 @@ async def _check_model(errand: Errand, clients: Clients) -> Any:
 
 
 HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
-    "mcp.list_tools": _list_tools,
+    "mcp.list": _list_server,
+    "mcp.examine": _examine_server,
+    "mcp.inspect": _inspect_server,
+    "mcp.inspect_tool": _inspect_tool,
     "mcp.call_tool": _call_tool,
     "llm.check": _check_model,
 }

@@ -30,6 +30,7 @@ from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, run_topic
 from runtime.engine.memory import resident_mib
+from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
@@ -159,12 +160,14 @@ class Host:
         self.clients = Clients(
             LlmClient(self._policy), McpPool(self._policy), self.gateways, self.in_database
         )
+        care = asyncio.create_task(look_after_servers(self.clients))
         self._up.set()
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:
             await self._sweep_until_stopped()
             await self._drain()
         finally:
+            care.cancel()
             self._lease.stop()
             await self.clients.mcp.close()
             await self.clients.llm.close()

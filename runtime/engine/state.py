@@ -252,6 +252,12 @@ class RunState:
             self.delta.children.append(Child(path, self.waits[path].key, park.starts))
         self._touch(step)
 
+    def hold(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
+        """A person must agree before the step's call is made; no attempt is counted."""
+        self.ready.remove(path)
+        self._open_step(path, at)
+        self.park(path, park, at, inputs=inputs)
+
     def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
         """The step failed for good: its error port takes it, or the iteration that it stands in ends, or the run."""
         step, level = self.steps[path], self._levels[prefix_of(path)]

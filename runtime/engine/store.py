@@ -62,6 +62,11 @@ def read_news(run_id: UUID, waits: Sequence[Wait]) -> News:
     )
 
 
+def was_agreed(run_id: UUID, path: str) -> bool:
+    """Whether a person answered what a step asked before its call; a refusal has ended the step."""
+    return Wait.objects.filter(run_id=run_id, path=path, kind="handoff", outcome="signal").exists()
+
+
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
     """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
     with transaction.atomic():

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from runtime.graph.argument_limits import Limits
+
 if TYPE_CHECKING:
     from runtime.graph.problems import Problem
     from runtime.graph.schema import Node
@@ -33,13 +35,25 @@ class Port:
 
 @dataclass(frozen=True)
 class ToolFacts:
-    """A tool as it is pinned in the registry."""
+    """A tool as it is pinned in the registry, and what an admin allows of it.
+
+    reserved    kept for other workflows than the one that asks
+    timeout_s   the longest that a call may take, whatever the step says
+    rate        calls per minute over all workers
+    limits      argument path -> {"value": …} or {"pattern": "…"}
+    approval    who must agree to each call, as a handoff's `assign_to`
+    """
 
     name: str
     input_schema: JsonSchema
     output_schema: JsonSchema | None = None
     enabled: bool = True
     effect: Effect = "once"
+    reserved: bool = False
+    timeout_s: float | None = None
+    rate: int | None = None
+    limits: Limits = field(default_factory=dict)
+    approval: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
+from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
+from runtime.mcp.trace import Trace, traced
 from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,9 @@ CLOSE_TIMEOUT_S = 8.0
 CANCEL_TIMEOUT_S = 1.0
 DRAIN_TIMEOUT_S = 0.5
 LAST_WORDS_SHOWN = 600
+LIST_CHANGED = frozenset(f"notifications/{what}/list_changed" for what in ("tools", "resources", "prompts"))
+OLD_SERVERS_SAY = frozenset({400, 404, 405})
+"""How servers of the first transport answer a POST to the address of their event stream."""
 CLIENT_INFO = Implementation(name="patchbay", title="Patchbay", version="0.1.0")
 
 Result = TypeVar("Result")
@@ -36,17 +41,27 @@ Result = TypeVar("Result")
 class Connection:
     """Connected by `open()`; `is_usable` turns false for good when the server or the transport is gone."""
 
-    def __init__(self, settings: McpServerSettings, policy: OutboundPolicy) -> None:
+    def __init__(
+        self,
+        settings: McpServerSettings,
+        policy: OutboundPolicy,
+        *,
+        trace: Trace | None = None,
+        on_changed: Callable[[], None] | None = None,
+    ) -> None:
         self.settings = settings
         self.opened_at = self.used_at = time.monotonic()
         self.in_use = 0
         self._policy = policy
+        self._trace = trace
+        self._on_changed = on_changed
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._broken = False
         self._client: Client | None = None
+        self.wire = settings.wire or ("stdio" if settings.transport == "stdio" else "streamable")
         self._owner: asyncio.Task[None] | None = None
 
     @property
@@ -60,7 +75,23 @@ class Connection:
         return self._client
 
     async def open(self) -> None:
-        """Connect and shake hands; raises McpError with the cause. A failed connection cleans up by itself."""
+        """Connect and shake hands; raises McpError with the cause. A failed connection cleans up by itself.
+
+        Over HTTP a server that does not know the current transport is asked once for the old one.
+        """
+        try:
+            await self._try_to_open()
+        except McpError as error:
+            may_be_old = self.settings.transport == "http" and not self.settings.wire
+            if not may_be_old or error.details.get("http_status") not in OLD_SERVERS_SAY:
+                raise
+            self.wire = "sse"
+            try:
+                await self._try_to_open()
+            except McpError:
+                raise error from None
+
+    async def _try_to_open(self) -> None:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._owner = asyncio.create_task(self._own(ready))
         try:
@@ -118,13 +149,23 @@ class Connection:
             self._owner.cancel()
             await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT_S)
 
+    async def has_ended(self) -> bool:
+        """Whether the command ended by itself; asked while the connection is open or just failed to open."""
+        await _first_of(self._child.ended, timeout_s=DRAIN_TIMEOUT_S)
+        return self._child.ended.is_set() and not self._child.stopped_by_us
+
+    @property
+    def last_words(self) -> str:
+        """The end of what a command wrote to its error stream."""
+        return self._child.last_words[-LAST_WORDS_SHOWN:]
+
     @property
     def is_closed(self) -> bool:
         return self._owner is None or self._owner.done()
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self._policy, self._child) as client:
+            async with self._connected_client() as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -143,6 +184,45 @@ class Connection:
         finally:
             self._client = None
 
+    @asynccontextmanager
+    async def _connected_client(self) -> AsyncIterator[Client]:
+        settings = self.settings
+        options: dict[str, Any] = {
+            "read_timeout_seconds": CONNECT_TIMEOUT_S,
+            "client_info": CLIENT_INFO,
+            "cache": None,
+            "message_handler": self._heard,
+        }
+
+        def looked_at(transport: Any) -> Any:
+            return transport if self._trace is None else traced(transport, self._trace)
+
+        if self.wire == "stdio":
+            async with Client(looked_at(stdio_transport(settings, self._child)), **options) as client:
+                yield client
+            return
+        url = settings.url or ""
+        async with outbound_client(
+            self._policy,
+            read_timeout_s=READ_TIMEOUT_S,
+            headers=settings.headers,
+            keeps_cookies=True,
+            wrap=RpcTransport,
+            cap_bytes=MAX_STREAM_BYTES if self.wire == "sse" else MAX_REPLY_BYTES,
+        ) as http:
+            if self.wire == "sse":
+                async with Client(looked_at(sse_transport(url, http)), mode="legacy", **options) as client:
+                    yield client
+                return
+            transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
+            async with Client(looked_at(transport), **options) as client:
+                yield client
+
+    async def _heard(self, message: Any) -> None:
+        """What the server says unasked: only that its lists changed is of use."""
+        if self._on_changed is not None and getattr(message, "method", "") in LIST_CHANGED:
+            self._on_changed()
+
     def _lost(self, known: McpError | None = None) -> McpError:
         """Why the connection is gone; it is not used again."""
         self._broken = True
@@ -153,8 +233,7 @@ class Connection:
         return errors.lost(self.settings.slug, self._said())
 
     def _said(self) -> str:
-        words = self._child.last_words[-LAST_WORDS_SHOWN:]
-        return f" It said: {words}" if words else ""
+        return f" It said: {self.last_words}" if self.last_words else ""
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:
@@ -164,30 +243,3 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
     finally:
         for wait in waits:
             wait.cancel()
-
-
-@asynccontextmanager
-async def _client(
-    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState
-) -> AsyncIterator[Client]:
-    options: dict[str, Any] = {
-        "read_timeout_seconds": CONNECT_TIMEOUT_S,
-        "client_info": CLIENT_INFO,
-        "cache": None,
-    }
-    if settings.transport == "stdio":
-        async with Client(stdio_transport(settings, child), **options) as client:
-            yield client
-        return
-    async with outbound_client(
-        policy,
-        read_timeout_s=READ_TIMEOUT_S,
-        headers=settings.headers,
-        keeps_cookies=True,
-        wrap=RpcTransport,
-    ) as http:
-        transport = streamable_http_client(
-            settings.url or "", http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1
-        )
-        async with Client(transport, **options) as client:
-            yield client

@@ -59,6 +59,13 @@ def unreachable(server: str, why: str) -> McpError:
     return failure(server, "mcp_unreachable", message, retryable=True, sent=False)
 
 
+def resting(server: str, failures: int, rest_s: float) -> McpError:
+    """It keeps failing and is not asked for now."""
+    message = f'"{server}" failed {failures} times in a row and is given a rest. It is tried again by itself.'
+    details = {"sent": False, "retry_after_s": round(rest_s, 1)}
+    return failure(server, "mcp_unreachable", message, retryable=True, **details)
+
+
 def connecting(server: str, error: BaseException, said: str = "") -> McpError:
     """Why a connection did not come about: nothing was asked of the server yet.
 

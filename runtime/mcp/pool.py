@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import mcp_types as wire
 from mcp import Client
 
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings
+from runtime.gateways import McpServerSettings, ServerUse
 from runtime.mcp import errors
+from runtime.mcp.breaker import Breaker
 from runtime.mcp.connection import Connection
+from runtime.mcp.doctor.examination import examine
+from runtime.mcp.doctor.report import Report
+from runtime.mcp.inspection import Inspection, inspect
+from runtime.mcp.listing import read_listing
 from runtime.mcp.results import (
     ServerListing,
-    ToolDefinition,
     ToolResult,
     check_arguments,
     check_result,
-    read_definition,
     read_result,
 )
 from runtime.outbound import OutboundPolicy
@@ -35,27 +39,12 @@ IDLE_S = 300.0
 TEND_EVERY_S = 15.0
 MARGIN_S = 0.5
 """Our own limit comes after the SDK's, which also tells the server to stop."""
-MAX_TOOLS = 1000
-MAX_PAGES = 100
-MAX_LISTING_BYTES = 2 * 1024 * 1024
-FAILURES_FORGIVEN = 2
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
-REST_KEPT_S = 300.0
+BREAKER_KEPT_S = 300.0
+FAILED_TO_ANSWER = frozenset({"mcp_unreachable", "mcp_timeout", "mcp_connection_lost"})
+"""What says of a server that it is in trouble; anything else is an answer."""
+TROUBLE = FAILED_TO_ANSWER | {"mcp_unauthorized", "mcp_protocol_error", "mcp_too_large"}
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Rest:
-    """How often a server could not be connected to in a row, and until when it is left alone."""
-
-    failures: int = 0
-    until: float = 0.0
-
-    def after_failure(self) -> Rest:
-        failures = self.failures + 1
-        pause_s = min(FIRST_PAUSE_S * 2**failures, MAX_PAUSE_S) if failures > FAILURES_FORGIVEN else 0.0
-        return Rest(failures, time.monotonic() + pause_s)
 
 
 class McpPool:
@@ -70,7 +59,9 @@ class McpPool:
         self._connections: dict[Key, Connection] = {}
         self._retired: list[Connection] = []
         self._locks: dict[Key, asyncio.Lock] = {}
-        self._rests: dict[Key, Rest] = {}
+        self._breakers: dict[Key, Breaker] = {}
+        self._uses: dict[str, ServerUse] = {}
+        self._changed: dict[str, McpServerSettings] = {}
         self._tending: asyncio.Task[None] | None = None
 
     async def call_tool(
@@ -107,7 +98,7 @@ class McpPool:
                 progress_callback=_progress(on_progress) if on_progress else None,
             )
 
-        answer, duration_s = await self._asked(settings, ask, deadline, timeout_s)
+        answer, duration_s = await self._counted(settings, ask, deadline, timeout_s)
         result = read_result(answer, duration_s * 1000)
         if result.is_error:
             raise errors.tool_error(settings.slug, name, result.text)
@@ -116,23 +107,63 @@ class McpPool:
             await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
         return result
 
-    async def list_tools(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
-        """Connect anew and read every page of tools; raises McpError."""
+    async def list_all(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
+        """Connect anew, whatever transport was found before, and read every page; raises McpError."""
+        settings = replace(settings, wire="")
         key = _key(settings)
         deadline = time.monotonic() + timeout_s
-        self._rests.pop(key, None)
+        self._breakers.pop(key, None)
         self._retire(key)
         connection = await self._connected(settings, deadline, timeout_s)
-        tools = await _all_tools(connection, settings.slug, deadline)
-        client = connection.client
-        info = client.server_info
-        return ServerListing(
-            protocol_version=str(client.protocol_version or ""),
-            server_name=info.name if info else "",
-            server_version=info.version if info else "",
-            instructions=client.instructions or "",
-            tools=tools,
-        )
+        return await read_listing(connection, settings.slug, deadline)
+
+    async def examine(
+        self, settings: McpServerSettings, *, tool: str = "", arguments: Mapping[str, Any] | None = None
+    ) -> Report:
+        """How far a new connection gets, step by step; never raises McpError."""
+        return await examine(replace(settings, wire=""), self._policy, tool=tool, arguments=arguments)
+
+    async def inspect(
+        self, settings: McpServerSettings, method: str, params: Mapping[str, Any], *, timeout_s: float
+    ) -> Inspection:
+        """One request over a new connection, with every message on it; never raises McpError."""
+        return await inspect(settings, self._policy, method, params, timeout_s=timeout_s)
+
+    async def check(
+        self, settings: McpServerSettings, *, timeout_s: float
+    ) -> tuple[dict[str, Any] | None, float]:
+        """Whether a new connection comes about: its error as the API shows one, or None, and how long it took."""
+        connection = Connection(settings, self._policy)
+        started = time.monotonic()
+        error: dict[str, Any] | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection.open()
+        except McpError as failure:
+            error = failure.as_dict()
+        except TimeoutError:
+            error = errors.timed_out(settings.slug, timeout_s, sent=False).as_dict()
+        finally:
+            duration_ms = round((time.monotonic() - started) * 1000, 1)
+            await connection.close()
+        return error, duration_ms
+
+    def take_usage(self) -> dict[str, ServerUse]:
+        """Calls by server since this was last asked."""
+        uses, self._uses = self._uses, {}
+        return uses
+
+    def take_changed(self) -> list[McpServerSettings]:
+        """Servers that said their lists changed, since this was last asked."""
+        changed, self._changed = self._changed, {}
+        return list(changed.values())
+
+    async def list_again(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing | None:
+        """What a server offers now, over the connection that stands; None where there is none any more."""
+        connection = self._connections.get(_key(settings))
+        if connection is None or not connection.is_usable:
+            return None
+        return await read_listing(connection, settings.slug, time.monotonic() + timeout_s)
 
     def describe(self) -> list[dict[str, Any]]:
         """The open connections, for a health page: server, transport, calls under way, age and idle time."""
@@ -159,6 +190,40 @@ class McpPool:
             self._retire(key)
         connections, self._retired = self._retired, []
         await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
+
+    async def _counted(
+        self,
+        settings: McpServerSettings,
+        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
+        deadline: float,
+        timeout_s: float,
+    ) -> tuple[wire.CallToolResult, float]:
+        """A call that the server's breaker lets through, and that counts for it and for the statistics."""
+        breaker = self._breakers.setdefault(_key(settings), Breaker())
+        if (rest_s := breaker.rest_s()) > 0:
+            raise errors.resting(settings.slug, breaker.failures, rest_s)
+        started = time.monotonic()
+        try:
+            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s)
+        except McpError as error:
+            if error.code in FAILED_TO_ANSWER:
+                breaker.failed(connecting=error.code == "mcp_unreachable")
+            else:
+                breaker.succeeded()
+            self._note(settings, time.monotonic() - started, failed=error.code in TROUBLE)
+            raise
+        except BaseException:
+            breaker.gave_up()
+            raise
+        breaker.succeeded()
+        self._note(settings, duration_s, failed=False)
+        return answer, duration_s
+
+    def _note(self, settings: McpServerSettings, duration_s: float, *, failed: bool) -> None:
+        use = self._uses.setdefault(settings.id, ServerUse())
+        use.calls += 1
+        use.failures += failed
+        use.total_ms += duration_s * 1000
 
     async def _asked(
         self,
@@ -201,25 +266,20 @@ class McpPool:
             raise errors.timed_out(settings.slug, timeout_s, sent=False) from None
 
     async def _open(self, key: Key, settings: McpServerSettings) -> Connection:
-        rest = self._rests.get(key, Rest())
-        if time.monotonic() < rest.until:
-            raise errors.unreachable(
-                settings.slug, f"it failed {rest.failures} times in a row and is given a rest."
-            )
-        connection = Connection(settings, self._policy)
+        connection = Connection(settings, self._policy, on_changed=partial(self._note_change, settings))
         self._keep_tending()
         try:
             await connection.open()
-        except BaseException as error:
+        except BaseException:
             self._retired.append(connection)
-            if isinstance(error, McpError):
-                self._rests[key] = rest.after_failure()
             raise
-        self._rests.pop(key, None)
         for other in [known for known in self._connections if known[0] == settings.id]:
             self._retire(other)
         self._connections[key] = connection
         return connection
+
+    def _note_change(self, settings: McpServerSettings) -> None:
+        self._changed[settings.id] = settings
 
     def _retire(self, key: Key) -> None:
         """Give the connection to nobody any more; calls under way may finish."""
@@ -250,34 +310,16 @@ class McpPool:
                 self._retire(key)
 
     def _forget_unused(self) -> None:
-        """Locks and rests of revisions that are over."""
+        """Locks and breakers of revisions that are over."""
         now = time.monotonic()
-        self._rests = {key: rest for key, rest in self._rests.items() if rest.until + REST_KEPT_S > now}
+        self._breakers = {
+            key: breaker
+            for key, breaker in self._breakers.items()
+            if key in self._connections or breaker.touched + BREAKER_KEPT_S > now
+        }
         self._locks = {
             key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
         }
-
-
-async def _all_tools(connection: Connection, slug: str, deadline: float) -> list[ToolDefinition]:
-    tools: list[ToolDefinition] = []
-    cursor: str | None = None
-    size_bytes = 0
-    for _ in range(MAX_PAGES):
-        page = await connection.call(_page(cursor), _left(deadline))
-        size_bytes += len(page.model_dump_json())
-        tools += [read_definition(tool) for tool in page.tools]
-        if size_bytes > MAX_LISTING_BYTES or len(tools) > MAX_TOOLS:
-            message = f'"{slug}" lists more tools than can be taken (1,000 tools, 2 MB).'
-            raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
-        cursor = page.next_cursor
-        if not cursor:
-            return tools
-    message = f'The list of tools of "{slug}" has no end.'
-    raise errors.failure(slug, "mcp_too_large", message, sent=True, answered=True)
-
-
-def _page(cursor: str | None) -> Callable[[Client], Awaitable[wire.ListToolsResult]]:
-    return lambda client: client.list_tools(cursor=cursor)
 
 
 def _left(deadline: float) -> float:

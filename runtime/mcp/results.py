@@ -24,14 +24,42 @@ class ToolDefinition:
 
 
 @dataclass(frozen=True)
+class Resource:
+    """A resource, or with `is_template` a pattern of addresses such as `file:///{path}`."""
+
+    uri: str
+    is_template: bool
+    name: str
+    title: str | None
+    description: str | None
+    media_type: str | None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """arguments   [{"name", "description", "required"}]"""
+
+    name: str
+    title: str | None
+    description: str | None
+    arguments: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class ServerListing:
-    """What a server says of itself, and its tools in its own order."""
+    """What a server says of itself, and what it offers in its own order.
+
+    wire   the transport that worked: `stdio`, `streamable` or `sse`
+    """
 
     protocol_version: str
     server_name: str
     server_version: str
     instructions: str
+    wire: str
     tools: list[ToolDefinition]
+    resources: list[Resource]
+    prompts: list[Prompt]
 
 
 @dataclass(frozen=True)
@@ -56,6 +84,22 @@ def read_definition(tool: wire.Tool) -> ToolDefinition:
         output_schema=dict(tool.output_schema) if tool.output_schema else None,
         annotations=annotations,
     )
+
+
+def read_resource_row(row: wire.Resource) -> Resource:
+    return Resource(str(row.uri), False, row.name, row.title, row.description, row.mime_type)
+
+
+def read_resource_template(row: wire.ResourceTemplate) -> Resource:
+    return Resource(row.uri_template, True, row.name, row.title, row.description, row.mime_type)
+
+
+def read_prompt(row: wire.Prompt) -> Prompt:
+    arguments = [
+        {"name": entry.name, "description": entry.description or "", "required": bool(entry.required)}
+        for entry in row.arguments or ()
+    ]
+    return Prompt(row.name, row.title, row.description, arguments)
 
 
 def read_result(answer: wire.CallToolResult, duration_ms: float) -> ToolResult:

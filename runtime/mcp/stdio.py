@@ -56,13 +56,15 @@ class _Overflow(Exception):
 class ChildState:
     """What is known of a child besides its messages.
 
-    ended        set when its output has ended, or had to be cut off
-    overflowed   it was cut off because it wrote more than can be taken
+    ended           set when its output has ended, or had to be cut off
+    overflowed      it was cut off because it wrote more than can be taken
+    stopped_by_us   we hung up before it ended
     """
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self.overflowed = False
+        self.stopped_by_us = False
         self._chunks: deque[bytes] = deque()
         self._size = 0
 
@@ -93,6 +95,7 @@ async def stdio_transport(settings: McpServerSettings, state: ChildState) -> Asy
         yield incoming, outgoing
     finally:
         with anyio.CancelScope(shield=True):
+            state.stopped_by_us = not state.ended.is_set()
             for stream in (incoming, outgoing):
                 stream.close()
             await _close(process)
@@ -125,6 +128,8 @@ async def _read(process: asyncio.subprocess.Process, to_client: Any, state: Chil
     try:
         async with to_client:
             await _pass_on(process.stdout, to_client)
+            # Before the client hears of it: who hangs up then must see that the child was first.
+            state.ended.set()
     except _Overflow:
         state.overflowed = True
         _signal_group(process, signal.SIGKILL)

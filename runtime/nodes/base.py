@@ -69,6 +69,11 @@ class Park:
 
 
 @dataclass(frozen=True)
+class Proceed:
+    """The wait is over, and the step now makes the call that it waited with."""
+
+
+@dataclass(frozen=True)
 class End:
     """The run ends here, whatever else goes on in it."""
 
@@ -134,6 +139,10 @@ class NodeContext(Protocol):
 
         raises   NodeFailure when there is none that could start, or the input does not fit
         """
+        ...
+
+    async def admit(self, server: str, tool: str) -> None:
+        """Count a call of a tool that has a rate; raises McpError when it must wait."""
         ...
 
     def spend(self, usage: Mapping[str, Any]) -> None:
@@ -290,7 +299,8 @@ class NodeType(Generic[ConfigT]):
 
     output         a model, or a function of (raw config, known) that gives a JSON Schema or None
     run            one attempt; gets the config with every expression rendered
-    resume         goes on after a Park
+    ask_first      asked before the intent of a call is committed: a Park where a person must agree to it first
+    resume         goes on after a Park; after one of `ask_first` it may proceed to the call
     loop           of a container: how it executes the steps drawn inside it
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
                    committed: what would repeating it do? It may raise, and then no call is made
@@ -316,8 +326,9 @@ class NodeType(Generic[ConfigT]):
     is_trigger: bool = False
     is_end: bool = False
     waits_for_person: bool = False
+    ask_first: Callable[[ConfigT, NodeContext], Awaitable[Park | None]] | None = None
     loop: Loop[ConfigT] | None = None
-    resume: Callable[[ConfigT, Waited, NodeContext], Leave] | None = None
+    resume: Callable[[ConfigT, Waited, NodeContext], Leave | Proceed] | None = None
     effect: Callable[[ConfigT, NodeContext], Awaitable[Effect]] | None = None
     check: Callable[[Mapping[str, Any], Node, Known], Iterable[Problem]] = no_problems
     hint: Callable[[Mapping[str, Any], Moment], str | None] | None = None

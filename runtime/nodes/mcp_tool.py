@@ -7,14 +7,17 @@ from typing import Any
 
 from pydantic import Field
 
+from runtime.errors import NodeFailure
+from runtime.graph.argument_limits import check_limits, refused_arguments
 from runtime.graph.node_types import Effect, JsonSchema, Known, ToolFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.graph.templates import has_parts
 from runtime.json_schema import SchemaUnusable, problems_in
 from runtime.nodes.base import Config as NodeConfig
-from runtime.nodes.base import Leave, NodeContext, NodeType
+from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Waited
 
+APPROVE, DECLINE = "approve", "decline"
 DEFINITIONS = ("$defs", "definitions")
 UNSTRUCTURED_OUTPUT: JsonSchema = {
     "type": "object",
@@ -81,7 +84,15 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
     if not tool.enabled:
         text = f'"{name}" may not be used yet. An admin can allow it on the page of "{server.name}".'
         yield Problem(node.id, "tool", "mcp_tool_blocked", text)
+    if tool.reserved:
+        text = f'"{name}" is kept for other workflows. An admin can add this one on the tool\'s page.'
+        yield Problem(node.id, "tool", "mcp_tool_reserved", text)
     yield from _argument_problems(config, node, tool)
+    arguments = config.get("arguments") or {}
+    if isinstance(arguments, Mapping):
+        for field, why in refused_arguments(arguments, tool.limits, unknown=_holds_parts):
+            text = f'An admin decided that "{field}" of {name} {why}.'
+            yield Problem(node.id, f"arguments/{field}", "mcp_argument_refused", text)
 
 
 def _argument_problems(config: Mapping[str, Any], node: Node, tool: ToolFacts) -> Iterable[Problem]:
@@ -137,14 +148,55 @@ async def effect(config: Config, ctx: NodeContext) -> Effect:
     return tool.effect
 
 
+async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
+    """A handoff that shows the exact call, for a tool to which somebody must agree."""
+    _, tool = await ctx.tool(config.server, config.tool)
+    if tool.approval is None:
+        return None
+    arguments = allowed_arguments(config, tool)
+    shown = [{"label": name, "value": value} for name, value in arguments.items()]
+    where = [{"label": "Server", "value": config.server}, {"label": "Tool", "value": config.tool}]
+    question = {
+        "title": f"Allow {config.tool}?",
+        "message": "The workflow wants to make this call. Nothing is called before somebody agrees.",
+        "choices": [{"id": APPROVE, "title": "Approve"}, {"id": DECLINE, "title": "Decline"}],
+        "data": where + shown,
+        "fields": [],
+        "assign_to": dict(tool.approval),
+    }
+    return Park("handoff", due_at=None, data=question)
+
+
+def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
+    """Make the call, or fail because a person declined it."""
+    answer = waited.signal or {}
+    if answer.get("choice") == APPROVE:
+        return Proceed()
+    by, comment = answer.get("answered_by") or "Somebody", answer.get("comment") or ""
+    raise NodeFailure(
+        f"{by} declined the call of {config.tool}. {comment}".strip(),
+        code="approval_declined",
+        details={"server": config.server, "tool": config.tool, "by": by, "comment": comment, "sent": False},
+    )
+
+
+def allowed_arguments(config: Config, tool: ToolFacts) -> dict[str, Any]:
+    """What is to be sent: null stands for what is not there; raises McpError for what an admin does not allow."""
+    arguments = {name: value for name, value in config.arguments.items() if value is not None}
+    check_limits(config.server, config.tool, arguments, tool.limits)
+    return arguments
+
+
 async def run(config: Config, ctx: NodeContext) -> Leave:
     settings, tool = await ctx.tool(config.server, config.tool)
-    arguments = {name: value for name, value in config.arguments.items() if value is not None}
+    arguments = allowed_arguments(config, tool)
+    if tool.rate is not None:
+        await ctx.admit(config.server, config.tool)
     result = await ctx.mcp.call_tool(
         settings,
         config.tool,
         arguments,
-        timeout_s=ctx.timeout_s,
+        timeout_s=min(ctx.timeout_s, tool.timeout_s or ctx.timeout_s),
         idempotency_key=ctx.idempotency_key,
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
@@ -164,6 +216,8 @@ NODE = NodeType(
     config=Config,
     output=output,
     run=run,
+    ask_first=ask_first,
+    resume=resume,
     effect=effect,
     check=check,
     refine=refine,

@@ -1,13 +1,12 @@
-"""A server that nobody here wrote: the public reference server, over stdio and over Streamable HTTP."""
+"""A server that nobody here wrote: the public reference server, over stdio, Streamable HTTP and the old HTTP+SSE."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.support.product import ROOT, Api, Process, a_document, a_node, eventually, free_port, published
@@ -15,25 +14,31 @@ from tests.support.product import ROOT, Api, Process, a_document, a_node, eventu
 SERVER = ROOT / "frontend/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 
 
+PATHS = {"streamableHttp": "/mcp", "sse": "/sse"}
+
+
 @pytest.fixture(scope="module")
-def http_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Starts the server with one of its HTTP transports and gives the address."""
     node = shutil.which("node")
     assert node is not None
-    port = free_port()
-    folder: Path = tmp_path_factory.mktemp("everything")
-    process = Process(
-        [node, str(SERVER), "streamableHttp"], env={"PORT": str(port)}, log=folder / "server.log"
-    )
+    started: list[Process] = []
 
-    def answers() -> bool:
-        try:
-            return httpx2.get(f"http://127.0.0.1:{port}/mcp", timeout=1, trust_env=False).status_code > 0
-        except httpx2.HTTPError:
-            return False
+    def url(kind: str) -> str:
+        port, folder = free_port(), tmp_path_factory.mktemp(kind)
+        process = Process([node, str(SERVER), kind], env={"PORT": str(port)}, log=folder / "server.log")
+        started.append(process)
 
-    eventually(answers, what="the reference server")
-    yield f"http://127.0.0.1:{port}/mcp"
-    process.kill()
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        eventually(listens, what="the reference server")
+        return f"http://127.0.0.1:{port}{PATHS[kind]}"
+
+    yield url
+    for process in started:
+        process.kill()
 
 
 def call_from_a_workflow(api: Api, slug: str) -> dict[str, Any]:
@@ -51,12 +56,13 @@ def call_from_a_workflow(api: Api, slug: str) -> dict[str, Any]:
     return api.run_until(run["id"], "succeeded", "failed")
 
 
-@pytest.mark.parametrize("transport", ["stdio", "http"])
+@pytest.mark.parametrize("kind", ["stdio", "streamableHttp", "sse"])
 def test_the_reference_server_is_registered_listed_and_called(
-    api: Api, http_url: str, transport: str
+    api: Api, url_of: Callable[[str], str], kind: str
 ) -> None:
-    slug = f"everything-{transport}"
-    target = {"template": "everything"} if transport == "stdio" else {"url": http_url}
+    slug = f"everything-{kind.lower()}"
+    transport = "stdio" if kind == "stdio" else "http"
+    target = {"template": "everything"} if kind == "stdio" else {"url": url_of(kind)}
     server = api(
         "POST",
         "/mcp-servers",
@@ -64,6 +70,10 @@ def test_the_reference_server_is_registered_listed_and_called(
     )
     refreshed = api("POST", f"/mcp-servers/{server['id']}/refresh")
     assert refreshed["status"] == "ok", refreshed
+    if kind == "sse":
+        report = api("POST", f"/mcp-servers/{server['id']}/doctor")
+        texts = {row["step"]: row["text"] for row in report["steps"]}
+        assert (report["ok"], "old HTTP+SSE" in texts["protocol"]) == (True, True), report
     tools = {tool["name"]: tool for tool in api("GET", f"/mcp-servers/{server['id']}/tools")["items"]}
     assert refreshed["tools"] == len(tools) >= 8
     assert tools["echo"]["input_schema"]["required"] == ["message"]

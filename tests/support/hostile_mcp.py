@@ -83,6 +83,10 @@ def call(message: dict[str, Any], name: str, arguments: dict[str, Any]) -> None:
             failed(message, "The printer is on fire.")
         case "environment":
             say(message, json.dumps(dict(os.environ)))
+        case "announces":
+            changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+            write(json.dumps(changed) + "\n")
+            say(message, "announced")
         case "metadata":
             say(message, json.dumps(message["params"].get("_meta", {})))
         case "grandchild":

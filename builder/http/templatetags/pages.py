@@ -16,6 +16,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
+from builder.http.odd_characters import parts
+
 register = template.Library()
 
 STATES: dict[str, tuple[str, str]] = {
@@ -37,6 +39,7 @@ STATES: dict[str, tuple[str, str]] = {
     "draft": ("circle-dashed", "Draft"),
     "changed": ("triangle-alert", "Changed"),
     "blocked": ("ban", "Not allowed"),
+    "skipped": ("circle-dashed", "Skipped"),
 }
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).disable("image")
 _TAGS = {
@@ -201,6 +204,19 @@ def markdown(text: str) -> SafeString:
         url_schemes={"http", "https", "mailto"},
     )
     return mark_safe(clean)  # noqa: S308  cleaned just before
+
+
+@register.filter
+def exactly(text: str) -> SafeString:
+    """Text of strangers with every character that hides or pretends made visible."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<mark class="odd" title="{}">{}</mark>', what, what.split()[0]) if what else run,)
+            for run, what in parts(text or "")
+        ),
+    )
 
 
 @register.filter

@@ -125,6 +125,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/mcp-servers/import': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Read Servers
+     * @description What a settings file of another host, or of the public registry, describes; nothing is registered by it.
+     */
+    post: operations['builder_mcp_servers_api_read_servers']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}': {
     parameters: {
       query?: never
@@ -142,6 +162,83 @@ export interface paths {
     head?: never
     /** Change Server */
     patch: operations['builder_mcp_servers_api_change_server']
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/dependents': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Dependents
+     * @description Workflows that use the server, to look at before it is removed.
+     */
+    get: operations['builder_mcp_servers_api_list_dependents']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/doctor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Examine Server
+     * @description Try a new connection step by step; each step says what was seen, and after a failure what to do.
+     */
+    post: operations['builder_mcp_servers_api_examine_server']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/health': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get Health */
+    get: operations['builder_mcp_servers_api_get_health']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/inspect': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Inspect Server
+     * @description One request over a new connection, with every message on it; what the server refuses stands in `error`.
+     */
+    post: operations['builder_mcp_servers_api_inspect_server']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
     trace?: never
   }
   '/api/v1/mcp-servers/{server_id}/refresh': {
@@ -866,6 +963,19 @@ export interface components {
       comment: string
     }
     /**
+     * ApprovalIn
+     * @description Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail.
+     */
+    ApprovalIn: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'anyone' | 'role' | 'person'
+      /** Value */
+      value?: string | null
+    }
+    /**
      * AuditOut
      * @description `object` is what was changed: its kind, id and name.
      */
@@ -940,6 +1050,25 @@ export interface components {
        */
       reason: string
     }
+    /**
+     * DependentOut
+     * @description `is_live` tells whether the live version uses the server, or only the draft.
+     */
+    DependentOut: {
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /** Is Live */
+      is_live: boolean
+      /** Name */
+      name: string
+      /** Slug */
+      slug: string
+      /** Tools */
+      tools: string[]
+    }
     /** DraftIn */
     DraftIn: {
       /** Graph */
@@ -989,12 +1118,59 @@ export interface components {
       /** Type */
       type: string
     }
+    /**
+     * FindingOut
+     * @description `text` is what was seen: on a failure its cause, on a skipped step the reason.
+     */
+    FindingOut: {
+      /** Duration Ms */
+      duration_ms: number
+      /** Fix */
+      fix: string
+      /**
+       * Status
+       * @enum {string}
+       */
+      status: 'ok' | 'failed' | 'skipped'
+      /** Step */
+      step: string
+      /** Text */
+      text: string
+      /** Title */
+      title: string
+    }
     /** GraphIn */
     GraphIn: {
       /** Graph */
       graph: unknown
       /** Workflow */
       workflow?: string | null
+    }
+    /**
+     * HealthOut
+     * @description `calls`, `failed_percent` and `average_ms` are of the last 24 hours.
+     */
+    HealthOut: {
+      /** Average Ms */
+      average_ms: number
+      /** Calls */
+      calls: number
+      /** Checked At */
+      checked_at: string | null
+      /** Failed Percent */
+      failed_percent: number
+      /** Last Used At */
+      last_used_at: string | null
+      /** Latency Ms */
+      latency_ms: number | null
+    }
+    /**
+     * ImportIn
+     * @description The text of an `mcp.json` or `server.json`; comments and trailing commas are fine.
+     */
+    ImportIn: {
+      /** Document */
+      document: string
     }
     /** InboxItemOut */
     InboxItemOut: {
@@ -1038,6 +1214,49 @@ export interface components {
       workflow: {
         [key: string]: string
       }
+    }
+    /**
+     * InspectIn
+     * @description `name` and `arguments` for `tools/call` and `prompts/get`, `uri` for `resources/read`.
+     */
+    InspectIn: {
+      /** Arguments */
+      arguments?: {
+        [key: string]: unknown
+      }
+      /**
+       * Method
+       * @enum {string}
+       */
+      method: 'tools/call' | 'resources/read' | 'prompts/get'
+      /**
+       * Name
+       * @default
+       */
+      name: string
+      /**
+       * Uri
+       * @default
+       */
+      uri: string
+    }
+    /**
+     * InspectionOut
+     * @description `duration_ms` is the request's own, without connecting.
+     */
+    InspectionOut: {
+      /** Duration Ms */
+      duration_ms: number
+      /** Error */
+      error: {
+        [key: string]: unknown
+      } | null
+      /** Messages */
+      messages: components['schemas']['MessageOut'][]
+      /** Result */
+      result: {
+        [key: string]: unknown
+      } | null
     }
     /** McpServerIn */
     McpServerIn: {
@@ -1157,6 +1376,33 @@ export interface components {
       /** Role */
       role: string
     }
+    /**
+     * MessageOut
+     * @description `text` is one JSON-RPC message, cut off at 60,000 characters; `at_ms` counts from the first one.
+     */
+    MessageOut: {
+      /** At Ms */
+      at_ms: number
+      /**
+       * Direction
+       * @enum {string}
+       */
+      direction: 'sent' | 'received'
+      /** Text */
+      text: string
+    }
+    /** MissingOut */
+    MissingOut: {
+      /** Message */
+      message: string
+      /** Name */
+      name: string
+      /**
+       * What
+       * @enum {string}
+       */
+      what: 'secret' | 'address' | 'command' | 'left_out'
+    }
     /** ModelConnectionIn */
     ModelConnectionIn: {
       /**
@@ -1258,6 +1504,13 @@ export interface components {
       /** Next */
       next: string | null
     }
+    /** Page[DependentOut] */
+    Page_DependentOut_: {
+      /** Items */
+      items: components['schemas']['DependentOut'][]
+      /** Next */
+      next: string | null
+    }
     /** Page[EventOut] */
     Page_EventOut_: {
       /** Items */
@@ -1345,6 +1598,44 @@ export interface components {
       /** Output */
       output: number
     }
+    /**
+     * ProposalOut
+     * @description A server as it could be registered; `command` is for reading, only `template` would ever be started.
+     */
+    ProposalOut: {
+      /** Auth */
+      auth: {
+        [key: string]: string
+      }
+      /** Can Be Added */
+      can_be_added: boolean
+      /** Command */
+      command: string
+      /** Description */
+      description: string
+      /** Missing */
+      missing: components['schemas']['MissingOut'][]
+      /** Name */
+      name: string
+      /** Parameters */
+      parameters: {
+        [key: string]: string
+      }
+      /** Template */
+      template: string
+      /**
+       * Transport
+       * @enum {string}
+       */
+      transport: 'http' | 'stdio'
+      /** Url */
+      url: string
+    }
+    /** ProposalsOut */
+    ProposalsOut: {
+      /** Proposals */
+      proposals: components['schemas']['ProposalOut'][]
+    }
     /** PublishOut */
     PublishOut: {
       /** Triggers */
@@ -1380,6 +1671,13 @@ export interface components {
       from?: string | null
       /** Version */
       version?: number | 'draft' | null
+    }
+    /** ReportOut */
+    ReportOut: {
+      /** Ok */
+      ok: boolean
+      /** Steps */
+      steps: components['schemas']['FindingOut'][]
     }
     /** RoleIn */
     RoleIn: {
@@ -1557,6 +1855,14 @@ export interface components {
       annotations: {
         [key: string]: unknown
       }
+      /** Approval */
+      approval: {
+        [key: string]: unknown
+      } | null
+      /** Arguments */
+      arguments: {
+        [key: string]: unknown
+      }
       /** Changed */
       changed: {
         [key: string]: unknown
@@ -1579,19 +1885,39 @@ export interface components {
       output_schema: {
         [key: string]: unknown
       } | null
+      /** Rate */
+      rate: number | null
       /** Timeout S */
       timeout_s: number | null
       /** Title */
       title: string
+      /** Used By */
+      used_by: string[] | null
     }
-    /** ToolPatch */
+    /**
+     * ToolPatch
+     * @description rate: calls per minute. arguments: path -> {"value": …} or {"pattern": "…"}. used_by: slugs of workflows.
+     *
+     *     Null takes a limit away.
+     */
     ToolPatch: {
+      approval?: components['schemas']['ApprovalIn'] | null
+      /** Arguments */
+      arguments?: {
+        [key: string]: {
+          [key: string]: unknown
+        }
+      } | null
       /** Effect */
       effect?: ('none' | 'idempotent' | 'once') | null
       /** Enabled */
       enabled?: boolean | null
+      /** Rate */
+      rate?: number | null
       /** Timeout S */
       timeout_s?: number | null
+      /** Used By */
+      used_by?: string[] | null
     }
     /** TriggerOut */
     TriggerOut: {
@@ -1896,6 +2222,30 @@ export interface operations {
       }
     }
   }
+  builder_mcp_servers_api_read_servers: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ImportIn']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ProposalsOut']
+        }
+      }
+    }
+  }
   builder_mcp_servers_api_get_server: {
     parameters: {
       query?: never
@@ -1960,6 +2310,98 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['McpServerOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_list_dependents: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_DependentOut_']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_examine_server: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ReportOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_get_health: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['HealthOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_inspect_server: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['InspectIn']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['InspectionOut']
         }
       }
     }

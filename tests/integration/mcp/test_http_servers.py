@@ -44,7 +44,7 @@ async def failure(pool: McpPool, settings: McpServerSettings, tool: str, timeout
 
 
 async def test_the_listing_of_the_demo_crm_is_complete(pool: McpPool, crm: McpServerSettings) -> None:
-    listing = await pool.list_tools(crm, timeout_s=10)
+    listing = await pool.list_all(crm, timeout_s=10)
 
     assert (listing.server_name, listing.protocol_version) == ("crm", "2026-07-28")
     assert len({tool.name for tool in listing.tools}) == 7

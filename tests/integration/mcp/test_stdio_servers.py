@@ -33,7 +33,7 @@ async def failure(pool: McpPool, settings: McpServerSettings, tool: str, timeout
 
 
 async def test_the_listing_tells_server_version_and_tools(pool: McpPool, orders: McpServerSettings) -> None:
-    listing = await pool.list_tools(orders, timeout_s=10)
+    listing = await pool.list_all(orders, timeout_s=10)
 
     assert (listing.server_name, listing.protocol_version) == ("orders", "2026-07-28")
     tool = next(tool for tool in listing.tools if tool.name == "get_order")
@@ -256,14 +256,14 @@ async def test_a_server_that_keeps_failing_is_given_a_rest(pool: McpPool, hostil
 @pytest.mark.parametrize("start", ["endless", "crowded"])
 async def test_a_listing_without_measure_is_refused(pool: McpPool, hostile: Settings, start: str) -> None:
     with pytest.raises(McpError) as caught:
-        await pool.list_tools(hostile(start), timeout_s=20)
+        await pool.list_all(hostile(start), timeout_s=20)
 
     assert caught.value.code == "mcp_too_large"
 
 
 async def test_a_listing_that_never_comes_ends_in_time(pool: McpPool, hostile: Settings) -> None:
     with pytest.raises(McpError) as caught:
-        await pool.list_tools(hostile("mute"), timeout_s=0.5)
+        await pool.list_all(hostile("mute"), timeout_s=0.5)
 
     assert caught.value.code == "mcp_timeout"
 
@@ -275,7 +275,7 @@ async def test_refreshing_a_server_leaves_a_call_under_way_alone(
     call = asyncio.create_task(pool.call_tool(slow, "get_order", {"order_id": "12345"}, timeout_s=20))
     await until(lambda: any(row["calls"] for row in pool.describe()))
 
-    await pool.list_tools(slow, timeout_s=10)
+    await pool.list_all(slow, timeout_s=10)
 
     assert (await call).structured["order_id"] == "12345"
 

@@ -392,6 +392,18 @@ def test_a_call_that_a_cancel_broke_off_is_unknown_where_it_must_not_be_repeated
 # --- waiting ------------------------------------------------------------------------------------------------------
 
 
+def test_a_step_that_asks_first_counts_no_attempt_until_its_call_is_made() -> None:
+    state = begun("start > a")
+    state.hold("a", Park("handoff", due_at=None, data={"title": "Allow?"}), at(1), inputs={"x": 1})
+
+    assert (state.ready, statuses(state)["a"], state.steps["a"].attempts) == ([], "waiting", 0)
+    assert state.waits["a"].kind == "handoff"
+    state.wake("a", at(2), "signal")
+    state.make_ready("a")
+    attempt = call(state, "a", effect="once")
+    assert (state.ready, attempt.number) == ([], 1)
+
+
 def test_a_parked_step_waits_with_what_the_application_needs_to_show() -> None:
     state = begun("start > a")
     state.start_in_memory("a", at(1))

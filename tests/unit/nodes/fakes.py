@@ -22,7 +22,7 @@ from runtime.llm.client import MAX_TOKENS, Completion, LlmClient
 from runtime.llm.usage import Usage
 from runtime.mcp.pool import McpPool
 from runtime.mcp.results import ToolResult, check_arguments
-from runtime.nodes.base import End, Leave, Moment, Park, Waited
+from runtime.nodes.base import End, Leave, Moment, Park, Proceed, Waited
 from runtime.nodes.catalogue import NODE_TYPES
 from runtime.outbound import OutboundPolicy
 
@@ -154,13 +154,17 @@ class FakeModels:
 class FakeServers:
     """One server, `orders`, with these tools."""
 
-    def __init__(self, *tools: ToolFacts) -> None:
+    def __init__(self, *tools: ToolFacts, room: int = 1000) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self.room = room
+        self.admitted = 0
 
     def settings(self, workspace_id: str, server: str) -> McpServerSettings:
         return McpServerSettings("1", workspace_id, server, "http", url="https://orders.example/mcp")
 
-    def tool_for_call(self, workspace_id: str, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
+    def tool_for_call(
+        self, workspace_id: str, server: str, tool: str, workflow: str
+    ) -> tuple[McpServerSettings, ToolFacts]:
         if tool not in self._tools:
             raise McpError("The tool is not there.", code="mcp_tool_blocked")
         return self.settings(workspace_id, server), self._tools[tool]
@@ -168,7 +172,12 @@ class FakeServers:
     def tool_for_trial(
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
-        return self.tool_for_call(workspace_id, server, tool)
+        return self.tool_for_call(workspace_id, server, tool, "")
+
+    def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
+        self.admitted += 1
+        if self.admitted > self.room:
+            raise McpError("Too many calls.", code="mcp_rate_limited", retryable=True)
 
 
 class NoPeople:
@@ -243,7 +252,7 @@ async def left(type_name: str, config: Mapping[str, Any], around: Around | None 
     return outcome
 
 
-def resumed(type_name: str, config: Mapping[str, Any], waited: Waited) -> Leave:
+def resumed(type_name: str, config: Mapping[str, Any], waited: Waited) -> Leave | Proceed:
     """What a step that waited does when its wait is over."""
     node_type = NODE_TYPES[type_name]
     assert node_type.resume is not None

@@ -253,7 +253,12 @@ def test_triggers_ends_and_waiting_steps_say_so_themselves() -> None:
         "failure_trigger",
     ]
     assert [each.name for each in types if each.is_end] == ["reply", "stop"]
-    assert [each.name for each in types if each.resume] == ["human_handoff", "sub_workflow", "wait"]
+    assert [each.name for each in types if each.resume] == [
+        "mcp_tool",
+        "human_handoff",
+        "sub_workflow",
+        "wait",
+    ]
     assert [each.name for each in types if each.waits_for_person] == ["human_handoff"]
     assert [each.name for each in types if each.calls_out] == [
         "llm_decision",

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from runtime.errors import McpError
+from runtime.engine.attempt import rendered_config, typed_config
+from runtime.errors import McpError, NodeFailure
 from runtime.graph.node_types import Effect, ToolFacts
+from runtime.nodes.base import Park, Proceed, Waited
 from runtime.nodes.catalogue import NODE_TYPES
 from tests.unit.nodes.fakes import (
+    STARTED_AT,
     TIMEOUT_S,
     Around,
     Called,
@@ -23,6 +26,7 @@ from tests.unit.nodes.fakes import (
     ports,
     problems,
     refused,
+    resumed,
 )
 
 INPUT = {
@@ -286,3 +290,93 @@ async def test_a_tool_that_may_not_be_used_is_refused_before_an_intent_is_noted(
         await node_type.effect(node_type.config.model_validate(CONFIG), here.context())
 
     assert caught.value.code == "mcp_tool_blocked"
+
+
+# --- what an admin decided -----------------------------------------------------------------------------------
+
+ASKED = ToolFacts("get_order", INPUT, effect="once", approval={"kind": "role", "value": "admin"})
+
+
+async def asked_first(here: Around) -> Park | None:
+    node_type = NODE_TYPES["mcp_tool"]
+    assert node_type.ask_first is not None
+    config = typed_config(node_type, rendered_config(node_type, CONFIG, here.scope))
+    question: Park | None = await node_type.ask_first(config, here.context())
+    return question
+
+
+async def test_nobody_is_asked_where_no_approval_is_wanted() -> None:
+    assert await asked_first(around(FakeMcp())) is None
+
+
+async def test_who_is_asked_sees_the_exact_call_and_nothing_is_sent() -> None:
+    mcp = FakeMcp()
+
+    question = await asked_first(around(mcp, ASKED))
+
+    assert question is not None
+    assert question.data["assign_to"] == {"kind": "role", "value": "admin"}
+    assert [(row["label"], row["value"]) for row in question.data["data"]] == [
+        ("Server", "orders"),
+        ("Tool", "get_order"),
+        ("order_id", "12345"),
+    ]
+    assert mcp.called == []
+
+
+def answered(choice: str) -> Waited:
+    signal = {"choice": choice, "answered_by": "ann@example.com", "comment": "No."}
+    return Waited(signal=signal, opened_at=STARTED_AT, ended_at=STARTED_AT, data={})
+
+
+def test_an_approved_call_proceeds_and_a_declined_one_fails() -> None:
+    assert resumed("mcp_tool", CONFIG, answered("approve")) == Proceed()
+    with pytest.raises(NodeFailure) as caught:
+        resumed("mcp_tool", CONFIG, answered("decline"))
+    assert (caught.value.code, caught.value.retryable) == ("approval_declined", False)
+    assert "ann@example.com" in caught.value.message
+
+
+async def test_an_argument_that_is_not_allowed_is_never_sent() -> None:
+    mcp = FakeMcp()
+    limited = ToolFacts("get_order", INPUT, limits={"order_id": {"pattern": "9.*"}})
+
+    with pytest.raises(McpError) as caught:
+        await left("mcp_tool", CONFIG, around(mcp, limited))
+
+    assert caught.value.code == "mcp_argument_refused"
+    assert mcp.called == []
+
+
+async def test_the_tools_own_time_limit_is_the_upper_one() -> None:
+    mcp = FakeMcp()
+    await left("mcp_tool", CONFIG, around(mcp, ToolFacts("get_order", INPUT, timeout_s=5)))
+    await left("mcp_tool", CONFIG, around(mcp, ToolFacts("get_order", INPUT, timeout_s=500)))
+
+    assert [call.timeout_s for call in mcp.called] == [5, TIMEOUT_S]
+
+
+async def test_a_call_over_the_rate_is_never_sent() -> None:
+    mcp = FakeMcp()
+    here = around(mcp, ToolFacts("get_order", INPUT, rate=1))
+    here.servers.room = 0
+
+    with pytest.raises(McpError) as caught:
+        await left("mcp_tool", CONFIG, here)
+
+    assert (caught.value.code, mcp.called) == ("mcp_rate_limited", [])
+
+
+@pytest.mark.parametrize(
+    ("tool", "found"),
+    [
+        (ToolFacts("get_order", INPUT, reserved=True), [("tool", "mcp_tool_reserved")]),
+        (ToolFacts("get_order", INPUT, limits={"order_id": {"value": "1"}}), []),
+        (
+            ToolFacts("get_order", INPUT, limits={"note": {"value": "1"}}),
+            [("arguments/note", "mcp_argument_refused")],
+        ),
+    ],
+)
+def test_policies_are_told_while_drawing(tool: ToolFacts, found: list[tuple[str, str]]) -> None:
+    assert problems("mcp_tool", CONFIG, Registered([tool])) == found

@@ -1,0 +1,118 @@
+"""The form of a tool's policies: what it shows, and the changes that a person made in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+
+from builder.accounts.matrix import Role, may
+from builder.http.errors import Invalid
+from builder.mcp_servers.models import McpTool
+from builder.mcp_servers.tool_form import read_value
+
+ANYONE, PERSON = "anyone", "person"
+
+
+def policy_form(tool: McpTool) -> dict[str, Any]:
+    """What the template needs: choices, and the values as they are."""
+    approval = tool.approval or {}
+    used_by = tool.used_by
+    workflows = tool.server.workspace.workflows.filter(archived_at=None).order_by("name")
+    return {
+        "effects": McpTool.Effect.choices,
+        "approvers": [
+            ("", "Nobody"),
+            (ANYONE, "Anyone who answers the inbox"),
+            *((f"role:{role.value}", f"Role: {role.label}") for role in Role if may(role, "inbox.answer")),
+            (PERSON, "A person, by e-mail"),
+        ],
+        "approver": f"role:{approval['value']}"
+        if approval.get("kind") == "role"
+        else approval.get("kind", ""),
+        "approval_person": approval.get("value", "") if approval.get("kind") == PERSON else "",
+        "limited": [
+            {"name": name, **_shown_limit(tool.limits.get(name))}
+            for name in (tool.input_schema.get("properties") or {})
+        ],
+        "users": [
+            {"slug": row.slug, "name": row.name, "chosen": used_by is None or row.slug in used_by}
+            for row in workflows
+        ],
+    }
+
+
+def read_policies(tool: McpTool, given: QueryDict) -> dict[str, Any]:
+    """The policies as the API takes them; raises Invalid for a value that cannot be read."""
+    return {
+        "enabled": given.get("enabled") == "on",
+        "effect": given.get("effect") if given.get("effect") in McpTool.Effect.values else None,
+        "timeout_s": _number(given.get("timeout_s", ""), "Time limit"),
+        "rate": _whole(given.get("rate", "")),
+        "approval": _approval(given),
+        "arguments": _limits(tool, given),
+        "used_by": None if given.get("used_by_all") == "on" else given.getlist("used_by"),
+    }
+
+
+def _shown_limit(limit: Mapping[str, Any] | None) -> dict[str, str]:
+    if limit is None:
+        return {"kind": "", "text": ""}
+    if "pattern" in limit:
+        return {"kind": "pattern", "text": limit["pattern"]}
+    value = limit["value"]
+    return {"kind": "value", "text": value if isinstance(value, str) else json.dumps(value)}
+
+
+def _limits(tool: McpTool, given: QueryDict) -> dict[str, Any]:
+    """Limits of nested arguments are the API's; the form leaves them alone."""
+    properties = tool.input_schema.get("properties") or {}
+    limits = {path: limit for path, limit in tool.limits.items() if path not in properties}
+    for name, row in properties.items():
+        kind, text = given.get(f"limit-kind-{name}", ""), given.get(f"limit-{name}", "").strip()
+        if kind == "pattern":
+            limits[name] = {"pattern": text}
+        elif kind == "value":
+            try:
+                limits[name] = {"value": read_value(row if isinstance(row, Mapping) else {}, text)}
+            except ValueError as error:
+                raise _refused(f"arguments/{name}", str(error)) from None
+    return limits
+
+
+def _approval(given: QueryDict) -> dict[str, Any] | None:
+    kind, _, role = given.get("approver", "").partition(":")
+    match kind:
+        case "role":
+            return {"kind": "role", "value": role}
+        case "person":
+            return {"kind": PERSON, "value": given.get("approval_person", "").strip()}
+        case "anyone":
+            return {"kind": ANYONE}
+    return None
+
+
+def _number(text: str, title: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 3600:
+        raise _refused("timeout_s", f"{title}: write seconds, up to 3600.")
+    return number
+
+
+def _whole(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or not 0 < int(text) <= 100_000:
+        raise _refused("rate", "Calls per minute: write a whole number from 1 to 100000.")
+    return int(text)
+
+
+def _refused(field: str, why: str) -> Invalid:
+    return Invalid("invalid_request", why, {"fields": [{"field": field, "message": why}]})

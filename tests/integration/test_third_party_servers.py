@@ -1,0 +1,74 @@
+"""Servers that nobody here wrote, as commands: what works is called, and what dies says why."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runtime.gateways import McpServerSettings
+from runtime.mcp.doctor.examination import examine
+from runtime.mcp.pool import McpPool
+from runtime.outbound import OutboundPolicy
+from tests.support.product import ROOT
+
+NOWHERE = OutboundPolicy()
+FILESYSTEM = ROOT / "frontend/node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[McpPool]:
+    pool = McpPool(NOWHERE)
+    yield pool
+    await pool.close()
+
+
+def command(*argv: str) -> McpServerSettings:
+    return McpServerSettings("1", "w", "theirs", "stdio", command=argv)
+
+
+async def test_files_of_a_folder_are_read_and_nothing_outside_of_it(pool: McpPool, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    assert node is not None
+    inside = tmp_path / "docs"
+    inside.mkdir()
+    (inside / "hello.txt").write_text("good morning")
+    (tmp_path / "secret.txt").write_text("not yours")
+    settings = command(node, str(FILESYSTEM), str(inside))
+
+    tools = {tool.name: tool for tool in (await pool.list_all(settings, timeout_s=20)).tools}
+    read = await pool.call_tool(settings, "read_text_file", {"path": str(inside / "hello.txt")}, timeout_s=10)
+
+    assert tools["read_text_file"].annotations["readOnlyHint"] is True
+    assert read.text == "good morning"
+    with pytest.raises(Exception, match="outside") as caught:
+        await pool.call_tool(settings, "read_text_file", {"path": str(tmp_path / "secret.txt")}, timeout_s=10)
+    assert caught.value.code == "mcp_tool_error"
+
+
+async def test_the_log_of_a_git_repository_is_read(pool: McpPool, tmp_path: Path) -> None:
+    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    for arguments in (["init", "-q"], [*author, "commit", "-q", "--allow-empty", "-m", "Begin"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)  # noqa: ASYNC221  two short commands
+    settings = command(sys.executable, "-m", "mcp_server_git", "--repository", str(tmp_path))
+
+    log = await pool.call_tool(settings, "git_log", {"repo_path": str(tmp_path)}, timeout_s=30)
+
+    assert "Begin" in log.text
+
+
+async def test_a_server_that_cannot_start_with_this_protocol_library_is_named_by_the_doctor(
+    tmp_path: Path,
+) -> None:
+    script = Path(sys.executable).with_name("mcp-server-sqlite")
+    settings = command(str(script), "--db-path", str(tmp_path / "a.sqlite3"))
+
+    report = await examine(settings, NOWHERE)
+
+    failed = next(finding for finding in report.steps if finding.status == "failed")
+    assert failed.step == "start"
+    assert "Error" in failed.text
