@@ -9,6 +9,8 @@ from builder.llm_connections import views as models
 from builder.mcp_endpoint import views as mcp_endpoint
 from builder.mcp_servers import views as mcp
 from builder.monitoring import views as monitoring
+from builder.oauth_server import consent, programs
+from builder.oauth_server import views as oauth
 from builder.triggers import views as triggers
 from builder.workflows import views as workflows
 
@@ -58,7 +60,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens", accounts.tokens, name="settings_tokens"),
     path("settings/tokens/<uuid:token_id>/revoke", accounts.revoke, name="revoke_token"),
     path("settings/mcp", mcp_endpoint.settings_page, name="settings_mcp"),
+    path("settings/programs", programs.connected, name="settings_programs"),
+    path("settings/programs/<uuid:grant_id>/disconnect", programs.disconnect, name="disconnect_program"),
     path("settings/audit", accounts.audit, name="settings_audit"),
+    # sign-in of programs (OAuth)
+    path(".well-known/oauth-protected-resource/mcp", oauth.resource_metadata),
+    path(".well-known/oauth-authorization-server", oauth.server_metadata),
+    path("oauth/authorize", oauth.authorize),
+    path("oauth/consent", consent.consent, name="oauth_consent"),
+    path("oauth/token", oauth.token),
+    path("oauth/register", oauth.register),
+    path("oauth/revoke", oauth.revoke),
     # public addresses
     path("hooks/<str:token>", triggers.webhook, name="webhook"),
     path("forms/<str:token>", triggers.form_page, name="form"),

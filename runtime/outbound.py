@@ -232,13 +232,14 @@ def outbound_client(
     headers: Mapping[str, str] | None = None,
     keeps_cookies: bool = False,
     wrap: Wrap | None = None,
+    cap_bytes: int = MAX_REPLY_BYTES,
 ) -> httpx2.AsyncClient:
     """A client to keep: connections are pooled in it. Close it with `aclose()`.
 
     keeps_cookies   only for a client that serves one credential
     wrap            puts a protocol's own transport around the door's
     """
-    door = OutboundTransport(policy)
+    door = OutboundTransport(policy, cap_bytes=cap_bytes)
     return httpx2.AsyncClient(
         cookies=None if keeps_cookies else CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=wrap(door) if wrap else door,

@@ -91,9 +91,19 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "settings/tokens": {"GET": "token.own", "POST": "token.own"},
     "settings/tokens/<uuid:token_id>/revoke": {"POST": "token.own"},
     "settings/mcp": {"GET": "workspace.read"},
+    "settings/programs": {"GET": "token.own"},
+    "settings/programs/<uuid:grant_id>/disconnect": {"POST": "token.own"},
     "settings/audit": {"GET": "audit.read"},
     "forms/<str:token>": {"GET": PUBLIC, "POST": PUBLIC},
     "hooks/<str:token>": {"POST": PUBLIC},
+    # sign-in of programs (OAuth)
+    ".well-known/oauth-protected-resource/mcp": {"GET": PUBLIC, "OPTIONS": PUBLIC},
+    ".well-known/oauth-authorization-server": {"GET": PUBLIC, "OPTIONS": PUBLIC},
+    "oauth/authorize": {"GET": SIGNED_IN},
+    "oauth/consent": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "oauth/token": {"POST": PUBLIC, "OPTIONS": PUBLIC},
+    "oauth/register": {"POST": PUBLIC, "OPTIONS": PUBLIC},
+    "oauth/revoke": {"POST": PUBLIC, "OPTIONS": PUBLIC},
     # API
     "api/v1/openapi.json": {"GET": PUBLIC},
     "api/v1/node-types": {"GET": "workflow.read"},
@@ -179,6 +189,13 @@ MCP_RESOURCES: Final[Mapping[str, str]] = {
     "patchbay://runs/{run_id}": "run.read",
 }
 MCP_PROMPTS: Final[Mapping[str, str]] = {"use_this_workspace": "workspace.read"}
+
+# What a person can allow a program that signs in for them -> the verbs; the person's role limits it as well.
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    "mcp:read": frozenset({"workspace.read", "workflow.read", "run.read"}),
+    "mcp:run": frozenset({"run.start", "run.cancel"}),
+    "mcp:inbox": frozenset({"inbox.read", "inbox.answer"}),
+}
 
 
 def may(role: str, verb: str) -> bool:

@@ -21,6 +21,7 @@ from runtime.engine import clock
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
+from runtime.mcp.oauth_documents import read_client_document
 from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -118,8 +119,13 @@ async def _check_model(errand: Errand, clients: Clients) -> Any:
     return asdict(await clients.llm.check(settings))
 
 
+async def _read_client_document(errand: Errand, clients: Clients) -> Any:
+    return await read_client_document(clients.outbound, errand.payload["url"])
+
+
 HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
     "mcp.list_tools": _list_tools,
     "mcp.call_tool": _call_tool,
     "llm.check": _check_model,
+    "oauth.client_document": _read_client_document,
 }

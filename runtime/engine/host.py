@@ -147,7 +147,11 @@ class Host:
         self._kick = asyncio.Event()
         await self._register()
         self.clients = Clients(
-            LlmClient(self._policy), McpPool(self._policy), self.gateways, self.in_database
+            LlmClient(self._policy),
+            McpPool(self._policy),
+            self.gateways,
+            self.in_database,
+            self._policy,
         )
         self._up.set()
         logger.info("host started", extra={"action": "host", "host": self.name})
