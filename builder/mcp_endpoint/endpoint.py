@@ -67,6 +67,8 @@ class McpEndpoint:
                 await _respond(send, refused.status, json.dumps(body).encode(), *refused.headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Blanks around a value are no part of it; the parser in front leaves them there.
+        scope = {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         check_origin(headers)
         if scope["method"] not in METHODS:
