@@ -7,6 +7,7 @@ from builder.http import views as http
 from builder.inbox import views as inbox
 from builder.llm_connections import views as models
 from builder.mcp_endpoint import views as mcp_endpoint
+from builder.mcp_servers import oauth_views as mcp_oauth
 from builder.mcp_servers import views as mcp
 from builder.monitoring import views as monitoring
 from builder.oauth_server import consent, programs
@@ -37,6 +38,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mcp-servers/<uuid:server_id>/settings", mcp.server_settings, name="mcp_server_settings"),
     path("mcp-servers/<uuid:server_id>/refresh", mcp.refresh, name="refresh_mcp_server"),
     path("mcp-servers/<uuid:server_id>/remove", mcp.remove, name="remove_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/connect", mcp_oauth.connect, name="connect_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/disconnect", mcp_oauth.disconnect, name="disconnect_mcp_server"),
+    path("mcp-servers/oauth/callback", mcp_oauth.callback, name="mcp_oauth_callback"),
+    path("mcp-servers/oauth/client.json", mcp_oauth.client_document, name="mcp_oauth_client"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>", mcp.tool_page, name="mcp_tool"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>/call", mcp.call_tool, name="call_mcp_tool"),
     # model connections

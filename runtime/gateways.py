@@ -21,6 +21,7 @@ class McpServerSettings:
 
     headers, env   may hold secrets and are therefore not shown
     revision       changes whenever a setting or secret changes; connections are pooled by it
+    account        whose tokens go with each request, at a server that people sign in to
     """
 
     id: str
@@ -33,6 +34,26 @@ class McpServerSettings:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
     revision: str = "1"
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class McpAccount:
+    """Who the workspace is at a server that people sign in to by OAuth.
+
+    state          what `runtime.mcp.oauth` keeps; holds secrets and is therefore not shown
+    version        changes with each change of the state
+    document_url   where this installation describes itself; empty if it cannot be reached from outside
+    """
+
+    id: str
+    server: str
+    url: str
+    version: int
+    is_connected: bool
+    redirect_uri: str = ""
+    document_url: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
@@ -96,6 +117,26 @@ class McpServers(Protocol):
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
         """For a person who tries a tool out, also one that runs may not use yet."""
+        ...
+
+    def account(self, account: str) -> McpAccount:
+        """Raises McpError (mcp_unauthorized) when it is gone or cannot be read."""
+        ...
+
+    def claim_account(self, account: str, version: int) -> bool:
+        """Whether the caller may refresh the tokens of this version: nobody else does so now."""
+        ...
+
+    def change_account(self, account: str, changes: Mapping[str, Any], *, connected: bool | None) -> None:
+        """Put keys into the state; ends a claim. connected: whether it can be used now, None to leave that."""
+        ...
+
+    def lose_account(self, account: str, needs_scope: str) -> None:
+        """A person must connect again; ends a claim."""
+        ...
+
+    def ended_account(self, account: str, sealed: str) -> McpAccount:
+        """One that was taken out of the table and is to be revoked."""
         ...
 
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from builder.http.encryption import SecretUnreadable
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of
 from builder.mcp_servers.templates import command_templates
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
@@ -32,7 +33,7 @@ def tool_facts(tool: McpTool) -> ToolFacts:
     )
 
 
-class RegisteredServers:
+class RegisteredServers(KeptAccounts):
     """Implements runtime.gateways.McpServers over the registry's tables."""
 
     def settings(self, workspace_id: str, server: str) -> McpServerSettings:
@@ -89,7 +90,10 @@ def settings_of(row: McpServer) -> McpServerSettings:
         "revision": str(row.revision),
     }
     if row.transport == McpServer.Transport.HTTP:
-        return McpServerSettings(transport="http", url=row.url, headers=_headers(row, secret), **common)
+        account = account_of(row) if row.auth_kind == "oauth" else ""
+        return McpServerSettings(
+            transport="http", url=row.url, headers=_headers(row, secret), account=account, **common
+        )
     template = command_templates().get(row.template)
     if template is None:
         raise _unreachable(

@@ -38,7 +38,8 @@ async def new_server(request: HttpRequest) -> HttpResponse:
     except ProblemError as error:
         context["problem"] = error
         return await sync_to_async(render)(request, "mcp_servers/new.html", context, status=422)
-    await errands.refresh_server(server)
+    if server.auth_kind != "oauth":
+        await errands.refresh_server(server)
     return redirect("mcp_server", server_id=server.pk)
 
 
@@ -84,7 +85,9 @@ def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     request.member = member  # type: ignore[attr-defined]
     tools = [tool for tool in server.tools.all() if tool.missing_since is None]
     missing = [tool for tool in server.tools.all() if tool.missing_since is not None]
-    return render(request, "mcp_servers/server.html", {"server": server, "tools": tools, "missing": missing})
+    account = server.accounts.filter(membership=None).first()
+    context = {"server": server, "tools": tools, "missing": missing, "account": account}
+    return render(request, "mcp_servers/server.html", context)
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:

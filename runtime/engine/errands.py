@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from runtime.engine import clock
+from runtime.engine import accounts, clock
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
@@ -128,4 +128,5 @@ HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
     "mcp.call_tool": _call_tool,
     "llm.check": _check_model,
     "oauth.client_document": _read_client_document,
+    **accounts.HANDLERS,
 }

@@ -23,6 +23,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from runtime.engine import claiming, errands, lease, loading, schedules, store
+from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
@@ -148,7 +149,7 @@ class Host:
         await self._register()
         self.clients = Clients(
             LlmClient(self._policy),
-            McpPool(self._policy),
+            McpPool(self._policy, accounts=KeptAccounts(self.gateways.mcp_servers, self.in_database)),
             self.gateways,
             self.in_database,
             self._policy,

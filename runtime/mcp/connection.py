@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
@@ -17,6 +18,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
+from runtime.mcp.oauth_transport import Accounts, AccountTransport
 from runtime.mcp.stdio import ChildState, stdio_transport
 from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
 
@@ -36,11 +38,14 @@ Result = TypeVar("Result")
 class Connection:
     """Connected by `open()`; `is_usable` turns false for good when the server or the transport is gone."""
 
-    def __init__(self, settings: McpServerSettings, policy: OutboundPolicy) -> None:
+    def __init__(
+        self, settings: McpServerSettings, policy: OutboundPolicy, accounts: Accounts | None = None
+    ) -> None:
         self.settings = settings
         self.opened_at = self.used_at = time.monotonic()
         self.in_use = 0
         self._policy = policy
+        self._accounts = accounts
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -124,7 +129,7 @@ class Connection:
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self._policy, self._child) as client:
+            async with _client(self.settings, self._policy, self._child, self._accounts) as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -168,7 +173,7 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
 
 @asynccontextmanager
 async def _client(
-    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState
+    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState, accounts: Accounts | None
 ) -> AsyncIterator[Client]:
     options: dict[str, Any] = {
         "read_timeout_seconds": CONNECT_TIMEOUT_S,
@@ -179,12 +184,18 @@ async def _client(
         async with Client(stdio_transport(settings, child), **options) as client:
             yield client
         return
+
+    def wrap(door: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
+        if settings.account and accounts is not None:
+            door = AccountTransport(door, settings.account, accounts, policy)
+        return RpcTransport(door)
+
     async with outbound_client(
         policy,
         read_timeout_s=READ_TIMEOUT_S,
         headers=settings.headers,
         keeps_cookies=True,
-        wrap=RpcTransport,
+        wrap=wrap,
     ) as http:
         transport = streamable_http_client(
             settings.url or "", http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1

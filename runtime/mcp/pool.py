@@ -19,6 +19,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.connection import Connection
+from runtime.mcp.oauth_transport import Accounts
 from runtime.mcp.results import (
     ServerListing,
     ToolDefinition,
@@ -61,11 +62,15 @@ class Rest:
 class McpPool:
     """Lives on the host's loop; every method is to be called there.
 
-    idle_s   a connection that nobody used for so long is closed
+    idle_s     a connection that nobody used for so long is closed
+    accounts   where the tokens of servers that people sign in to are kept
     """
 
-    def __init__(self, policy: OutboundPolicy, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, policy: OutboundPolicy, *, idle_s: float = IDLE_S, accounts: Accounts | None = None
+    ) -> None:
         self._policy = policy
+        self._accounts = accounts
         self._idle_s = idle_s
         self._connections: dict[Key, Connection] = {}
         self._retired: list[Connection] = []
@@ -206,7 +211,7 @@ class McpPool:
             raise errors.unreachable(
                 settings.slug, f"it failed {rest.failures} times in a row and is given a rest."
             )
-        connection = Connection(settings, self._policy)
+        connection = Connection(settings, self._policy, self._accounts)
         self._keep_tending()
         try:
             await connection.open()
