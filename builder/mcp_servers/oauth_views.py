@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import redirect
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from builder.accounts.access import Member, caller_of, member_of
@@ -32,9 +33,9 @@ async def connect(request: HttpRequest, server_id: UUID) -> HttpResponse:
     except PatchbayError as error:
         await sync_to_async(messages.error)(request, error.message)
         return redirect("mcp_server", server_id=server.pk)
-    response = HttpResponseRedirect(target)
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    # A page that goes on by itself: a redirect as the answer to a form may not lead to another origin (CSP).
+    context = {"server": server, "target": target, "host": urlsplit(target).netloc}
+    return await sync_to_async(render)(request, "mcp_servers/leaving.html", context)
 
 
 async def callback(request: HttpRequest) -> HttpResponse:
