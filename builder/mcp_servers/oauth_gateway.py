@@ -73,6 +73,8 @@ class KeptAccounts:
             rows.update(needs_scope=needs_scope, claimed_until=None)
         else:
             rows.update(status=Account.Status.AGAIN, claimed_until=None, version=F("version") + 1)
+            error = _unauthorized("", "The server has ended the sign-in. Connect again.").as_dict()
+            McpServer.objects.filter(accounts__pk=account).update(status=McpServer.Status.ERROR, error=error)
 
     def ended_account(self, account: str, sealed: str) -> McpAccount:
         return _shown(Account(pk=UUID(account)), "", "", sealed)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx2
@@ -20,7 +20,7 @@ from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
 from runtime.mcp.oauth_transport import Accounts, AccountTransport
 from runtime.mcp.stdio import ChildState, stdio_transport
-from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
+from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, Wrap, outbound_client
 
 logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 15.0
@@ -46,6 +46,7 @@ class Connection:
         self.in_use = 0
         self._policy = policy
         self._accounts = accounts
+        self._refusals: list[dict[str, Any]] = []
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,6 +82,8 @@ class Connection:
             self._owner.cancel()
             raise
         except Exception as error:
+            if self._refusals:
+                raise errors.refused(self.settings.slug, self._refusals[-1]) from error
             raise errors.connecting(self.settings.slug, error, self._said()) from error
 
     async def call(self, ask: Callable[[Client], Awaitable[Result]], timeout_s: float) -> Result:
@@ -129,7 +132,7 @@ class Connection:
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with _client(self.settings, self._policy, self._child, self._accounts) as client:
+            async with self._made_client() as client:
                 self._client = client
                 ready.set_result(None)
                 await _first_of(self._stop, self._child.ended)
@@ -147,6 +150,14 @@ class Connection:
                 logger.info("a connection ended", extra={"server": self.settings.slug}, exc_info=error)
         finally:
             self._client = None
+
+    def _made_client(self) -> AbstractAsyncContextManager[Client]:
+        def wrap(door: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
+            if self.settings.account and self._accounts is not None:
+                door = AccountTransport(door, self.settings.account, self._accounts, self._policy)
+            return RpcTransport(door, self._refusals)
+
+        return _client(self.settings, self._policy, self._child, wrap)
 
     def _lost(self, known: McpError | None = None) -> McpError:
         """Why the connection is gone; it is not used again."""
@@ -173,7 +184,7 @@ async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> N
 
 @asynccontextmanager
 async def _client(
-    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState, accounts: Accounts | None
+    settings: McpServerSettings, policy: OutboundPolicy, child: ChildState, wrap: Wrap
 ) -> AsyncIterator[Client]:
     options: dict[str, Any] = {
         "read_timeout_seconds": CONNECT_TIMEOUT_S,
@@ -184,11 +195,6 @@ async def _client(
         async with Client(stdio_transport(settings, child), **options) as client:
             yield client
         return
-
-    def wrap(door: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
-        if settings.account and accounts is not None:
-            door = AccountTransport(door, settings.account, accounts, policy)
-        return RpcTransport(door)
 
     async with outbound_client(
         policy,

@@ -162,6 +162,13 @@ def _status(server: str, status: int, data: dict[str, Any]) -> McpError:
     return failure(server, "mcp_protocol_error", message, retryable=retryable, **details)
 
 
+def refused(server: str, refusal: dict[str, Any]) -> McpError:
+    """The server turned the handshake away for want of a sign-in."""
+    known = _status(server, int(refusal["http_status"]), refusal)
+    known.details["sent"] = False
+    return known
+
+
 def too_large(server: str) -> McpError:
     message = f'The answer of "{server}" is larger than can be taken. Ask the tool for less at a time.'
     return failure(server, "mcp_too_large", message, sent=True)

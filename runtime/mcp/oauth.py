@@ -46,16 +46,17 @@ CLIENT_NAME = "Patchbay"
 EXCHANGE_TIMEOUT_S = 15.0
 MAX_BYTES = 1024 * 1024
 PENDING_LIFE_S = 900.0
-_HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "patchbay", "version": "0.1.0"},
-    },
+_INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "patchbay", "version": "0.1.0"},
 }
+_ACCEPT = "application/json, text/event-stream"
+# The first words of the newer protocol, then of the older: one of them is answered with 401.
+_HELLOS: tuple[tuple[str, str, State], ...] = (
+    ("2026-07-28", "server/discover", {}),
+    ("2025-11-25", "initialize", _INITIALIZE),
+)
 _FAULTS = (OAuthFlowError, ValidationError, ValueError, httpx2.HTTPError, httpx2.StreamError, OSError)
 
 
@@ -78,10 +79,15 @@ async def begin(policy: OutboundPolicy, account: McpAccount, *, more_scope: str 
     """
     fresh = {key: account.state[key] for key in ("client", "issuer") if key in account.state}
     provider = _Provider(account, fresh, more_scope)
-    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
     try:
         async with _outside(policy) as http:
-            response = await http.post(account.url, json=_HELLO, headers=headers, auth=provider)
+            for revision, method, params in _HELLOS:
+                response = await http.post(
+                    account.url,
+                    json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params},
+                    headers={"accept": _ACCEPT, "mcp-protocol-version": revision, "mcp-method": method},
+                    auth=provider,
+                )
     except _Redirect as redirect:
         if urlsplit(redirect.url).scheme not in {"http", "https"}:
             raise sign_in_failed(account.server, "its sign-in page has no web address.") from None

@@ -73,7 +73,7 @@ def test_an_admin_connects_a_server_and_it_stays_connected(page: Page, site: Sit
     site.shut_out()
     assert "Connect again" in call("read", expect=422)["message"]
     page.goto(where)
-    expect(page.get_by_text("The server has ended the sign-in.")).to_be_visible()
+    expect(page.get_by_text("Workflows that use it fail until somebody connects again.")).to_be_visible()
     picture(page, "oauth-connect-again")
     assert findings(page) == []
     page.get_by_role("button", name="Connect again").click()

@@ -49,6 +49,10 @@ def _all_parts(node: str, folder: Path) -> dict[str, list[Outcome]]:
         for revision in REVISIONS:
             arguments = ["server", "--url", url, "--requirements", revision]
             parts[f"server {revision}"] = run_suite(node, arguments, folder / f"server-{revision}", env)
+    command = f"{sys.executable} -m tests.conformance.client"
+    for revision in REVISIONS:
+        arguments = ["client", "--command", command, "--requirements", revision, "--timeout", "120000"]
+        parts[f"client {revision}"] = run_suite(node, arguments, folder / f"client-{revision}", env)
     return parts
 
 

@@ -44,9 +44,9 @@ def run_suite(node: str, arguments: list[str], results: Path, env: dict[str, str
 
 def _outcome(path: Path) -> Outcome:
     name = path.parent.relative_to(path.parents[1]).name
-    scenario = re.sub(r"^(server|client)-|-\d{4}-\d{2}-\d{2}T[\d-]+Z?$", "", name)
+    scenario = re.sub(r"-\d{4}-\d{2}-\d{2}T[\d-]+Z?$", "", name)
     folder = path.parents[1].name
-    outcome = Outcome(f"{folder}/{scenario}" if folder == "auth" else scenario)
+    outcome = Outcome(f"auth/{scenario}" if folder == "auth" else scenario.removeprefix("server-"))
     for check in json.loads(path.read_text()):
         if check["status"] in BAD:
             outcome.bad[check["id"]] = check.get("errorMessage") or check.get("description") or ""
