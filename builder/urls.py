@@ -71,6 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # sign-in of programs (OAuth)
     path(".well-known/oauth-protected-resource/mcp", oauth.resource_metadata),
     path(".well-known/oauth-authorization-server", oauth.server_metadata),
+    path(".well-known/mcp/server.json", mcp_endpoint.server_json),
     path("oauth/authorize", oauth.authorize),
     path("oauth/consent", consent.consent, name="oauth_consent"),
     path("oauth/token", oauth.token),

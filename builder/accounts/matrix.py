@@ -103,6 +103,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     # sign-in of programs (OAuth)
     ".well-known/oauth-protected-resource/mcp": {"GET": PUBLIC, "OPTIONS": PUBLIC},
     ".well-known/oauth-authorization-server": {"GET": PUBLIC, "OPTIONS": PUBLIC},
+    ".well-known/mcp/server.json": {"GET": PUBLIC},
     "oauth/authorize": {"GET": SIGNED_IN},
     "oauth/consent": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "oauth/token": {"POST": PUBLIC, "OPTIONS": PUBLIC},

@@ -99,3 +99,29 @@ def test_a_secret_is_kept_encrypted_and_asked_for(client: Browser) -> None:
     assert client.post("/oauth/token", form).json()["error"] == "invalid_client"
     right = client.post("/oauth/token", {**form, "client_secret": told["client_secret"]})
     assert right.json()["error"] == "invalid_grant"
+
+
+def test_the_server_describes_itself(client: Browser) -> None:
+    found = client.get("/.well-known/mcp/server.json").json()
+    assert found["remotes"] == [{"type": "streamable-http", "url": "http://testserver/mcp"}]
+    assert found["name"] == "testserver/patchbay"
+
+
+def test_the_page_of_the_endpoint_has_settings_for_every_program(
+    client: Browser, membership: Membership
+) -> None:
+    client.force_login(membership.user)
+    page = client.get("/settings/mcp").content.decode()
+    for program in ("Claude Code", "VS Code", "Cursor", "ChatGPT", "MCP inspector"):
+        assert f"Settings for {program}, sign in through the browser" in page
+    assert "Settings for Cursor, with an api token" in page
+
+
+def test_this_installation_describes_itself_to_other_servers_when_it_is_public(
+    client: Browser, settings: Any
+) -> None:
+    assert client.get("/mcp-servers/oauth/client.json").status_code == 404
+    settings.PUBLIC_URL = "https://patchbay.example"
+    document = client.get("/mcp-servers/oauth/client.json").json()
+    assert document["client_id"] == "https://patchbay.example/mcp-servers/oauth/client.json"
+    assert document["redirect_uris"] == ["https://patchbay.example/mcp-servers/oauth/callback"]
