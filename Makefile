@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/*.ts frontend/*.json templates -type f 2>/dev/null | grep -v tsbuildinfo)
 
-.PHONY: help run setup setup-tests test check fix bench reference screenshots
+.PHONY: help run setup setup-tests test conformance check fix bench reference screenshots
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ setup-tests: $(VENV)/.develop frontend/dist/.stamp ## Install what the tests nee
 test: setup-tests ## Run every test (PYTEST="-k name" to choose)
 	@cd frontend && npm test --silent
 	@$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST)
+
+conformance: $(VENV)/.develop ## The public MCP suite against /mcp and against our client
+	@node=$$(sh tests/conformance/install.sh $(VENV)) && $(PYTHON) -m tests.conformance --node $$node
 
 check: $(VENV)/.develop frontend/dist/.stamp ## Format, lint, types, imports, missing migrations
 	ruff format --check .

@@ -8,8 +8,11 @@ from builder.inbox import views as inbox
 from builder.llm_connections import views as models
 from builder.mcp_endpoint import views as mcp_endpoint
 from builder.mcp_servers import inspector as mcp_inspector
+from builder.mcp_servers import oauth_views as mcp_oauth
 from builder.mcp_servers import views as mcp
 from builder.monitoring import views as monitoring
+from builder.oauth_server import consent, programs
+from builder.oauth_server import views as oauth
 from builder.triggers import views as triggers
 from builder.workflows import views as workflows
 
@@ -39,6 +42,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mcp-servers/<uuid:server_id>/doctor", mcp.examine, name="examine_mcp_server"),
     path("mcp-servers/<uuid:server_id>/inspector", mcp_inspector.inspector, name="mcp_inspector"),
     path("mcp-servers/<uuid:server_id>/remove", mcp.remove, name="remove_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/connect", mcp_oauth.connect, name="connect_mcp_server"),
+    path("mcp-servers/<uuid:server_id>/disconnect", mcp_oauth.disconnect, name="disconnect_mcp_server"),
+    path("mcp-servers/oauth/callback", mcp_oauth.callback, name="mcp_oauth_callback"),
+    path("mcp-servers/oauth/client.json", mcp_oauth.client_document, name="mcp_oauth_client"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>", mcp.tool_page, name="mcp_tool"),
     path("mcp-servers/<uuid:server_id>/tools/<str:name>/call", mcp.call_tool, name="call_mcp_tool"),
     # model connections
@@ -62,7 +69,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens", accounts.tokens, name="settings_tokens"),
     path("settings/tokens/<uuid:token_id>/revoke", accounts.revoke, name="revoke_token"),
     path("settings/mcp", mcp_endpoint.settings_page, name="settings_mcp"),
+    path("settings/programs", programs.connected, name="settings_programs"),
+    path("settings/programs/<uuid:grant_id>/disconnect", programs.disconnect, name="disconnect_program"),
     path("settings/audit", accounts.audit, name="settings_audit"),
+    # sign-in of programs (OAuth)
+    path(".well-known/oauth-protected-resource/mcp", oauth.resource_metadata),
+    path(".well-known/oauth-authorization-server", oauth.server_metadata),
+    path(".well-known/mcp/server.json", mcp_endpoint.server_json),
+    path("oauth/authorize", oauth.authorize),
+    path("oauth/consent", consent.consent, name="oauth_consent"),
+    path("oauth/token", oauth.token),
+    path("oauth/register", oauth.register),
+    path("oauth/revoke", oauth.revoke),
     # public addresses
     path("hooks/<str:token>", triggers.webhook, name="webhook"),
     path("forms/<str:token>", triggers.form_page, name="form"),

@@ -15,6 +15,7 @@ const NAMES = [
   'CircleHelp',
   'Clock',
   'ExternalLink',
+  'Eye',
   'History',
   'House',
   'Inbox',

@@ -22,6 +22,7 @@ class McpServerSettings:
     headers, env   may hold secrets and are therefore not shown
     revision       changes whenever a setting or secret changes; connections are pooled by it
     wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
+    account        whose tokens go with each request, at a server that people sign in to
     """
 
     id: str
@@ -35,6 +36,7 @@ class McpServerSettings:
     cwd: str | None = None
     revision: str = "1"
     wire: Literal["", "streamable", "sse"] = ""
+    account: str = ""
 
 
 @dataclass
@@ -44,6 +46,25 @@ class ServerUse:
     calls: int = 0
     failures: int = 0
     total_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class McpAccount:
+    """Who the workspace is at a server that people sign in to by OAuth.
+
+    state          what `runtime.mcp.oauth` keeps; holds secrets and is therefore not shown
+    version        changes with each change of the state
+    document_url   where this installation describes itself; empty if it cannot be reached from outside
+    """
+
+    id: str
+    server: str
+    url: str
+    version: int
+    is_connected: bool
+    redirect_uri: str = ""
+    document_url: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
@@ -143,6 +164,26 @@ class McpServers(Protocol):
 
     def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
         """How a check went; `error` as the API shows one."""
+        ...
+
+    def account(self, account: str) -> McpAccount:
+        """Raises McpError (mcp_unauthorized) when it is gone or cannot be read."""
+        ...
+
+    def claim_account(self, account: str, version: int) -> bool:
+        """Whether the caller may refresh the tokens of this version: nobody else does so now."""
+        ...
+
+    def change_account(self, account: str, changes: Mapping[str, Any], *, connected: bool | None) -> None:
+        """Put keys into the state; ends a claim. connected: whether it can be used now, None to leave that."""
+        ...
+
+    def lose_account(self, account: str, needs_scope: str) -> None:
+        """A person must connect again; ends a claim."""
+        ...
+
+    def ended_account(self, account: str, sealed: str) -> McpAccount:
+        """One that was taken out of the table and is to be revoked."""
         ...
 
 

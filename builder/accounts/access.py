@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from ninja.errors import AuthenticationError
 
-from builder.accounts.matrix import PUBLIC, SIGNED_IN, VERBS, may, verb_of
+from builder.accounts.matrix import PUBLIC, SCOPES, SIGNED_IN, VERBS, may, verb_of
 from builder.accounts.models import ApiToken, Membership, User, Workspace
 
 Row = TypeVar("Row", bound=Model)
@@ -21,15 +21,24 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True)
 class Member:
-    """A caller in one workspace, with the role that counts here."""
+    """A caller in one workspace, with the role that counts here.
+
+    program   the name of the program that acts for the person, signed in by OAuth
+    scopes    what the person allowed that program; None where nothing but the role limits the caller
+    """
 
     user: User
     workspace: Workspace
     role: str
     token: ApiToken | None = None
+    program: str = ""
+    scopes: frozenset[str] | None = None
 
     def may(self, verb: str) -> bool:
-        return may(self.role, verb)
+        return may(self.role, verb) and not self.lacks_scope(verb)
+
+    def lacks_scope(self, verb: str) -> bool:
+        return self.scopes is not None and not any(verb in SCOPES[scope] for scope in self.scopes)
 
     @property
     def actor(self) -> str:
@@ -37,6 +46,8 @@ class Member:
 
     @property
     def via(self) -> str:
+        if self.program:
+            return f"program {self.program}"[:120]
         return f"token {self.token.name}" if self.token else "browser"
 
     @property

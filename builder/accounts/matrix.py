@@ -78,6 +78,10 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "mcp-servers/<uuid:server_id>/doctor": {"POST": "mcp.manage"},
     "mcp-servers/<uuid:server_id>/inspector": {"GET": "mcp.call", "POST": "mcp.call"},
     "mcp-servers/<uuid:server_id>/remove": {"POST": "mcp.manage"},
+    "mcp-servers/<uuid:server_id>/connect": {"POST": "mcp.manage"},
+    "mcp-servers/<uuid:server_id>/disconnect": {"POST": "mcp.manage"},
+    "mcp-servers/oauth/callback": {"GET": SIGNED_IN},
+    "mcp-servers/oauth/client.json": {"GET": PUBLIC},
     "mcp-servers/<uuid:server_id>/tools/<str:name>": {"GET": "mcp.read", "POST": "mcp.manage"},
     "mcp-servers/<uuid:server_id>/tools/<str:name>/call": {"POST": "mcp.call"},
     "model-connections": {"GET": "model.read"},
@@ -94,9 +98,20 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "settings/tokens": {"GET": "token.own", "POST": "token.own"},
     "settings/tokens/<uuid:token_id>/revoke": {"POST": "token.own"},
     "settings/mcp": {"GET": "workspace.read"},
+    "settings/programs": {"GET": "token.own"},
+    "settings/programs/<uuid:grant_id>/disconnect": {"POST": "token.own"},
     "settings/audit": {"GET": "audit.read"},
     "forms/<str:token>": {"GET": PUBLIC, "POST": PUBLIC},
     "hooks/<str:token>": {"POST": PUBLIC},
+    # sign-in of programs (OAuth)
+    ".well-known/oauth-protected-resource/mcp": {"GET": PUBLIC, "OPTIONS": PUBLIC},
+    ".well-known/oauth-authorization-server": {"GET": PUBLIC, "OPTIONS": PUBLIC},
+    ".well-known/mcp/server.json": {"GET": PUBLIC},
+    "oauth/authorize": {"GET": SIGNED_IN},
+    "oauth/consent": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "oauth/token": {"POST": PUBLIC, "OPTIONS": PUBLIC},
+    "oauth/register": {"POST": PUBLIC, "OPTIONS": PUBLIC},
+    "oauth/revoke": {"POST": PUBLIC, "OPTIONS": PUBLIC},
     # API
     "api/v1/openapi.json": {"GET": PUBLIC},
     "api/v1/node-types": {"GET": "workflow.read"},
@@ -187,6 +202,13 @@ MCP_RESOURCES: Final[Mapping[str, str]] = {
     "patchbay://runs/{run_id}": "run.read",
 }
 MCP_PROMPTS: Final[Mapping[str, str]] = {"use_this_workspace": "workspace.read"}
+
+# What a person can allow a program that signs in for them -> the verbs; the person's role limits it as well.
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    "mcp:read": frozenset({"workspace.read", "workflow.read", "run.read"}),
+    "mcp:run": frozenset({"run.start", "run.cancel"}),
+    "mcp:inbox": frozenset({"inbox.read", "inbox.answer"}),
+}
 
 
 def may(role: str, verb: str) -> bool:

@@ -11,7 +11,6 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 from builder.accounts.access import Member
-from builder.accounts.models import ApiToken
 
 SCOPE_KEY = "patchbay.caller"
 SESSION_HEADER = "mcp-session-id"
@@ -21,7 +20,7 @@ Found = TypeVar("Found")
 
 @dataclass
 class Caller:
-    """A token's member.
+    """A token's or program's member.
 
     session   of the older protocol, bound to the token; None where there is none
     is_gone   the caller has closed the connection
@@ -32,9 +31,9 @@ class Caller:
     is_gone: bool = False
 
 
-def session_of(token: ApiToken, header: str) -> UUID | None:
-    """A text that only this token can mean: someone else's session id leads nowhere."""
-    return uuid5(token.pk, header) if header else None
+def session_of(credential: UUID, header: str) -> UUID | None:
+    """A text that only this token or grant can mean: someone else's session id leads nowhere."""
+    return uuid5(credential, header) if header else None
 
 
 async def in_database(function: Callable[..., Found], *arguments: Any) -> Found:

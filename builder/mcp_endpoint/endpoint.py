@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
@@ -19,13 +20,16 @@ from django.http.request import split_domain_port, validate_host
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from builder.accounts.access import Member, member_by_token
-from builder.accounts.matrix import MOUNTED
+from builder.accounts.matrix import MOUNTED, SCOPES
 from builder.accounts.tokens import token_for
 from builder.mcp_endpoint.caller import SCOPE_KEY, SESSION_HEADER, Caller, in_database, session_of
 from builder.mcp_endpoint.calling import cancel_call, forget_old_calls
+from builder.mcp_endpoint.scopes import scope_lacking
 from builder.mcp_endpoint.server import make_server
+from builder.oauth_server.addresses import RESOURCE_METADATA_PATH, RESOURCE_PATH, origin_of_scope, resource_of
+from builder.oauth_server.grants import access_with
 
-PATH = "/mcp"
+PATH = RESOURCE_PATH
 HELP_PAGE = b"/settings/mcp"
 METHODS = MOUNTED["mcp"]
 
@@ -63,6 +67,8 @@ class McpEndpoint:
                 await _respond(send, refused.status, json.dumps(body).encode(), *refused.headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Blanks around a value are no part of it; the parser in front leaves them there.
+        scope = {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         check_origin(headers)
         if scope["method"] not in METHODS:
@@ -71,9 +77,12 @@ class McpEndpoint:
                 return
             # Nothing is sent unasked, and there are no sessions to end.
             raise Refused(405, "method_not_allowed", "Post MCP messages here.", (b"allow", b"POST"))
-        caller = await in_database(caller_with, headers)
+        origin = origin_of_scope(scope, headers)
+        caller = await in_database(caller_with, headers, origin)
         body = await read_body(headers, receive)
-        message = _message(body)
+        message = _message(body, caller.member)
+        if lacking := scope_lacking(caller.member, message):
+            raise _needs_scope(lacking, caller.member, origin)
         if message.get("method") == "notifications/cancelled" and caller.session is not None:
             await cancel_call(
                 caller.member, caller.session, str((message.get("params") or {}).get("requestId", ""))[:100]
@@ -136,22 +145,42 @@ def _is_ours(host: str) -> bool:
     return bool(domain) and validate_host(domain, [name for name in allowed if name])
 
 
-def caller_with(headers: Mapping[str, str]) -> Caller:
-    """The member whose token this is; raises Refused for nobody."""
+def caller_with(headers: Mapping[str, str], origin: str) -> Caller:
+    """The member whose API token this is, or for whom a program signed in; raises Refused for nobody."""
     kind, _, plain = headers.get("authorization", "").partition(" ")
-    token = token_for(plain.strip()) if kind.lower() == "bearer" and plain.strip() else None
-    if token is None:
-        reason = b', error="invalid_token"' if plain else b""
+    found = _credential(plain.strip(), resource_of(origin)) if kind.lower() == "bearer" else None
+    if found is None:
         raise Refused(
             401,
             "invalid_token" if plain else "not_signed_in",
-            "Send an API token as a bearer token. People make them under Settings, API tokens.",
-            (b"www-authenticate", b'Bearer realm="Patchbay"' + reason),
+            "Sign in by OAuth, or send an API token as a bearer token. People make them under Settings, API tokens.",
+            _challenge(origin, **({"error": "invalid_token"} if plain else {})),
         )
-    member: Member = member_by_token(token)
+    member, credential = found
     if not member.may(METHODS["POST"]):
         raise Refused(403, "forbidden", "The role of this token does not allow this.")
-    return Caller(member, session_of(token, headers.get(SESSION_HEADER, "")))
+    return Caller(member, session_of(credential, headers.get(SESSION_HEADER, "")))
+
+
+def _credential(plain: str, resource: str) -> tuple[Member, UUID] | None:
+    if plain and (token := token_for(plain)) is not None:
+        return member_by_token(token), token.pk
+    access = access_with(plain, resource) if plain else None
+    return (access.member, access.grant_id) if access else None
+
+
+def _needs_scope(lacking: str, member: Member, origin: str) -> Refused:
+    """The program may ask the person for more, and then try again."""
+    wanted = " ".join([*(scope for scope in SCOPES if scope in (member.scopes or ())), lacking])
+    challenge = _challenge(origin, error="insufficient_scope", scope=wanted)
+    return Refused(403, "insufficient_scope", f"This needs the scope {lacking}.", challenge)
+
+
+def _challenge(origin: str, **facts: str) -> tuple[bytes, bytes]:
+    """Says where programs find out how to sign in (RFC 9728)."""
+    facts = {"realm": "Patchbay", **facts, "resource_metadata": origin + RESOURCE_METADATA_PATH}
+    told = ", ".join(f'{name}="{value}"' for name, value in facts.items())
+    return b"www-authenticate", f"Bearer {told}".encode()
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -175,9 +204,10 @@ async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
 # --- what the older protocol needs besides ----------------------------------------------------------------
 
 
-def _message(body: bytes) -> dict[str, Any]:
+def _message(body: bytes, member: Member) -> dict[str, Any]:
     """The message, if it is one of those that concern this file; the server itself judges all of them."""
-    if b"notifications/cancelled" not in body and b"initialize" not in body:
+    concerns = b"notifications/cancelled" in body or b"initialize" in body or member.scopes is not None
+    if not concerns:
         return {}
     try:
         message = json.loads(body)

@@ -19,7 +19,7 @@ from mcp.server.lowlevel import Server
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from builder.accounts.access import Member
-from builder.accounts.matrix import MCP_PROMPTS, MCP_TOOLS, MCP_WORKFLOW_TOOL
+from builder.accounts.matrix import MCP_PROMPTS, MCP_TOOLS, MCP_WORKFLOW_TOOL, may
 from builder.mcp_endpoint.caller import in_database
 from builder.mcp_endpoint.calling import LONGEST_WAIT_S, Call, caller_of, run_and_wait
 from builder.mcp_endpoint.failures import ToolFailed, error_result, failure_of
@@ -83,9 +83,12 @@ async def list_tools(context: Context, params: wire.PaginatedRequestParams | Non
 
 
 def tools_for(member: Member) -> list[wire.Tool]:
-    """Those of workflows first, by name; then Patchbay's own, as far as the role goes."""
-    offered = offered_tools(member.workspace) if member.may(MCP_WORKFLOW_TOOL) else []
-    own = [tool.as_definition() for name, tool in OWN_TOOLS.items() if member.may(MCP_TOOLS[name])]
+    """Those of workflows first, by name; then Patchbay's own, as far as the role goes.
+
+    A program sees also what it lacks the scope for: the call then tells it to ask the person.
+    """
+    offered = offered_tools(member.workspace) if may(member.role, MCP_WORKFLOW_TOOL) else []
+    own = [tool.as_definition() for name, tool in OWN_TOOLS.items() if may(member.role, MCP_TOOLS[name])]
     return [*(definition_of(row) for row in offered), *own]
 
 
@@ -171,8 +174,8 @@ async def list_prompts(
         description="Which workflows and tools there are, and how to work with runs that wait for people.",
         arguments=[task],
     )
-    may = caller_of(context).member.may(MCP_PROMPTS[PROMPT])
-    return wire.ListPromptsResult(prompts=[prompt] if may else [])
+    is_allowed = caller_of(context).member.may(MCP_PROMPTS[PROMPT])
+    return wire.ListPromptsResult(prompts=[prompt] if is_allowed else [])
 
 
 async def get_prompt(context: Context, params: wire.GetPromptRequestParams) -> wire.GetPromptResult:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from builder.accounts.access import calling_member
 from builder.accounts.matrix import MCP_TOOLS, MCP_WORKFLOW_TOOL, Role, may
-from builder.mcp_endpoint.endpoint import PATH
+from builder.mcp_endpoint.connecting import clients
 from builder.mcp_endpoint.models import OfferedTool
 from builder.mcp_endpoint.own_tools import OWN_TOOLS
+from builder.oauth_server.addresses import origin_of, resource_of
 
-TOKEN = "YOUR_TOKEN"  # noqa: S105  a place to fill in
-
-
-@dataclass(frozen=True)
-class Client:
-    """Settings to copy; `where` says into which file or terminal."""
-
-    slug: str
-    name: str
-    where: str
-    text: str
+SERVER_JSON_PATH = "/.well-known/mcp/server.json"
 
 
 def settings_page(request: HttpRequest) -> HttpResponse:
     member = calling_member(request)
-    address = (settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")) + PATH
+    origin = origin_of(request)
+    address = resource_of(origin)
     rows = OfferedTool.objects.filter(workspace=member.workspace).select_related("workflow").order_by("name")
     context = {
         "address": address,
         "clients": clients(address),
+        "version": settings.VERSION,
+        "server_json": origin + SERVER_JSON_PATH,
         "offered": list(rows),
         "own": [{"tool": tool, "roles": roles_with(MCP_TOOLS[name])} for name, tool in OWN_TOOLS.items()],
         "workflow_roles": roles_with(MCP_WORKFLOW_TOOL),
@@ -47,43 +39,16 @@ def roles_with(verb: str) -> str:
     return ", ".join(role.label.lower() for role in Role if may(role, verb))
 
 
-def clients(address: str) -> list[Client]:
-    """What people paste into the program that they work with."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    asked = {"type": "promptString", "id": "patchbay-token", "description": "Patchbay API token"}
-    code = {
-        "inputs": [{**asked, "password": True}],
-        "servers": {
-            "patchbay": {
-                "type": "http",
-                "url": address,
-                "headers": {"Authorization": "Bearer ${input:patchbay-token}"},
-            }
-        },
+def server_json(request: HttpRequest) -> HttpResponse:
+    """How registries and clients describe this server (server.json, schema 2025-12-11)."""
+    origin = origin_of(request)
+    host = urlsplit(origin).hostname or "localhost"
+    document = {
+        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+        "name": f"{'.'.join(reversed(host.split('.')))}/patchbay",
+        "title": "Patchbay",
+        "description": "Workflows with language models, tools and people, as tools.",
+        "version": settings.VERSION,
+        "remotes": [{"type": "streamable-http", "url": resource_of(origin)}],
     }
-    return [
-        Client(
-            "claude-code",
-            "Claude Code",
-            "In a terminal",
-            f'claude mcp add --transport http patchbay {address} --header "Authorization: Bearer {TOKEN}"',
-        ),
-        Client("vs-code", "VS Code", ".vscode/mcp.json (it asks for the token)", _json(code)),
-        Client(
-            "cursor",
-            "Cursor",
-            ".cursor/mcp.json",
-            _json({"mcpServers": {"patchbay": {"url": address, "headers": headers}}}),
-        ),
-        Client(
-            "inspector",
-            "MCP inspector",
-            "In a terminal: the tools, as a client sees them",
-            f"npx @modelcontextprotocol/inspector --cli {address} --transport http --method tools/list "
-            f'--header "Authorization: Bearer {TOKEN}"',
-        ),
-    ]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2)
+    return JsonResponse(document, headers={"Access-Control-Allow-Origin": "*"})

@@ -13,6 +13,7 @@ from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import check_slug
 from builder.mcp_servers.listings import pin
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.oauth import forget_accounts
 from builder.mcp_servers.policies import set_policies
 from builder.mcp_servers.templates import command_templates
 
@@ -57,6 +58,8 @@ def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> Mcp
     """Change name, target, sign-in or which tools are allowed at first; the slug never changes."""
     if "name" in changes:
         server.name = str(changes["name"]).strip() or server.name
+    if changes.get("url", server.url) != server.url:
+        forget_accounts(server)
     if {"url", "template", "parameters"} & changes.keys():
         _set_target(
             server,
@@ -78,6 +81,7 @@ def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> Mcp
 @transaction.atomic
 def remove_server(by: Member, server: McpServer) -> None:
     _record(by, "mcp_server.remove", server)
+    forget_accounts(server)
     server.delete()
 
 
@@ -136,8 +140,12 @@ def _set_target(server: McpServer, *, url: str, template: str, parameters: dict[
 
 def _set_auth(server: McpServer, auth: dict[str, Any]) -> None:
     kind = auth.get("kind", "none")
-    if kind not in {"none", "bearer", "header"}:
+    if kind not in {"none", "bearer", "header", "oauth"}:
         raise Invalid("invalid_request", f'Sign-in of kind "{kind}" is not possible here.')
+    if kind == "oauth" and server.transport != McpServer.Transport.HTTP:
+        raise Invalid("invalid_request", "Only servers with an address have a sign-in.")
+    if server.auth_kind == "oauth" and kind != "oauth":
+        forget_accounts(server)
     server.auth_kind, server.auth_header = kind, ""
     secret = str(auth.get("token") or auth.get("value") or "")
     if kind == "header":
@@ -146,7 +154,7 @@ def _set_auth(server: McpServer, auth: dict[str, Any]) -> None:
             raise Invalid("invalid_request", "The name of the header has letters, digits and hyphens.")
     if "\n" in secret or "\r" in secret:
         raise Invalid("invalid_request", "A secret is one line.")
-    if kind == "none":
+    if kind in {"none", "oauth"}:
         server.set_secret("")
     elif secret:
         server.set_secret(secret)

@@ -12,6 +12,7 @@ from builder.http.encryption import SecretUnreadable
 from builder.mcp_servers import health
 from builder.mcp_servers.listings import take_listing
 from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
 from runtime.errors import McpError
@@ -49,7 +50,7 @@ def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
     )
 
 
-class RegisteredServers:
+class RegisteredServers(KeptAccounts):
     """Implements runtime.gateways.McpServers over the registry's tables."""
 
     def settings(self, workspace_id: str, server: str) -> McpServerSettings:
@@ -163,7 +164,12 @@ def settings_of(row: McpServer) -> McpServerSettings:
     if row.transport == McpServer.Transport.HTTP:
         wire: Any = row.wire
         return McpServerSettings(
-            transport="http", url=row.url, headers=_headers(row, secret), wire=wire, **common
+            transport="http",
+            url=row.url,
+            headers=_headers(row, secret),
+            wire=wire,
+            account=account_of(row) if row.auth_kind == "oauth" else "",
+            **common,
         )
     template = command_templates().get(row.template)
     if template is None:

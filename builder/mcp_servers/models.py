@@ -1,9 +1,12 @@
 """The registry: which MCP servers a workspace may use, and their tools as they were last read."""
 
+import json
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
-from builder.accounts.models import Workspace
+from builder.accounts.models import Membership, Workspace
 from builder.http.encryption import seal, unseal
 from runtime.identifiers import new_id
 
@@ -183,3 +186,67 @@ class McpPrompt(models.Model):
     @property
     def label(self) -> str:
         return self.title or self.name
+
+
+class Account(models.Model):
+    """Who the workspace, or one person, is at a server that people sign in to by OAuth.
+
+    membership      whose account it is; None for the workspace's
+    sealed_state    what runtime.mcp.oauth keeps: registration, tokens, a sign-in under way
+    came_for        keyed hash of the `state` that a browser brings back
+    version         grows with each change of the state; claimed_until: one host refreshes the tokens until then
+    needs_scope     what the server asked for beyond what was granted
+    """
+
+    class Status(models.TextChoices):
+        NEW = "unknown", "Not connected yet"
+        CONNECTED = "ok", "Connected"
+        AGAIN = "error", "Connect again"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="accounts")
+    membership = models.ForeignKey(
+        Membership, on_delete=models.CASCADE, null=True, related_name="mcp_accounts"
+    )
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.NEW)
+    redirect_uri = models.CharField(max_length=500)
+    sealed_state = models.TextField(blank=True)
+    came_for = models.CharField(max_length=64, blank=True, db_index=True)
+    version = models.PositiveIntegerField(default=1)
+    claimed_until = models.DateTimeField(null=True)
+    needs_scope = models.CharField(max_length=1000, blank=True)
+    connected_by = models.CharField(max_length=254, blank=True)
+    connected_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # One account for each person, and one for the workspace itself.
+            models.UniqueConstraint(fields=["server", "membership"], name="one_account_per_person"),
+            models.UniqueConstraint(
+                fields=["server"], condition=models.Q(membership=None), name="one_account_of_the_workspace"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership or 'workspace'} at {self.server}"
+
+    @property
+    def is_connected(self) -> bool:
+        return self.status == self.Status.CONNECTED
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Only the worker asks for it, and the page to which the browser comes back."""
+        return self.opened(self.sealed_state)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.sealed_state = seal(json.dumps(state), place=self._place)
+
+    def opened(self, sealed: str) -> dict[str, Any]:
+        opened: dict[str, Any] = json.loads(unseal(sealed, place=self._place)) if sealed else {}
+        return opened
+
+    @property
+    def _place(self) -> str:
+        return f"mcp_account:{self.pk}:state"

@@ -9,9 +9,12 @@ from builder.mcp_servers.models import McpServer, McpTool
 
 
 class AuthIn(Schema):
-    """`token` for bearer, `header` and `value` for a header of its own; both are written and never shown."""
+    """`token` for bearer, `header` and `value` for a header of its own; both are written and never shown.
 
-    kind: Literal["none", "bearer", "header"] = "none"
+    For `oauth` somebody connects on the server's page.
+    """
+
+    kind: Literal["none", "bearer", "header", "oauth"] = "none"
     token: str | None = Field(default=None, max_length=8000)
     header: str | None = Field(default=None, max_length=80)
     value: str | None = Field(default=None, max_length=8000)
@@ -93,6 +96,8 @@ class McpServerOut(Schema):
         auth: dict[str, Any] = {"kind": server.auth_kind, "is_set": bool(server.sealed_auth)}
         if server.auth_header:
             auth["header"] = server.auth_header
+        if server.auth_kind == "oauth":
+            auth["is_set"] = server.accounts.filter(membership=None, status="ok").exists()
         return McpServerOut(
             id=server.pk,
             slug=server.slug,

@@ -42,7 +42,8 @@ async def new_server(request: HttpRequest) -> HttpResponse:
     except ProblemError as error:
         context["problem"] = error
         return await sync_to_async(render)(request, "mcp_servers/new.html", context, status=422)
-    await errands.refresh_server(server)
+    if server.auth_kind != "oauth":
+        await errands.refresh_server(server)
     return redirect("mcp_server", server_id=server.pk)
 
 
@@ -131,7 +132,9 @@ def _auth(given: Any) -> dict[str, Any]:
 def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
-    return render(request, "mcp_servers/server.html", offers(server, request.GET.get("q", "")))
+    account = server.accounts.filter(membership=None).first()
+    context = {**offers(server, request.GET.get("q", "")), "account": account}
+    return render(request, "mcp_servers/server.html", context)
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:

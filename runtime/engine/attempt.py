@@ -19,6 +19,7 @@ from runtime.gateways import ChildStart, Gateways, McpServerSettings, ModelSetti
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
 from runtime.nodes.base import NodeType, Outcome
+from runtime.outbound import OutboundPolicy
 
 if TYPE_CHECKING:
     from runtime.llm.client import LlmClient
@@ -41,6 +42,7 @@ class Clients:
     gateways: Gateways
     in_database: Callable[..., Awaitable[Any]]
     """Runs a function of the gateways on a database thread."""
+    outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
 
 
 @dataclass

@@ -17,13 +17,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from runtime.engine import clock
+from runtime.engine import accounts, clock
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
 from runtime.gateways import McpServerSettings
 from runtime.graph.argument_limits import check_limits
 from runtime.graph.node_types import ToolFacts
+from runtime.mcp.oauth_documents import read_client_document
 from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,10 @@ async def _check_model(errand: Errand, clients: Clients) -> Any:
     return asdict(await clients.llm.check(settings))
 
 
+async def _read_client_document(errand: Errand, clients: Clients) -> Any:
+    return await read_client_document(clients.outbound, errand.payload["url"])
+
+
 HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
     "mcp.list": _list_server,
     "mcp.examine": _examine_server,
@@ -163,4 +168,6 @@ HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
     "mcp.inspect_tool": _inspect_tool,
     "mcp.call_tool": _call_tool,
     "llm.check": _check_model,
+    "oauth.client_document": _read_client_document,
+    **accounts.HANDLERS,
 }

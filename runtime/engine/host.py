@@ -25,6 +25,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from runtime.engine import claiming, errands, lease, loading, schedules, store
+from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
@@ -158,7 +159,11 @@ class Host:
         self._kick = asyncio.Event()
         await self._register()
         self.clients = Clients(
-            LlmClient(self._policy), McpPool(self._policy), self.gateways, self.in_database
+            LlmClient(self._policy),
+            McpPool(self._policy, accounts=KeptAccounts(self.gateways.mcp_servers, self.in_database)),
+            self.gateways,
+            self.in_database,
+            self._policy,
         )
         care = asyncio.create_task(look_after_servers(self.clients))
         self._up.set()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
@@ -17,6 +18,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.http import RpcTransport
+from runtime.mcp.oauth_transport import Accounts, AccountTransport
 from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
 from runtime.mcp.trace import Trace, traced
@@ -48,6 +50,7 @@ class Connection:
         *,
         trace: Trace | None = None,
         on_changed: Callable[[], None] | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         self.settings = settings
         self.opened_at = self.used_at = time.monotonic()
@@ -55,6 +58,8 @@ class Connection:
         self._policy = policy
         self._trace = trace
         self._on_changed = on_changed
+        self._accounts = accounts
+        self._refusals: list[dict[str, Any]] = []
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -107,6 +112,8 @@ class Connection:
             self._owner.cancel()
             raise
         except Exception as error:
+            if self._refusals:
+                raise errors.refused(self.settings.slug, self._refusals[-1]) from error
             raise errors.connecting(self.settings.slug, error, self._said()) from error
 
     async def call(self, ask: Callable[[Client], Awaitable[Result]], timeout_s: float) -> Result:
@@ -207,7 +214,7 @@ class Connection:
             read_timeout_s=READ_TIMEOUT_S,
             headers=settings.headers,
             keeps_cookies=True,
-            wrap=RpcTransport,
+            wrap=self._wrapped,
             cap_bytes=MAX_STREAM_BYTES if self.wire == "sse" else MAX_REPLY_BYTES,
         ) as http:
             if self.wire == "sse":
@@ -217,6 +224,12 @@ class Connection:
             transport = streamable_http_client(url, http_client=http, max_sse_event_size=MAX_REPLY_BYTES + 1)
             async with Client(looked_at(transport), **options) as client:
                 yield client
+
+    def _wrapped(self, door: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
+        """The way of each request: signed in where the server wants it, and its refusals noted."""
+        if self.settings.account and self._accounts is not None:
+            door = AccountTransport(door, self.settings.account, self._accounts, self._policy)
+        return RpcTransport(door, self._refusals)
 
     async def _heard(self, message: Any) -> None:
         """What the server says unasked: only that its lists changed is of use."""

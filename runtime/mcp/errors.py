@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from runtime.errors import McpError
 
 TIMEOUT, CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, PARSE = -32001, -32000, -32602, -32601, -32700
+CONNECT_AGAIN = "connect_again"
+"""The error in our own 401 where an account has no token."""
 TRY_AGAIN = frozenset({"RATE_LIMITED", "RATE_LIMIT_EXCEEDED", "TEMPORARILY_UNAVAILABLE", "TRY_AGAIN"})
 
 
@@ -148,6 +150,11 @@ def _protocol(server: str, error: MCPError) -> McpError:
 
 
 def _status(server: str, status: int, data: dict[str, Any]) -> McpError:
+    challenge = str(data.get("www-authenticate", ""))
+    if CONNECT_AGAIN in challenge or "insufficient_scope" in challenge:
+        why = "wants more rights" if status == 403 else "has ended the sign-in"
+        message = f'"{server}" {why}. Connect again on its page.'
+        return failure(server, "mcp_unauthorized", message, sent=True, answered=True, connect_again=True)
     if status in {401, 403}:
         message = f'"{server}" refuses the sign-in (HTTP {status}). Enter a valid token on its page.'
         return failure(server, "mcp_unauthorized", message, sent=True, answered=True, http_status=status)
@@ -160,6 +167,13 @@ def _status(server: str, status: int, data: dict[str, Any]) -> McpError:
     if status in {404, 405}:
         message += " Is this the address of its MCP endpoint?"
     return failure(server, "mcp_protocol_error", message, retryable=retryable, **details)
+
+
+def refused(server: str, refusal: dict[str, Any]) -> McpError:
+    """The server turned the handshake away for want of a sign-in."""
+    known = _status(server, int(refusal["http_status"]), refusal)
+    known.details["sent"] = False
+    return known
 
 
 def too_large(server: str) -> McpError:

@@ -21,10 +21,14 @@ _SESSION = "mcp-session-id"
 
 
 class RpcTransport(httpx2.AsyncBaseTransport):
-    """Answers every JSON-RPC request, whatever happens to the exchange; other requests pass unchanged."""
+    """Answers every JSON-RPC request, whatever happens to the exchange; other requests pass unchanged.
 
-    def __init__(self, door: httpx2.AsyncBaseTransport) -> None:
+    refusals   takes what a 401 or 403 said: the SDK's handshake goes on after one, and fails for another reason
+    """
+
+    def __init__(self, door: httpx2.AsyncBaseTransport, refusals: list[dict[str, Any]] | None = None) -> None:
         self._door = door
+        self._refusals = refusals if refusals is not None else []
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         message = _rpc_message(request)
@@ -38,6 +42,8 @@ class RpcTransport(httpx2.AsyncBaseTransport):
     async def _exchange(self, request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         response = await self._door.handle_async_request(request)
         if response.status_code >= 400:
+            if response.status_code in {401, 403}:
+                self._refusals[:] = [{"http_status": response.status_code, **_told(response)}]
             return await _refusal(request, response, message)
         if response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             response.stream = _Events(response.stream, message.get("id"))
@@ -105,14 +111,16 @@ async def _refusal(
     if code is not None and status not in {401, 403}:
         headers = {"content-type": "application/json"}
         return httpx2.Response(status, headers=headers, content=body, request=request)
-    kept = {
-        name: response.headers[name]
-        for name in ("www-authenticate", "retry-after")
-        if name in response.headers
-    }
+    told = _told(response)
     return _answer(
-        request, message, status, f"HTTP {status}", kind="http", http_status=status, sent=True, **kept
+        request, message, status, f"HTTP {status}", kind="http", http_status=status, sent=True, **told
     )
+
+
+def _told(response: httpx2.Response) -> dict[str, str]:
+    """What the headers of an HTTP error say about the way out."""
+    names = ("www-authenticate", "retry-after")
+    return {name: response.headers[name] for name in names if name in response.headers}
 
 
 def _rpc_message(request: httpx2.Request) -> dict[str, Any] | None:

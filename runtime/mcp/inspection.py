@@ -14,6 +14,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.connection import Connection
+from runtime.mcp.oauth_transport import Accounts
 from runtime.mcp.trace import Message, Trace
 from runtime.outbound import OutboundPolicy
 
@@ -34,6 +35,7 @@ async def inspect(
     method: str,
     params: Mapping[str, Any],
     *,
+    accounts: Accounts | None,
     timeout_s: float,
 ) -> Inspection:
     """Make one request: `tools/call`, `resources/read` or `prompts/get`; never raises McpError.
@@ -41,7 +43,7 @@ async def inspect(
     params   as in the protocol: {"name", "arguments"} or {"uri"}
     """
     trace = Trace()
-    connection = Connection(settings, policy, trace=trace)
+    connection = Connection(settings, policy, trace=trace, accounts=accounts)
     started = time.monotonic()
     try:
         await connection.open()

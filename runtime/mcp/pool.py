@@ -25,6 +25,7 @@ from runtime.mcp.doctor.examination import examine
 from runtime.mcp.doctor.report import Report
 from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
+from runtime.mcp.oauth_transport import Accounts
 from runtime.mcp.results import (
     ServerListing,
     ToolResult,
@@ -50,11 +51,15 @@ Key = tuple[str, str]
 class McpPool:
     """Lives on the host's loop; every method is to be called there.
 
-    idle_s   a connection that nobody used for so long is closed
+    idle_s     a connection that nobody used for so long is closed
+    accounts   where the tokens of servers that people sign in to are kept
     """
 
-    def __init__(self, policy: OutboundPolicy, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, policy: OutboundPolicy, *, idle_s: float = IDLE_S, accounts: Accounts | None = None
+    ) -> None:
         self._policy = policy
+        self._accounts = accounts
         self._idle_s = idle_s
         self._connections: dict[Key, Connection] = {}
         self._retired: list[Connection] = []
@@ -121,19 +126,27 @@ class McpPool:
         self, settings: McpServerSettings, *, tool: str = "", arguments: Mapping[str, Any] | None = None
     ) -> Report:
         """How far a new connection gets, step by step; never raises McpError."""
-        return await examine(replace(settings, wire=""), self._policy, tool=tool, arguments=arguments)
+        return await examine(
+            replace(settings, wire=""),
+            self._policy,
+            accounts=self._accounts,
+            tool=tool,
+            arguments=arguments,
+        )
 
     async def inspect(
         self, settings: McpServerSettings, method: str, params: Mapping[str, Any], *, timeout_s: float
     ) -> Inspection:
         """One request over a new connection, with every message on it; never raises McpError."""
-        return await inspect(settings, self._policy, method, params, timeout_s=timeout_s)
+        return await inspect(
+            settings, self._policy, method, params, accounts=self._accounts, timeout_s=timeout_s
+        )
 
     async def check(
         self, settings: McpServerSettings, *, timeout_s: float
     ) -> tuple[dict[str, Any] | None, float]:
         """Whether a new connection comes about: its error as the API shows one, or None, and how long it took."""
-        connection = Connection(settings, self._policy)
+        connection = Connection(settings, self._policy, accounts=self._accounts)
         started = time.monotonic()
         error: dict[str, Any] | None = None
         try:
@@ -266,7 +279,12 @@ class McpPool:
             raise errors.timed_out(settings.slug, timeout_s, sent=False) from None
 
     async def _open(self, key: Key, settings: McpServerSettings) -> Connection:
-        connection = Connection(settings, self._policy, on_changed=partial(self._note_change, settings))
+        connection = Connection(
+            settings,
+            self._policy,
+            accounts=self._accounts,
+            on_changed=partial(self._note_change, settings),
+        )
         self._keep_tending()
         try:
             await connection.open()

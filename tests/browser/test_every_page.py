@@ -45,6 +45,7 @@ def addresses(api: Api) -> dict[str, str]:
         "members": "/settings/members",
         "tokens": "/settings/tokens",
         "mcp-endpoint": "/settings/mcp",
+        "programs": "/settings/programs",
         "audit": "/settings/audit",
     }
 

@@ -1005,6 +1005,8 @@ export interface components {
     /**
      * AuthIn
      * @description `token` for bearer, `header` and `value` for a header of its own; both are written and never shown.
+     *
+     *     For `oauth` somebody connects on the server's page.
      */
     AuthIn: {
       /** Header */
@@ -1014,7 +1016,7 @@ export interface components {
        * @default none
        * @enum {string}
        */
-      kind: 'none' | 'bearer' | 'header'
+      kind: 'none' | 'bearer' | 'header' | 'oauth'
       /** Token */
       token?: string | null
       /** Value */

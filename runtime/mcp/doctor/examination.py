@@ -14,6 +14,7 @@ from runtime.mcp.doctor.command import CommandChecks
 from runtime.mcp.doctor.protocol import ProtocolChecks
 from runtime.mcp.doctor.report import STEP_LIMIT_S, Report, carry_out
 from runtime.mcp.doctor.web import WebChecks
+from runtime.mcp.oauth_transport import Accounts
 from runtime.outbound import OutboundPolicy
 
 
@@ -21,6 +22,7 @@ async def examine(
     settings: McpServerSettings,
     policy: OutboundPolicy,
     *,
+    accounts: Accounts | None = None,
     tool: str = "",
     arguments: Mapping[str, Any] | None = None,
     step_limit_s: float = STEP_LIMIT_S,
@@ -29,7 +31,7 @@ async def examine(
 
     tool   one that only reads, to be called at the end; none where there is no such tool
     """
-    connection = Connection(settings, policy)
+    connection = Connection(settings, policy, accounts=accounts)
     protocol = ProtocolChecks(connection, tool, arguments or {})
     if settings.transport == "stdio":
         checks = [*CommandChecks(settings, connection, protocol).all(), *protocol.all()]

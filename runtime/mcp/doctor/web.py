@@ -134,6 +134,10 @@ class WebChecks:
 
     async def _sign_in(self) -> str:
         assert self._answer is not None
+        if self._settings.account:
+            raise NotNeeded(
+                "The server lets people sign in; the workspace's account is used in the next step."
+            )
         return judge_sign_in(self._answer, self._settings)
 
 

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class OAuthServerConfig(AppConfig):
+    name = "builder.oauth_server"
