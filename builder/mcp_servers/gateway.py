@@ -40,6 +40,7 @@ def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
         name=tool.name,
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
+        description=tool.description,
         enabled=tool.enabled and tool.changed is None,
         effect=cast(Effect, tool.effect),
         reserved=bool(workflow) and tool.used_by is not None and workflow not in tool.used_by,

@@ -23,7 +23,7 @@ from runtime.graph.schema import Graph, digest, dump_graph
 from runtime.identifiers import new_id
 from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
-from runtime.nodes.catalogue import NODE_TYPES
+from runtime.nodes.catalogue import EXECUTABLE_TYPES
 
 HELD_BACK = ("quarantined", "budget_exceeded")
 
@@ -96,7 +96,7 @@ def retry_run(run: Run, *, started_by: str) -> Run:
     again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
     again.origin_id, again.retry_of = run.origin_id, run.pk
     steps = _steps_of(run)
-    taken = settled_steps(run, steps, frozen_graph(run.graph_id), NODE_TYPES, new_id=again.pk)
+    taken = settled_steps(run, steps, frozen_graph(run.graph_id), EXECUTABLE_TYPES, new_id=again.pk)
     return _queue_with(again, run, taken, {"retry_of": str(run.pk)})
 
 
@@ -132,7 +132,7 @@ def replay_run(
         run,
         _steps_of(run),
         graph,
-        NODE_TYPES,
+        EXECUTABLE_TYPES,
         new_id=again.pk,
         again_from=again_from,
         data={path: storable(output, what=f'The data of "{path}"') for path, output in edits.items()},

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from runtime.engine import budgets, claiming, store
 from runtime.engine.attempt import (
     AttemptContext,
@@ -23,6 +25,7 @@ from runtime.engine.attempt import (
 )
 from runtime.engine.backoff import attempts_allowed, delay_before
 from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
+from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
 from runtime.graph.schema import Node
 from runtime.models import Attempt, Wait
@@ -191,9 +194,8 @@ class Drive:
             if node.settings.disabled:
                 self.state.leave(path, Leave({}), self.host.now())
                 return
-            inputs = rendered_config(node_type, node.config, self.state.scope_of(path))
+            inputs, config = self._given(path)
             step.input = inputs
-            config = typed_config(node_type, inputs)
             outcome = await run_attempt(node_type, config, self._context(node_type, path))
             self._apply(path, outcome, inputs)
         except PatchbayError as error:
@@ -218,12 +220,7 @@ class Drive:
         try:
             is_agreed = node_type.ask_first is not None and await self._is_agreed(path)
             # What a person agreed to is what is called, whatever expressions would give by now.
-            inputs = (
-                dict(self.state.steps[path].input or {})
-                if is_agreed
-                else rendered_config(node_type, node.config, self.state.scope_of(path))
-            )
-            config = typed_config(node_type, inputs)
+            inputs, config = self._stored(path) if is_agreed else self._given(path)
             context = self._context(node_type, path)
             if node_type.ask_first is not None and not is_agreed:
                 question = await node_type.ask_first(config, context)
@@ -239,6 +236,25 @@ class Drive:
             path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
         )
         return Started(node, node_type, attempt, config, inputs, context)
+
+    def _given(self, path: str) -> tuple[dict[str, Any], BaseModel]:
+        """What the step is executed with, as its row keeps it and as its type reads it.
+
+        raises   PatchbayError; what a container made up is taken as it is, for a model may have written it
+        """
+        node_type, planned = self.state.type_of(path), self.state.planned_at(path)
+        if planned is not None:
+            shown = storable(dict(planned.shown), what=f'What "{planned.title}" was given')
+            return shown, typed_config(node_type, planned.config)
+        config = self.state.node_at(path).config
+        inputs = rendered_config(node_type, config, self.state.scope_of(path))
+        return inputs, typed_config(node_type, inputs)
+
+    def _stored(self, path: str) -> tuple[dict[str, Any], BaseModel]:
+        """The same for a step that has begun, from its row."""
+        node_type, planned = self.state.type_of(path), self.state.planned_at(path)
+        inputs = dict(self.state.steps[path].input or {})
+        return inputs, typed_config(node_type, planned.config if planned else inputs)
 
     async def _is_agreed(self, path: str) -> bool:
         """Whether a person has agreed to the call of this step, told to this host or to one before it."""
@@ -425,13 +441,13 @@ class Drive:
             self._resume(wait, None, at)
 
     def _resume(self, wait: Wait, payload: dict[str, Any] | None, at: datetime) -> None:
-        step, node_type = self.state.steps[wait.path], self.state.type_of(wait.path)
+        node_type = self.state.type_of(wait.path)
         if node_type.resume is None:
             raise TypeError(f"{node_type.name} waits and cannot go on")
         waited = Waited(signal=payload, opened_at=wait.opened_at, ended_at=at, data=wait.data)
         context = self._context(node_type, wait.path)
         try:
-            config = typed_config(node_type, step.input or {})
+            _, config = self._stored(wait.path)
             outcome = node_type.resume(config, waited, context)
             if isinstance(outcome, Proceed):
                 self._agreed.add(wait.path)

@@ -39,12 +39,12 @@ def settled_steps(
     raises       ForkImpossible
     """
     again = _Again(graph, again_from)
-    _check_start(run, steps, graph, again_from)
-    places = {shape: node for node in graph.nodes if (shape := _shape(graph, node))}
+    drawing = _Drawing(graph, types)
+    _check_start(run, steps, drawing, again_from)
     copies, edits = [], dict(data or {})
     whole: set[str] = set()
     for step in steps:
-        node = _node_for(step, graph, places)
+        node = drawing.node_for(step)
         if node is None or again.executes(step.path):
             continue
         if any(container in whole for container, _ in containers_around(step.path)):
@@ -56,7 +56,7 @@ def settled_steps(
         elif _is_settled(step):
             _check_fits(step, node, types)
             copies.append(_copy(step, run, new_id, edits))
-            if types[node.type].is_container:
+            if _holds_steps(types[node.type]):
                 whole.add(step.path)
         elif step.status == StepStatus.UNKNOWN:
             raise ForkImpossible(
@@ -68,7 +68,7 @@ def settled_steps(
         raise ForkImpossible(
             f'"{path}" is not taken over, so its data cannot be replaced.', details={"path": path}
         )
-    return _placed(run, graph, copies, new_id, whole)
+    return _placed(run, drawing, copies, new_id, whole)
 
 
 class _Again:
@@ -82,10 +82,12 @@ class _Again:
         arrows: networkx.DiGraph[str] = networkx.DiGraph()
         arrows.add_nodes_from(node.id for node in graph.nodes)
         arrows.add_edges_from((edge.source, edge.target) for edge in graph.edges)
-        if node_of(start) not in arrows:
-            return
-        self._reachable[prefix_of(start)] = {node_of(start), *networkx.descendants(arrows, node_of(start))}
+        # A made-up step leads nowhere by itself: what followed it is in later iterations.
+        after = networkx.descendants(arrows, node_of(start)) if node_of(start) in arrows else set()
+        self._reachable[prefix_of(start)] = {node_of(start), *after}
         for container, index in containers_around(start):
+            if node_of(container) not in arrows:
+                return
             self._entered[container] = index
             self._reachable[prefix_of(container)] = set(networkx.descendants(arrows, node_of(container)))
 
@@ -104,34 +106,57 @@ class _Again:
         return False
 
 
-def _shape(graph: Graph, node: Node) -> tuple[str, ...]:
-    """The ids from the outermost container to a node."""
-    parents = {other.id: other.parent for other in graph.nodes}
-    shape: list[str] = []
-    current: str | None = node.id
-    while current is not None and current not in shape:
-        shape.append(current)
-        current = parents.get(current)
-    return tuple(reversed(shape))
+class _Drawing:
+    """Where the nodes of the new graph stand."""
+
+    def __init__(self, graph: Graph, types: Mapping[str, NodeTypeFacts]) -> None:
+        self.graph = graph
+        self.types = types
+        self.nodes = {node.id: node for node in graph.nodes}
+        self._places = {self._shape(node): node for node in graph.nodes}
+
+    def has(self, path: str) -> bool:
+        """Whether a step of this path may be in a run of the graph."""
+        return shape_of(path) in self._places or self.is_made_up(path)
+
+    def is_made_up(self, path: str) -> bool:
+        """Whether it stands in a step that makes its steps up."""
+        around = next(containers_around(path), None)
+        holder = self._places.get(shape_of(around[0])) if around else None
+        return holder is not None and self.types[holder.type].expands
+
+    def node_for(self, step: Step) -> Node | None:
+        """The step's node; None if it is gone.
+
+        raises   ForkImpossible if it stands elsewhere now
+        """
+        if self.is_made_up(step.path):
+            return Node(id=step.node, type=step.type)
+        found = self._places.get(shape_of(step.path))
+        if found is None and step.node in self.nodes:
+            raise ForkImpossible(
+                f'"{step.path}" stands in another place now: it was moved into or out of a loop.',
+                details={"path": step.path},
+            )
+        return found
+
+    def _shape(self, node: Node) -> tuple[str, ...]:
+        """The ids from the outermost container to a node."""
+        shape: list[str] = []
+        current: Node | None = node
+        while current is not None and current.id not in shape:
+            shape.append(current.id)
+            current = self.nodes.get(current.parent or "")
+        return tuple(reversed(shape))
 
 
-def _node_for(step: Step, graph: Graph, places: Mapping[tuple[str, ...], Node]) -> Node | None:
-    """The step's node in the new graph; None if it is gone.
-
-    raises   ForkImpossible if it stands elsewhere now
-    """
-    found = places.get(shape_of(step.path))
-    if found is None and any(node.id == step.node for node in graph.nodes):
-        raise ForkImpossible(
-            f'"{step.path}" stands in another place now: it was moved into or out of a loop.',
-            details={"path": step.path},
-        )
-    return found
+def _holds_steps(node_type: NodeTypeFacts) -> bool:
+    return node_type.is_container or node_type.expands
 
 
 def _had_entered(step: Step, node_type: NodeTypeFacts) -> bool:
     """Whether it is a container that had begun and came to no outcome that stands."""
-    return node_type.is_container and step.input is not None and not _is_settled(step)
+    return _holds_steps(node_type) and step.input is not None and not _is_settled(step)
 
 
 def _is_settled(step: Step) -> bool:
@@ -139,9 +164,8 @@ def _is_settled(step: Step) -> bool:
     return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and bool(step.ports)
 
 
-def _check_start(run: Run, steps: Iterable[Step], graph: Graph, again_from: str | None) -> None:
-    shapes = {_shape(graph, node) for node in graph.nodes}
-    if (run.trigger,) not in shapes:
+def _check_start(run: Run, steps: Iterable[Step], drawing: _Drawing, again_from: str | None) -> None:
+    if not drawing.has(run.trigger):
         raise ForkImpossible(
             f'The workflow no longer has the trigger "{run.trigger}".', details={"path": run.trigger}
         )
@@ -149,7 +173,7 @@ def _check_start(run: Run, steps: Iterable[Step], graph: Graph, again_from: str 
         return
     level = prefix_of(again_from)
     has_begun = not level or any(step.path.startswith(level) for step in steps)
-    if shape_of(again_from) not in shapes or not has_begun:
+    if not drawing.has(again_from) or not has_begun:
         raise ForkImpossible(
             f'There is no step "{again_from}" to begin again at.', details={"path": again_from}
         )
@@ -198,13 +222,14 @@ def _entered_again(step: Step, new_id: UUID) -> Step:
     )
 
 
-def _placed(run: Run, graph: Graph, copies: list[Step], new_id: UUID, whole: set[str]) -> list[Step]:
+def _placed(run: Run, drawing: _Drawing, copies: list[Step], new_id: UUID, whole: set[str]) -> list[Step]:
     """The copies in their order, followed by what is skipped; copies on a way that is dead now are left out."""
+    graph = drawing.graph
     levels: dict[str, Frontier] = {"": Frontier(graph)}
     skipped = [*levels[""].fire(run.trigger, {"out"}).skipped]
     for step in copies:
         level = prefix_of(step.path)
-        if level and split_prefix(level)[0] in whole:
+        if (level and split_prefix(level)[0] in whole) or drawing.is_made_up(step.path):
             continue
         if level not in levels:
             levels[level] = Frontier(graph, node_of(split_prefix(level)[0]))
@@ -212,7 +237,6 @@ def _placed(run: Run, graph: Graph, copies: list[Step], new_id: UUID, whole: set
         if step.ports and step.path != run.trigger:
             change = levels[level].settle(step.node, set(step.ports))
             skipped += [level + node_id for node_id in change.skipped]
-    nodes = {node.id: node for node in graph.nodes}
     dead = set(skipped)
     rows = [
         step
@@ -225,7 +249,7 @@ def _placed(run: Run, graph: Graph, copies: list[Step], new_id: UUID, whole: set
             run_id=new_id,
             path=path,
             node=node_of(path),
-            type=nodes[node_of(path)].type,
+            type=drawing.nodes[node_of(path)].type,
             status=StepStatus.SKIPPED,
         )
         for path in skipped

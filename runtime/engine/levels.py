@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ from runtime.engine.attempt import typed_config
 from runtime.errors import ExpressionError
 from runtime.graph.paths import iteration_prefix
 from runtime.graph.scheduling import Frontier
+from runtime.graph.schema import Graph, Node
 from runtime.graph.templates import render_body_fields
 from runtime.models import Step, StepStatus
-from runtime.nodes.base import Iteration, NodeType, Progress
+from runtime.nodes.base import Iteration, NodeType, Planned, Progress
 
 BROKEN_OFF = {
     "code": "cancelled",
@@ -31,6 +32,7 @@ class Level:
     prefix  what stands before the id of a node in the paths of its steps
     active  steps that are ready, running or waiting; an iteration without any is over
     closed  nothing new starts in it
+    planned its steps by id, where a container made them up
     error   the failure that closed it
     """
 
@@ -42,6 +44,12 @@ class Level:
     active: set[str] = field(default_factory=set)
     closed: bool = False
     error: Mapping[str, Any] | None = None
+    planned: Mapping[str, Planned] = field(default_factory=dict)
+
+    def node(self, node_id: str) -> Node | None:
+        """A made-up step as a node; None for those that were drawn."""
+        planned = self.planned.get(node_id)
+        return Node(id=node_id, type=planned.type, title=planned.title[:120]) if planned else None
 
 
 @dataclass
@@ -70,8 +78,8 @@ class OpenLoop:
     def progress(self, *, waited: bool) -> Progress:
         return Progress(ended=self.ended, failures=self.failures, running=len(self.open), waited=waited)
 
-    def begin(self, index: int) -> Level:
-        """A level for an iteration; it sees what was settled before the container."""
+    def begin(self, index: int, planned: Sequence[Planned] = ()) -> Level:
+        """A level for an iteration, of the drawn body or of made-up steps; it sees what was settled before."""
         outside = self.level.scope
         settled = {
             name: {node_id: told for node_id, told in outside[name].items() if node_id not in self.hidden}
@@ -80,7 +88,11 @@ class OpenLoop:
         scope = {**outside, **settled, "index": index}
         if self.node_type.item_field:
             scope["item"] = self.config[self.node_type.item_field][index]
-        level = Level(iteration_prefix(self.path, index), self.body.fresh(), scope, loop=self, index=index)
+        body = self.body.fresh()
+        if planned:
+            body = Frontier(Graph(nodes=[Node(id=step.id, type=step.type) for step in planned]))
+        level = Level(iteration_prefix(self.path, index), body, scope, loop=self, index=index)
+        level.planned = {step.id: step for step in planned}
         self.open[index] = level
         return level
 
@@ -100,6 +112,8 @@ class OpenLoop:
     def _result(self, level: Level, steps: Mapping[str, Step]) -> Iteration:
         if level.closed:
             return Iteration({}, level.error or BROKEN_OFF)
+        if level.planned:
+            return Iteration({name: _told(steps.get(level.prefix + name)) for name in level.planned})
         try:
             values = render_body_fields(self.config, self.node_type.config_schema, level.scope)
         except ExpressionError as error:
@@ -111,3 +125,14 @@ class OpenLoop:
         ends = [steps.get(level.prefix + node_id) for node_id in level.frontier.ends]
         given = [step.output for step in ends if step is not None and step.status == StepStatus.SUCCEEDED]
         return given[-1] if given else None
+
+
+def _told(step: Step | None) -> dict[str, Any]:
+    if step is None:
+        return {"status": "cancelled", "output": None, "error": BROKEN_OFF, "usage": {}}
+    return {
+        "status": str(step.status),
+        "output": step.output,
+        "error": step.error,
+        "usage": dict(step.usage or {}),
+    }

@@ -11,7 +11,7 @@ from runtime.graph.schema import Graph, parse_graph
 from runtime.graph.upgrades import upgrade_nodes
 from runtime.models import Attempt, Run, Step, Wait
 from runtime.models import Graph as GraphRow
-from runtime.nodes.catalogue import NODE_TYPES
+from runtime.nodes.catalogue import EXECUTABLE_TYPES, NODE_TYPES
 
 
 def load(claim: Claim) -> RunState:
@@ -19,11 +19,11 @@ def load(claim: Claim) -> RunState:
     run = Run.objects.get(pk=claim.run_id)
     graph = frozen_graph(run.graph_id)
     if run.started_at is None and not run.takes_over:
-        return RunState(run, graph, NODE_TYPES)
+        return RunState(run, graph, EXECUTABLE_TYPES)
     return RunState(
         run,
         graph,
-        NODE_TYPES,
+        EXECUTABLE_TYPES,
         steps=list(Step.objects.filter(run_id=run.pk)),
         attempts=list(Attempt.objects.filter(run_id=run.pk, ended_at=None)),
         waits=list(Wait.objects.filter(run_id=run.pk, closed_at=None)),

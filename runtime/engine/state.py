@@ -21,7 +21,7 @@ from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
 from runtime.models import Attempt, Event, Run, RunStatus, Step, StepStatus, Wait
-from runtime.nodes.base import Begin, End, Leave, NodeType, Park, Pause
+from runtime.nodes.base import End, Expand, Leave, Loop, NodeType, Park, Pause, Planned
 
 SETTLE = "settle"
 RETRY = "retry"
@@ -126,7 +126,13 @@ class RunState:
         return self.run.replied_at is not None
 
     def node_at(self, path: str) -> Node:
-        return self.nodes[node_of(path)]
+        level = self._levels.get(prefix_of(path))
+        made_up = level.node(node_of(path)) if level else None
+        return made_up or self.nodes[node_of(path)]
+
+    def planned_at(self, path: str) -> Planned | None:
+        """The step as a container made it up; None for one that was drawn."""
+        return self._levels[prefix_of(path)].planned.get(node_of(path))
 
     def type_of(self, path: str) -> NodeType[Any]:
         return self.types[self.node_at(path).type]
@@ -264,9 +270,9 @@ class RunState:
         self._close_attempt(path, at, error)
         self._loops.pop(path, None)
         step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
-        if handles_error(self.graph, step.node):
+        if level.planned or handles_error(self.graph, step.node):
             step.ports = ["error"]
-            self.run.handled_errors += 1
+            self.run.handled_errors += not level.planned
             level.scope["errors"][step.node] = step.error
             self._settle(step, at)
             return
@@ -447,7 +453,7 @@ class RunState:
                 ready += self._take_settled(level, step)
             elif self._is_active(step):
                 level.active.add(step.path)
-                if self.type_of(step.path).is_container and step.input is not None:
+                if self.type_of(step.path).loop is not None and step.input is not None:
                     self._reopen(step, rows)
         if level.closed:
             return
@@ -486,12 +492,19 @@ class RunState:
             if prefix.startswith(start) and "/" not in prefix[len(start) : -1]
         )
         for index in indices:
-            level = loop.begin(index)
+            level = loop.begin(index, self._planned_again(loop))
             self._levels[level.prefix] = level
             self._rebuild(level, level.frontier.enter(), rows)
             if not level.active:
                 del self._levels[level.prefix]
                 loop.end(level, self.steps)
+
+    def _planned_again(self, loop: OpenLoop) -> Sequence[Planned]:
+        """What a container that makes its steps up had decided after the iterations that ended."""
+        if not _loop_of(loop).expands:
+            return ()
+        decided = _loop_of(loop).next(loop.typed, loop.progress(waited=True))
+        return decided.steps if isinstance(decided, Expand) else ()
 
     def _resume_loops(self, at: datetime) -> None:
         """Containers whose next iteration was due when the rows were written."""
@@ -515,13 +528,16 @@ class RunState:
             self._give_up(loop, at)
             return
         try:
-            following = loop.node_type.loop.next(loop.typed, loop.progress(waited=waited))  # type: ignore[union-attr]
+            following = _loop_of(loop).next(loop.typed, loop.progress(waited=waited))
             if isinstance(following, Leave):
                 self.leave(loop.path, following, at)
             elif isinstance(following, Pause):
                 self._pause(loop, following, at)
+            elif isinstance(following, Expand):
+                self._begin_iteration(loop, at, following.steps)
             else:
-                self._begin_iterations(loop, following, at)
+                for _ in range(following.count):
+                    self._begin_iteration(loop, at)
         except PatchbayError as error:
             for level in list(loop.open.values()):
                 self._close_level(level, at)
@@ -529,11 +545,10 @@ class RunState:
             if not loop.open:
                 self.fail(loop.path, error, at)
 
-    def _begin_iterations(self, loop: OpenLoop, begin: Begin, at: datetime) -> None:
-        for _ in range(begin.count):
-            level = loop.begin(loop.next_index())
-            self._levels[level.prefix] = level
-            self._follow(level, level.frontier.enter(), at)
+    def _begin_iteration(self, loop: OpenLoop, at: datetime, planned: Sequence[Planned] = ()) -> None:
+        level = loop.begin(loop.next_index(), planned)
+        self._levels[level.prefix] = level
+        self._follow(level, level.frontier.enter(), at)
 
     def _pause(self, loop: OpenLoop, pause: Pause, at: datetime) -> None:
         step = self.steps[loop.path]
@@ -605,7 +620,7 @@ class RunState:
 
     def _place(self, path: str) -> tuple[tuple[int, int], ...]:
         around = [(self._order[node_of(container)], index) for container, index in containers_around(path)]
-        return (*reversed(around), (self._order[node_of(path)], -1))
+        return (*reversed(around), (self._order.get(node_of(path), 0), -1))
 
     def _ending_by_itself(self) -> Ending:
         """Nothing is left to do: success, unless a node was never reached nor skipped."""
@@ -734,6 +749,13 @@ class RunState:
         for path in list(self.waits):
             if self.wake(path, at, "closed").kind != SETTLE:
                 self._drop(self.steps[path], at, StepStatus.CANCELLED)
+
+
+def _loop_of(loop: OpenLoop) -> Loop[Any]:
+    found = loop.node_type.loop
+    if found is None:
+        raise TypeError(f"{loop.node_type.name} is no container")
+    return found
 
 
 def _told(error: PatchbayError) -> dict[str, Any]:

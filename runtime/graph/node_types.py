@@ -47,6 +47,7 @@ class ToolFacts:
     name: str
     input_schema: JsonSchema
     output_schema: JsonSchema | None = None
+    description: str = ""
     enabled: bool = True
     effect: Effect = "once"
     reserved: bool = False
@@ -123,6 +124,11 @@ class NodeTypeFacts(Protocol):
     @property
     def is_container(self) -> bool:
         """Steps may be drawn inside it; the type then repeats them."""
+        ...
+
+    @property
+    def expands(self) -> bool:
+        """It makes up the steps inside it while it runs; nothing can be drawn there."""
         ...
 
     @property

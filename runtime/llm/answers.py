@@ -13,16 +13,30 @@ from typing import Any
 
 from runtime.json_schema import first_problem
 
+MAX_CALLS = 32
+"""More functions called at once than this are left out."""
+
+
+@dataclass(frozen=True)
+class FunctionCall:
+    """A function that the model wants called; arguments is the text that it wrote."""
+
+    id: str
+    name: str
+    arguments: str
+
 
 @dataclass(frozen=True)
 class Answer:
-    """text is the arguments where the model called the function that it was given."""
+    """text is the arguments where the model called the function that it was given; said is what it wrote besides."""
 
     text: str
     was_cut: bool
     declined: str
     input_tokens: int
     output_tokens: int
+    said: str = ""
+    calls: tuple[FunctionCall, ...] = ()
 
 
 def read_answer(body: bytes) -> Answer | None:
@@ -39,6 +53,8 @@ def read_answer(body: bytes) -> Answer | None:
     usage = _mapping(whole.get("usage"))
     return Answer(
         text=_text(called.get("arguments")) or _text(message.get("content")),
+        said=_text(message.get("content")),
+        calls=_calls(message.get("tool_calls")),
         was_cut=choice.get("finish_reason") == "length",
         declined=_text(message.get("refusal")),
         input_tokens=_count(usage.get("prompt_tokens")),
@@ -72,6 +88,16 @@ def fitting(answer: Answer, schema: Mapping[str, Any]) -> tuple[dict[str, Any] |
         return None, "it is no JSON object"
     problem = first_problem(value, schema)
     return (None, f"{problem[0] or 'the object'} {problem[1]}") if problem else (value, "")
+
+
+def _calls(rows: Any) -> tuple[FunctionCall, ...]:
+    found = []
+    for number, row in enumerate(rows[:MAX_CALLS] if isinstance(rows, list) else []):
+        function = _mapping(_mapping(row).get("function"))
+        if name := _text(function.get("name")):
+            call_id = _text(_mapping(row).get("id")) or f"call_{number}"
+            found.append(FunctionCall(call_id[:100], name[:200], _text(function.get("arguments"))))
+    return tuple(found)
 
 
 def _no_number(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ import openai
 from runtime.errors import LlmError
 from runtime.gateways import ModelSettings
 from runtime.llm import errors
-from runtime.llm.answers import Answer, fitting, read_answer, read_model_names
+from runtime.llm.answers import Answer, FunctionCall, fitting, read_answer, read_model_names
 from runtime.llm.forms import WAYS, Messages, Way, request_form
 from runtime.llm.usage import Spent, Usage
 from runtime.outbound import OutboundPolicy, outbound_client
@@ -43,6 +43,13 @@ class Completion:
     text: str
     usage: Usage
     tries: int = 1
+
+
+@dataclass(frozen=True)
+class Turn:
+    text: str
+    calls: tuple[FunctionCall, ...]
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,29 @@ class LlmClient:
             if not text:
                 raise errors.invalid_answer(model, answer.declined[:200] or "it is empty")
         return Completion(None, text, spent.usage, spent.tries)
+
+    async def take_turn(
+        self,
+        model: ModelSettings,
+        *,
+        messages: Sequence[Mapping[str, Any]],
+        functions: Sequence[Mapping[str, Any]],
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_tokens: int = MAX_TOKENS,
+    ) -> Turn:
+        """What the model says next in a conversation, and which functions it wants called; raises LlmError.
+
+        messages   as the API takes them, results of earlier calls included
+        functions  {"name", "description", "parameters"}
+        """
+        form: dict[str, Any] = {"messages": list(messages)}
+        if functions:
+            form["tools"] = [{"type": "function", "function": dict(function)} for function in functions]
+        async with _accounted(model, timeout_s) as spent:
+            answer = await self._ask(model, form, max_tokens, spent)
+            if not answer.calls and not answer.said.strip():
+                raise errors.invalid_answer(model, answer.declined[:200] or "it is empty")
+        return Turn(answer.said.strip(), answer.calls, spent.usage)
 
     async def check(self, model: ModelSettings) -> Check:
         """Is the provider there, is the key accepted, does the model answer in a given form? Raises LlmError."""

@@ -200,6 +200,32 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A step that a container makes up while it runs; nobody has drawn it.
+
+    type    a node type, of the catalogue or an internal one
+    config  literal values: nothing in it is evaluated, because a model may have written it
+    shown   what its row keeps as its input
+    """
+
+    id: str
+    type: str
+    title: str
+    config: Mapping[str, Any]
+    shown: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Expand:
+    """Begin one iteration that consists of these steps, side by side; a failure of one does not end it.
+
+    It must follow from the iterations that ended alone, so that another host comes to the same.
+    """
+
+    steps: tuple[Planned, ...]
+
+
+@dataclass(frozen=True)
 class Pause:
     """Begin nothing for so many seconds."""
 
@@ -211,16 +237,19 @@ class Loop(Generic[ConfigT]):
     """How a container executes its body.
 
     next        asked at the beginning and after each iteration; raises PatchbayError: the container fails
-    output      JSON Schema of its output, given that of what one iteration gives
+    output      JSON Schema of its output, given that of what one iteration of a drawn body gives
+    expands     it makes its steps up itself; then `Iteration.values` holds for each by its id
+                {"status", "output", "error", "usage"}
     item_field  the list in the config whose elements the body sees as `item`; "" without
 
     Fields of the config that are marked `x-expression: "body"` are rendered when an iteration has ended, in its
     scope; they are what `Iteration.values` holds.
     """
 
-    next: Callable[[ConfigT, Progress], Begin | Pause | Leave]
-    output: Callable[[JsonSchema], JsonSchema]
+    next: Callable[[ConfigT, Progress], Begin | Expand | Pause | Leave]
+    output: Callable[[JsonSchema], JsonSchema] | None = None
     item_field: str = ""
+    expands: bool = False
 
 
 async def enter(config: BaseModel, ctx: NodeContext) -> Enter:
@@ -370,10 +399,14 @@ class NodeType(Generic[ConfigT]):
 
     @property
     def is_container(self) -> bool:
-        return self.loop is not None
+        return self.loop is not None and not self.expands
+
+    @property
+    def expands(self) -> bool:
+        return self.loop is not None and self.loop.expands
 
     def loop_output(self, collected: JsonSchema) -> JsonSchema | None:
-        return self.loop.output(collected) if self.loop else None
+        return self.loop.output(collected) if self.loop and self.loop.output else None
 
     @property
     def item_field(self) -> str:

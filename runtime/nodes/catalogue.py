@@ -3,12 +3,15 @@
 from typing import Any
 
 from runtime.nodes import (
+    agent_call,
     condition,
     failure_trigger,
     for_each,
     human_handoff,
+    llm_agent,
     llm_decision,
     llm_extract,
+    llm_turn,
     llm_write,
     manual_trigger,
     mcp_tool,
@@ -24,6 +27,12 @@ from runtime.nodes import (
 )
 from runtime.nodes.base import NodeType
 
+# Steps that other steps make up while they run; nobody can draw them.
+INTERNAL_TYPES: dict[str, NodeType[Any]] = {
+    "llm_turn": llm_turn.NODE,
+    "agent_call": agent_call.NODE,
+}
+
 NODE_TYPES: dict[str, NodeType[Any]] = {
     "manual_trigger": manual_trigger.NODE,
     "webhook_trigger": webhook_trigger.NODE,
@@ -33,6 +42,7 @@ NODE_TYPES: dict[str, NodeType[Any]] = {
     "llm_decision": llm_decision.NODE,
     "llm_extract": llm_extract.NODE,
     "llm_write": llm_write.NODE,
+    "llm_agent": llm_agent.NODE,
     "mcp_tool": mcp_tool.NODE,
     "human_handoff": human_handoff.NODE,
     "condition": condition.NODE,
@@ -44,3 +54,5 @@ NODE_TYPES: dict[str, NodeType[Any]] = {
     "reply": reply.NODE,
     "stop": stop.NODE,
 }
+
+EXECUTABLE_TYPES = {**NODE_TYPES, **INTERNAL_TYPES}

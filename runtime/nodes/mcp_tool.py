@@ -64,6 +64,14 @@ def refine(schema: JsonSchema, config: Mapping[str, Any], known: Known) -> JsonS
 
 def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
     """An unknown server or tool, one that may not be used, arguments that are missing or that nobody takes."""
+    yield from registration_problems(config, node, known)
+    if tool := pinned_tool(config, known):
+        yield from _argument_problems(config, node, tool)
+        yield from _limit_problems(config, node, tool)
+
+
+def registration_problems(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
+    """Whether the server and the tool are there and may be used."""
     slug, name = str(config.get("server", "")), str(config.get("tool", ""))
     if not slug or not name:
         return
@@ -87,11 +95,14 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
     if tool.reserved:
         text = f'"{name}" is kept for other workflows. An admin can add this one on the tool\'s page.'
         yield Problem(node.id, "tool", "mcp_tool_reserved", text)
-    yield from _argument_problems(config, node, tool)
+
+
+def _limit_problems(config: Mapping[str, Any], node: Node, tool: ToolFacts) -> Iterable[Problem]:
+    """Fixed values that an admin does not allow."""
     arguments = config.get("arguments") or {}
     if isinstance(arguments, Mapping):
         for field, why in refused_arguments(arguments, tool.limits, unknown=_holds_parts):
-            text = f'An admin decided that "{field}" of {name} {why}.'
+            text = f'An admin decided that "{field}" of {tool.name} {why}.'
             yield Problem(node.id, f"arguments/{field}", "mcp_argument_refused", text)
 
 
@@ -153,6 +164,15 @@ async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
     _, tool = await ctx.tool(config.server, config.tool)
     if tool.approval is None:
         return None
+    return approval_question(config, tool, tool.approval)
+
+
+def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any]) -> Park:
+    """The handoff in which somebody sees the exact call and agrees to it or not.
+
+    asked    who, as a handoff's `assign_to`
+    raises   McpError for arguments that an admin does not allow
+    """
     arguments = allowed_arguments(config, tool)
     shown = [{"label": name, "value": value} for name, value in arguments.items()]
     where = [{"label": "Server", "value": config.server}, {"label": "Tool", "value": config.tool}]
@@ -162,7 +182,7 @@ async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
         "choices": [{"id": APPROVE, "title": "Approve"}, {"id": DECLINE, "title": "Decline"}],
         "data": where + shown,
         "fields": [],
-        "assign_to": dict(tool.approval),
+        "assign_to": dict(asked),
     }
     return Park("handoff", due_at=None, data=question)
 

@@ -24,6 +24,7 @@ class Kind:
     version: int = 1
     is_container: bool = False
     item_field: str = ""
+    expands: bool = False
 
     @property
     def title(self) -> str:

@@ -27,7 +27,7 @@ def body(message: dict[str, Any], **more: Any) -> bytes:
 def test_the_text_of_an_answer_is_its_content() -> None:
     read = read_answer(body({"content": "hello"}, finish_reason="length"))
 
-    assert read == Answer("hello", True, "", 3, 0)
+    assert read == Answer("hello", True, "", 3, 0, said="hello")
 
 
 def test_the_arguments_of_a_called_function_are_the_text() -> None:

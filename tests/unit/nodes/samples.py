@@ -127,6 +127,16 @@ SAMPLES: Mapping[str, Sample] = {
         ["out", "error"],
         ["results", "failed"],
     ),
+    "llm_agent": Sample(
+        {
+            "goal": "Find the order.",
+            "tools": [{"server": "orders", "tool": "get_order"}],
+            "output_fields": FIELDS,
+            "max_steps": 3,
+        },
+        ["out", "gave_up", "error"],
+        ["order_id", "amount", "answer", "steps", "reason"],
+    ),
     "sub_workflow": Sample(
         {"workflow": "refunds", "input": {"order_id": "1"}, "wait": False}, ["out", "error"], ["run_id"]
     ),

@@ -27,6 +27,7 @@ PALETTE = [
     "llm_decision",
     "llm_extract",
     "llm_write",
+    "llm_agent",
     "mcp_tool",
     "human_handoff",
     "condition",

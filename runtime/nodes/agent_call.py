@@ -1,0 +1,52 @@
+"""A call that an agent's model asked for: a call of a tool, with the agent's own word on who must agree."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from runtime.graph.node_types import Effect
+from runtime.nodes import mcp_tool
+from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Waited
+
+ANYONE = {"kind": "anyone"}
+
+
+class Config(mcp_tool.Config):
+    approval: bool = Field(default=False, title="Ask before each call")
+
+
+def _call(config: Config) -> mcp_tool.Config:
+    return mcp_tool.Config(server=config.server, tool=config.tool, arguments=config.arguments)
+
+
+async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
+    _, tool = await ctx.tool(config.server, config.tool)
+    asked = tool.approval or (ANYONE if config.approval else None)
+    return mcp_tool.approval_question(_call(config), tool, asked) if asked else None
+
+
+def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
+    return mcp_tool.resume(_call(config), waited, ctx)
+
+
+async def effect(config: Config, ctx: NodeContext) -> Effect:
+    return await mcp_tool.effect(_call(config), ctx)
+
+
+async def run(config: Config, ctx: NodeContext) -> Leave:
+    return await mcp_tool.run(_call(config), ctx)
+
+
+NODE = NodeType(
+    name="agent_call",
+    title="Tool call",
+    group="Tools",
+    description="Calls a tool that a model chose from the list of its agent.",
+    icon="plug",
+    config=Config,
+    run=run,
+    ask_first=ask_first,
+    resume=resume,
+    effect=effect,
+    summary="{server} · {tool}",
+)
