@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.cluster import Cluster
 from tests.support.product import Api, Embedded, Example, a_document, a_node, eventually, manage, published
+from tests.support.scripted_model import ScriptedModel, scripted_model
 from tests.support.services import require_services
 
 pytestmark = pytest.mark.timeout(240)
@@ -76,6 +77,41 @@ def check_once_call(api: Api, crm: Example, run_id: str) -> None:
     assert len(crm.rows("SELECT * FROM calls WHERE tool = 'create_ticket'")) == 1
 
 
+def start_agent(api: Api, crm: Example, model: ScriptedModel) -> str:
+    """A run of an agent that has finished one call and is in the middle of the next one."""
+    model.says(
+        "kills",
+        [("crm__create_contact", {"email": "one@example.com"})],
+        [("crm__create_contact", {"email": "two@example.com"})],
+        "Both are there.",
+    )
+    body = {"slug": "script", "preset": "other", "base_url": model.url, "models": ["kills"]}
+    api("POST", "/model-connections", body)
+    tools = [{"server": "crm", "tool": "create_contact"}]
+    agent = a_node("agent", "llm_agent", {"model": "script/kills", "goal": "Add both.", "tools": tools})
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            agent,
+            a_node("tell", "reply", {"text": "{{ steps.agent.answer }}"}),
+        ],
+        "start>agent, agent>tell, agent.gave_up>tell",
+    )
+    workflow = published(api, "Agent", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    calls = "SELECT * FROM calls WHERE arguments LIKE '%two@example.com%'"
+    eventually(lambda: crm.rows(calls), what="the second call")
+    return str(run["id"])
+
+
+def check_agent(api: Api, crm: Example, model: ScriptedModel, run_id: str) -> None:
+    run = api.run_until(run_id, "succeeded", "failed", within_s=TAKEN_OVER_WITHIN_S)
+    assert (run["status"], run["result"]) == ("succeeded", {"text": "Both are there."})
+    assert len(crm.rows("SELECT * FROM calls WHERE arguments LIKE '%one@example.com%'")) == 1
+    assert len(crm.rows("SELECT * FROM contacts WHERE email = 'two@example.com'")) == 1
+    assert len(model.requests_to("kills")) == 3
+
+
 def test_another_worker_goes_on_when_one_is_killed_in_mid_call(tmp_path: Path, slow_crm: Example) -> None:
     require_services()
     cluster = Cluster(tmp_path, number=1)
@@ -89,6 +125,11 @@ def test_another_worker_goes_on_when_one_is_killed_in_mid_call(tmp_path: Path, s
         cluster.add_worker()
         check_idempotent_call(api, slow_crm, first)
         check_once_call(api, slow_crm, second)
+        with scripted_model() as model:
+            third = start_agent(api, slow_crm, model)
+            cluster.workers[-1].kill()
+            cluster.add_worker()
+            check_agent(api, slow_crm, model, third)
     finally:
         cluster.stop()
 
