@@ -11,7 +11,7 @@ const event = (seq: number, type: string, data: Record<string, unknown> = {}, pa
   data,
 })
 
-const fold = (events: RunEvent[]): Record<string, StepState> => events.reduce(reduce, {})
+const fold = (events: RunEvent[]): Record<string, StepState> => reduce({}, events)
 
 describe('the states of steps', () => {
   it('follow the events of a step to its end', () => {
@@ -39,7 +39,7 @@ describe('the states of steps', () => {
       event(3, 'step.started', {}, 'b'),
     ]
     const once = fold(events)
-    const twice = events.slice(1).reduce(reduce, fold(events.slice(0, 1)))
+    const twice = reduce(fold(events.slice(0, 1)), events.slice(1))
     expect(twice).toEqual(once)
   })
 })
