@@ -10,8 +10,8 @@ export function tellCut(lines: number): void {
   if (!lines) return
   const text =
     lines === 1
-      ? 'One line would have crossed the edge of the loop and was removed.'
-      : `${lines} lines would have crossed the edge of the loop and were removed.`
+      ? 'One line crossed the edge of the loop and was removed.'
+      : `${lines} lines crossed the edge of the loop and were removed.`
   useView.getState().set({ notice: { text, canUndo: true } })
 }
 

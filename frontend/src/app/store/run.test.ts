@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { RunEvent } from '../../api/types'
-import { reduce, type StepState } from './run'
+import type { RunEvent, Step } from '../../api/types'
+import { reduce, type StepState, statesOf } from './run'
 
 const event = (seq: number, type: string, data: Record<string, unknown> = {}, path = 'a'): RunEvent => ({
   seq,
@@ -41,5 +41,23 @@ describe('the states of steps', () => {
     const once = fold(events)
     const twice = reduce(fold(events.slice(0, 1)), events.slice(1))
     expect(twice).toEqual(once)
+  })
+
+  it('of a run that has ended are those that its rows tell', () => {
+    const row = {
+      path: 'loop[1]/a',
+      status: 'failed',
+      ports: [],
+      attempts: 2,
+      error: { message: 'No' },
+      started_at: '2026-01-01T00:00:01.000Z',
+      ended_at: '2026-01-01T00:00:01.250Z',
+    }
+    expect(statesOf([row as unknown as Step])['loop[1]/a']).toMatchObject({
+      status: 'failed',
+      durationMs: 250,
+      attempt: 2,
+      error: 'No',
+    })
   })
 })

@@ -84,6 +84,26 @@ function stateAfter(known: StepState | undefined, event: RunEvent): StepState | 
   }
 }
 
+/** The states as the rows of steps tell them, without the events that led to them. */
+export function statesOf(steps: Step[]): Record<string, StepState> {
+  return Object.fromEntries(steps.map(step => [step.path, stateOf(step)]))
+}
+
+function stateOf(step: Step): StepState {
+  const ms = (time: string | null) => (time ? new Date(time).getTime() : Number.NaN)
+  const duration = ms(step.ended_at) - ms(step.started_at)
+  return {
+    status: step.waiting_for?.kind === 'retry' ? 'retrying' : step.status,
+    startedAt: step.started_at ?? undefined,
+    durationMs: Number.isNaN(duration) ? undefined : duration,
+    attempt: step.attempts,
+    ports: step.ports,
+    waiting: step.waiting_for?.kind,
+    dueAt: step.waiting_for?.due_at,
+    error: step.error?.message,
+  }
+}
+
 let socket: WebSocket | null = null
 let watching = ''
 let tries = 0
@@ -91,6 +111,8 @@ let pollTimer: ReturnType<typeof setTimeout> | undefined
 let stepsTimer: ReturnType<typeof setTimeout> | undefined
 const STEPS_AFTER_MS = 120
 let stepsPauseMs = STEPS_AFTER_MS
+/** The end of the run, once its steps are in: they tell all that its events until then could. */
+let toldUntil = ''
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled'])
 export const hasEnded = (run: Run | null): boolean => run !== null && ENDED.has(run.status)
@@ -100,7 +122,8 @@ export const useRun = create<RunStore>((set, get) => {
     const fresh = events.filter(event => event.seq > get().seen)
     set({ run })
     if (!fresh.length) return
-    set({ states: reduce(get().states, fresh), seen: fresh.at(-1)!.seq })
+    const news = toldUntil ? fresh.filter(event => event.at > toldUntil) : fresh
+    set({ states: reduce(get().states, news), seen: fresh.at(-1)!.seq })
     refreshSteps()
   }
   // A run of ten thousand steps is a large answer: it is asked for again only when the last one is in, and after a
@@ -116,6 +139,11 @@ export const useRun = create<RunStore>((set, get) => {
       stepsPauseMs = Math.max(STEPS_AFTER_MS, 3 * (performance.now() - since))
       stepsTimer = undefined
       if (steps) set({ steps })
+      const { run } = get()
+      if (steps && hasEnded(run) && run?.ended_at) {
+        toldUntil = run.ended_at
+        set({ states: statesOf(steps) })
+      }
       if (get().seen !== seen) refreshSteps()
     }, stepsPauseMs)
   }
@@ -180,6 +208,7 @@ export const useRun = create<RunStore>((set, get) => {
     watch: run => {
       stop()
       tries = 0
+      toldUntil = ''
       watching = run.id
       set({ run, seen: 0, states: {}, steps: [], connection: 'idle', chosen: {} })
       connect()

@@ -7,7 +7,7 @@ import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import type { GraphNode } from '../../shared/graph/document'
 import { placeAfter } from '../../shared/graph/frames'
-import { portsOf } from '../../shared/graph/ports'
+import { portBeside, portsOf } from '../../shared/graph/ports'
 
 export function PortsList({
   node,
@@ -22,7 +22,7 @@ export function PortsList({
   const type = nodeType(node.type)
   const ports = portsOf(node, type, graph)
   const used = new Set(graph.edges.filter(edge => edge.source === node.id).map(edge => edge.port))
-  const single = ports.filter(port => port.kind !== 'error').length === 1 && ports[0]?.name === 'out'
+  const beside = portBeside(type, ports)
   if (!ports.length) return null
   return (
     <ul className="step-ports">
@@ -32,7 +32,7 @@ export function PortsList({
           data-kind={port.kind}
           data-used={used.has(port.name) || undefined}
           data-taken={(state?.status === 'succeeded' && state.ports?.includes(port.name)) || undefined}
-          data-plain={(single && port.kind === 'plain') || undefined}
+          data-plain={port.name === beside || undefined}
         >
           <span>{port.title || (port.name === 'out' ? '' : port.name)}</span>
           <Handle

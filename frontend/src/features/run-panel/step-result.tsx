@@ -17,7 +17,7 @@ export function StepResult({ node }: { node: GraphNode }) {
       {path
         ? iterationsAround(path).map(({ container }) => <Around key={container} path={container} />)
         : null}
-      {path && step && type?.is_container ? (
+      {path && step && type?.is_container && step.status !== 'skipped' ? (
         <Iterations container={path} title={node.title || type.title} />
       ) : null}
       <StepDetails step={step} />

@@ -1,28 +1,54 @@
 /** Where cards and the frames of containers stand. A frame's size follows from what is in it, by rules, not by measure. */
 import type { Graph, GraphNode, Position } from './document'
 import { childrenOf, containersAround, parentOf, type Types, withBodies } from './nesting'
-import { portsOf } from './ports'
+import { portBeside, portsOf } from './ports'
 
-export type Box = Position & { width: number; height: number }
+export type Size = { width: number; height: number }
+export type Box = Position & Size
 
 export const CARD_WIDTH = 248
 const HEAD = 64
+/** How far below the upper edge a line meets a card. */
+export const PORT_AT = 31
 const ROW = 26
 /** Room in a frame around its cards: for the lines that leave to the right, and for the head on top. */
-export const PADDING = { left: 40, top: HEAD + 28, right: 64, bottom: 40 }
-const EMPTY = { width: 360, height: 196 }
+const PADDING = { left: 40, top: HEAD + 28, right: 64, bottom: 40 }
+const EMPTY = { width: 360, height: 212 }
 const SPACE = 48
 const STEP_DOWN = 160
 
-/** The height of the exits below a head: nothing where the only one stands beside it. */
-export function portsHeight(graph: Graph, node: GraphNode, types: Types): number {
-  const type = types(node.type)
+/** Exits that a card shows always; one for failures that leads nowhere comes under the pointer, over what is below. */
+function shownPorts(graph: Graph, node: GraphNode, types: Types): { beside: string | null; below: string[] } {
   const used = new Set(graph.edges.filter(edge => edge.source === node.id).map(edge => edge.port))
-  // An exit for failures that leads nowhere is shown under the pointer only: it may lie over what is below.
-  const ports = portsOf(node, type, graph).filter(port => port.kind !== 'error' || used.has(port.name))
-  const isSingle = ports.filter(port => port.kind !== 'error').length === 1 && ports[0]?.name === 'out'
-  const rows = ports.length - Number(isSingle)
+  const ports = portsOf(node, types(node.type), graph)
+  const beside = portBeside(types(node.type), ports)
+  return {
+    beside,
+    below: ports
+      .filter(port => (port.kind !== 'error' || used.has(port.name)) && port.name !== beside)
+      .map(port => port.name),
+  }
+}
+
+/** The height of the exits below a head: nothing where the only one stands beside it. */
+function portsHeight(graph: Graph, node: GraphNode, types: Types): number {
+  const rows = shownPorts(graph, node, types).below.length
   return rows ? rows * ROW + 8 : 0
+}
+
+/** How far below a card's upper edge each exit stands; those of a frame stand at its lower end. */
+export function portPlaces(
+  graph: Graph,
+  node: GraphNode,
+  height: number,
+  types: Types,
+): { name: string; y: number }[] {
+  const { beside, below } = shownPorts(graph, node, types)
+  const first = height - below.length * ROW + ROW / 2 - 4
+  return [
+    ...(beside ? [{ name: beside, y: PORT_AT }] : []),
+    ...below.map((name, row) => ({ name, y: first + row * ROW })),
+  ]
 }
 
 const known = new WeakMap<Graph, Map<string, Box>>()
@@ -59,7 +85,13 @@ function frameAround(corner: Position, inside: Box[], ports: number): Box {
   return { x, y, width: right - x, height: bottom - y }
 }
 
-export function boundsOf(boxes: Box[]): Box {
+/** The size of a frame whose body has a size. */
+export function frameSize(graph: Graph, node: GraphNode, body: Size, types: Types): Size {
+  const inside = { ...innerCorner({ x: 0, y: 0 }), ...body }
+  return frameAround({ x: 0, y: 0 }, [inside], portsHeight(graph, node, types))
+}
+
+function boundsOf(boxes: Box[]): Box {
   const x = Math.min(...boxes.map(box => box.x))
   const y = Math.min(...boxes.map(box => box.y))
   return {
@@ -83,7 +115,7 @@ export function placeAfter(graph: Graph, id: string, types: Types): Position {
 }
 
 /** The size that a node will have as it is added. */
-export function sizeOf(graph: Graph, node: GraphNode, types: Types): { width: number; height: number } {
+export function sizeOf(graph: Graph, node: GraphNode, types: Types): Size {
   const ports = portsHeight(graph, node, types)
   return types(node.type)?.is_container
     ? { width: EMPTY.width, height: EMPTY.height + ports }

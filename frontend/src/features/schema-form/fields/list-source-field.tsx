@@ -1,5 +1,6 @@
 /** A list that a loop goes through: the lists of earlier steps to choose from, or an expression, or typed in. */
 import { List } from 'lucide-react'
+import type { DataPath } from '../../expression/data-paths'
 import { ExpressionField } from '../../expression/expression-field'
 import { useDataPaths } from '../../expression/use-data-paths'
 import { FieldFrame, fieldId } from '../field'
@@ -8,11 +9,21 @@ import { ModeSwitch, type SharedProps } from '../schema-field'
 
 const LISTS_SHOWN = 8
 
+/** Data that is a list, by its schema or as the last run gave it; then what may be one, because nobody knows. */
+function listsFirst(data: DataPath[]): DataPath[] {
+  const isList = (item: DataPath) =>
+    item.last === undefined ? item.kind === 'list' : Array.isArray(item.last)
+  return [
+    ...data.filter(isList),
+    ...data.filter(item => item.kind === 'any' && item.last === undefined && item.label !== 'Everything'),
+  ]
+}
+
 export function ListSourceField({ schema, path, value, label, required, onChange }: SharedProps) {
   const form = useForm()
   const { flat } = useDataPaths(form.node)
   const text = typeof value === 'string' ? value : ''
-  const lists = flat.filter(data => data.kind === 'list').slice(0, LISTS_SHOWN)
+  const lists = listsFirst(flat).slice(0, LISTS_SHOWN)
   return (
     <FieldFrame
       path={path}
