@@ -1,6 +1,6 @@
 /** The iterations of a container in a run: how many went well, which one is shown, and all of them as a list. */
 import { ChevronDown, CircleAlert } from 'lucide-react'
-import { useRef, useState } from 'react'
+import { useLayoutEffect, useRef, useState } from 'react'
 import { type Rounds, useRounds } from '../../app/store/iterations'
 import { useRun } from '../../app/store/run'
 import { tallyWords } from '../../shared/graph/iterations'
@@ -56,17 +56,15 @@ function IterationList({ container, rounds }: { container: string; rounds: Round
   const start = Math.max(0, place - 2) * ROW_PX
   const [top, setTop] = useState(start)
   const box = useRef<HTMLDivElement>(null)
+  // Opened at the iteration that is shown; from then on the list is where somebody scrolled it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = start
+  }, [])
   const first = Math.max(0, Math.floor(top / ROW_PX) - 2)
   const inSight = iterations.slice(first, first + ROWS_SHOWN + 4)
   return (
-    <div
-      ref={element => {
-        if (element && !box.current) element.scrollTop = start
-        box.current = element
-      }}
-      className="iteration-list"
-      onScroll={event => setTop(event.currentTarget.scrollTop)}
-    >
+    <div ref={box} className="iteration-list" onScroll={event => setTop(event.currentTarget.scrollTop)}>
       <ul
         style={{ height: iterations.length * ROW_PX, paddingTop: first * ROW_PX }}
         aria-label="All iterations"
