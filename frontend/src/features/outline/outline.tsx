@@ -6,7 +6,7 @@ import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { type GraphNode, nodeOf } from '../../shared/graph/document'
 import { remove, runOrder } from '../../shared/graph/edit'
-import { spotInside } from '../../shared/graph/inside'
+import { placesFor, spotInside } from '../../shared/graph/inside'
 import { portsOf, summaryOf } from '../../shared/graph/ports'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill } from '../../shared/ui/status'
@@ -68,6 +68,7 @@ function OutlineRow({ node, selected, readOnly, title }: LevelProps & { node: Gr
   const type = nodeType(node.type)
   const ports = portsOf(node, type, graph)
   const edges = graph.edges.filter(edge => edge.source === node.id)
+  const canMove = placesFor(graph, [node.id], nodeType).length > 0
   return (
     <li data-tone={type?.group} data-selected={isSelected || undefined}>
       <div className="outline-row">
@@ -91,14 +92,16 @@ function OutlineRow({ node, selected, readOnly, title }: LevelProps & { node: Gr
             >
               <Link2 aria-hidden />
             </button>
-            <button
-              type="button"
-              className="icon-button"
-              aria-label={`Move ${title(node.id)} into or out of a loop`}
-              onClick={() => useView.getState().set({ selected: [node.id], dialog: 'move' })}
-            >
-              <FolderInput aria-hidden />
-            </button>
+            {canMove ? (
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={`Move ${title(node.id)} into or out of a loop`}
+                onClick={() => useView.getState().set({ selected: [node.id], dialog: 'move' })}
+              >
+                <FolderInput aria-hidden />
+              </button>
+            ) : null}
             <button
               type="button"
               className="icon-button"

@@ -12,8 +12,8 @@ const HEAD = 64
 export const PORT_AT = 31
 const ROW = 26
 /** Room in a frame around its cards: for the lines that leave to the right, and for the head on top. */
-const PADDING = { left: 40, top: HEAD + 28, right: 64, bottom: 40 }
-const EMPTY = { width: 360, height: 212 }
+const PADDING = { left: 40, top: HEAD + 28, right: 64, bottom: 56 }
+const EMPTY = { width: 360, height: 216 }
 const SPACE = 48
 const STEP_DOWN = 160
 
