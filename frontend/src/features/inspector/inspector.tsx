@@ -123,8 +123,7 @@ export function Inspector() {
       </div>
       {readOnly ? null : (
         <footer className="inspector-foot">
-          {graph.nodes.some(other => nodeType(other.type)?.is_container && other.id !== node.id) &&
-          !type.is_trigger ? (
+          {placesFor(graph, [node.id], nodeType).length ? (
             <button
               type="button"
               className="btn btn-sm btn-ghost"
