@@ -174,6 +174,44 @@ def test_a_step_goes_into_a_loop_and_the_lines_that_cost_come_back_with_undo(pag
     assert back["position"] == {"x": 624, "y": 320}
 
 
+def test_a_step_is_dragged_out_of_a_loop_and_a_condition_is_chosen(page: Page, api: Api) -> None:
+    body = {"values": [{"id": "done", "value": "{{ index > 1 }}"}]}
+    graph = a_document(
+        [
+            placed("start", "manual_trigger", {}, 0, 0),
+            placed("loop", "repeat", {"max_times": 5}, 312, 0, title="Ask until ready"),
+            placed("check", "set_values", body, 352, 92, title="Check", parent="loop"),
+            placed("other", "set_values", body, 352, 252, title="Other", parent="loop"),
+        ],
+        "start>loop, check>other",
+    )
+    workflow = made(api, "Ask until ready", graph)
+    opened(page, f"/workflows/{workflow}")
+    node(page, "loop").locator(".step-head").click()
+    insert_data(page, "Until", "steps.check.done")
+    expect(node(page, "loop").get_by_text("Until ‹steps.check.done›")).to_be_visible()
+    settings(page).get_by_label("How Until compares").select_option("is not")
+    settings(page).get_by_label("Value of Until").fill("no")
+    picture(page, "loop-condition")
+    assert saved(page, api, workflow)["loop"]["config"]["until"] == '{{ steps.check.done != "no" }}'
+
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Close settings").click()
+    frame = node(page, "loop").bounding_box()
+    tile = node(page, "other").locator(".tile").bounding_box()
+    assert frame is not None
+    assert tile is not None
+    page.mouse.move(tile["x"] + 8, tile["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(tile["x"] + 30, tile["y"] + 40, steps=4)
+    page.mouse.move(frame["x"] + 60, frame["y"] + frame["height"] + 40, steps=6)
+    page.mouse.up()
+    expect(page.get_by_text("One line crossed the edge of the loop")).to_be_visible()
+    assert saved(page, api, workflow)["other"].get("parent") is None
+    page.get_by_role("button", name="Undo this").click()
+    assert saved(page, api, workflow)["other"]["parent"] == "loop"
+
+
 def test_a_loop_is_filled_copied_and_deleted_by_keyboard(page: Page, api: Api) -> None:
     graph = a_document(
         [*orders(), placed("loop", "for_each", {"items": "{{ steps.orders.found }}"}, 624, 0)],

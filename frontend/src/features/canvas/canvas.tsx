@@ -24,7 +24,7 @@ import { connect, refusedLine, remove } from '../../shared/graph/edit'
 import { containerAt } from '../../shared/graph/frames'
 import { CanvasToolbar } from './canvas-toolbar'
 import { ContainerCard } from './container-card'
-import { drop, showTarget, takePlaces } from './drag'
+import { beginDrag, drop, showTarget, takePlaces } from './drag'
 import { useKeepInView } from './keep-in-view'
 import { NoteCard } from './note-card'
 import { StepCard } from './step-card'
@@ -178,6 +178,7 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
         useView.getState().select([])
         setSelectedEdges(new Set())
       }}
+      onNodeDragStart={beginDrag}
       onNodeDrag={(event, _, dragged) =>
         showTarget(
           dragged.map(node => node.id),

@@ -42,25 +42,33 @@ function targetOf(graph: Graph, ids: string[], at: Position): string | null | un
   return steps.every(id => parentOf(graph, id) === target) ? undefined : target
 }
 
+/** The graph as the drag began: frames are judged by what they held then, not by what is pulled out of them. */
+let before: Graph | null = null
+
+export function beginDrag(): void {
+  before = useGraph.getState().graph
+}
+
 /** While dragging: the frame that would take it is shown. */
 export function showTarget(ids: string[], at: Position): void {
-  const target = targetOf(useGraph.getState().graph, ids, at) ?? null
+  const target = (before && targetOf(before, ids, at)) ?? null
   if (useView.getState().dropTarget !== target) useView.getState().set({ dropTarget: target })
 }
 
 export function drop(ids: string[], at: Position): void {
   useView.getState().set({ dropTarget: null })
-  const { graph } = useGraph.getState()
-  const target = targetOf(graph, ids, at)
-  if (target === undefined) return
-  giveTo(
-    outermost(
-      graph,
-      ids.filter(id => !isNote(id)),
-    ),
-    target,
-    dragKey(ids),
+  const start = before
+  before = null
+  if (!start) return
+  const target = targetOf(start, ids, at)
+  const { graph, change } = useGraph.getState()
+  const steps = outermost(
+    graph,
+    ids.filter(id => !isNote(id)),
   )
+  const parent = steps[0] ? parentOf(graph, steps[0]) : null
+  if (target !== undefined) giveTo(steps, target, dragKey(ids))
+  else if (parent !== null) change(current => makeRoom(start, current, parent, nodeType), dragKey(ids))
 }
 
 /** Gives steps to a container, or to the outside, where they stand; says which lines that costs. */

@@ -11,7 +11,7 @@ export function ConditionField({ schema, path, value, label, required, onChange 
   const text = typeof value === 'string' ? value : value === undefined ? '' : `{{ ${String(value)} }}`
   const [byHand, setByHand] = useState(false)
   // While no data is chosen, the comparison is kept here: it has no expression yet.
-  const [draft, setDraft] = useState<Condition>({ left: '', op: '==', right: '' })
+  const [draft, setDraft] = useState<Condition>({ left: '', op: 'yes', right: '' })
   const parsed = byHand ? null : parseCondition(text)
   const condition = parsed?.left ? parsed : draft
   const give = (change: Partial<Condition>) => {
