@@ -20,8 +20,9 @@ import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { edgeKey, type Position } from '../../shared/graph/document'
-import { connect, refusedLine, remove } from '../../shared/graph/edit'
+import { connect, refusedLine, remove, WALL } from '../../shared/graph/edit'
 import { containerAt } from '../../shared/graph/frames'
+import { parentOf } from '../../shared/graph/nesting'
 import { CanvasToolbar } from './canvas-toolbar'
 import { ContainerCard } from './container-card'
 import { beginDrag, drop, showTarget, takePlaces } from './drag'
@@ -138,6 +139,11 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
       const from = state.from
       const at = screenToFlowPosition({ x: point.clientX, y: point.clientY })
       if (from && Math.hypot(at.x - from.x, at.y - from.y) < 24) return
+      const { graph: now } = useGraph.getState()
+      if (containerAt(now, at, nodeType) !== parentOf(now, state.fromNode!.id)) {
+        useView.getState().set({ notice: { text: WALL } })
+        return
+      }
       useView.getState().set({
         quickAdd: {
           at: { x: at.x, y: at.y - 30 },

@@ -25,6 +25,8 @@ export function wouldCycle(graph: Graph, source: string, target: string): boolea
   return false
 }
 
+export const WALL = 'A line cannot cross the edge of a loop. Connect steps on the same side of it.'
+
 /** Why a line cannot be drawn, as a sentence, or nothing if it can. */
 export function refusedLine(graph: Graph, edge: Edge, types: Types): string {
   if (edge.source === edge.target) return 'A step cannot lead to itself.'
@@ -34,7 +36,7 @@ export function refusedLine(graph: Graph, edge: Edge, types: Types): string {
   if (from !== to)
     return edge.source === to || edge.target === from
       ? 'A loop starts its steps by itself and gathers what they give: no line is needed.'
-      : 'A line cannot cross the edge of a loop. Connect steps on the same side of it.'
+      : WALL
   if (graph.edges.some(e => e.source === edge.source && e.port === edge.port && e.target === edge.target))
     return 'These two are connected already.'
   return wouldCycle(graph, edge.source, edge.target) ? 'This line would lead in a circle.' : ''
