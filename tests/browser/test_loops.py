@@ -143,6 +143,9 @@ def test_a_loop_is_drawn_by_mouse_run_and_its_second_iteration_looked_at(page: P
     expect(settings(page).get_by_text("2 of 3")).to_be_visible()
     expect(settings(page).get_by_text("B2").first).to_be_visible()
     picture(page, "loop-second-iteration")
+    settings(page).get_by_role("tab", name="Settings").click()
+    settings(page).get_by_label("Insert data into Value of box", exact=True).click()
+    expect(settings(page).locator('[data-path="item.id"]')).to_contain_text("B2")
 
 
 def test_a_step_goes_into_a_loop_and_the_lines_that_cost_come_back_with_undo(page: Page, api: Api) -> None:
