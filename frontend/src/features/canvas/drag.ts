@@ -3,10 +3,10 @@ import { tellCut } from '../../app/notices'
 import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
-import type { Graph, Position } from '../../shared/graph/document'
+import { type Graph, nodeOf, type Position } from '../../shared/graph/document'
 import { move } from '../../shared/graph/edit'
-import { containerAt, makeRoom, moveBy } from '../../shared/graph/frames'
-import { outermost, parentOf, putInto, refusedIn } from '../../shared/graph/nesting'
+import { containerAt, freePlace, makeRoom, moveBy } from '../../shared/graph/frames'
+import { isContainer, outermost, parentOf, putInto, refusedIn } from '../../shared/graph/nesting'
 import { placeInFrame } from './to-flow'
 
 const isNote = (id: string): boolean => id.startsWith('note:')
@@ -80,6 +80,14 @@ function giveTo(ids: string[], target: string | null, merge: string): void {
     return
   }
   const { graph: next, cut } = putInto(graph, ids, target)
-  change(() => makeRoom(graph, next, target, nodeType), merge)
+  change(() => makeRoom(graph, uncovered(next, ids, target), target, nodeType), merge)
   tellCut(cut.length)
+}
+
+/** A step that was dropped onto others in a frame goes below them; several keep their order. */
+function uncovered(graph: Graph, ids: string[], target: string | null): Graph {
+  const node = nodeOf(graph, ids[0] ?? null)
+  if (!node || ids.length > 1 || target === null || isContainer(graph, node.id, nodeType)) return graph
+  const others = { ...graph, nodes: graph.nodes.filter(other => other.id !== node.id) }
+  return move(graph, new Map([[node.id, freePlace(others, node, nodeType)]]))
 }
