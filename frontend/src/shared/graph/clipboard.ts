@@ -2,7 +2,7 @@
 import type { Edge, Graph, GraphNode } from './document'
 import { makeRoom, moveBy, shiftInto } from './frames'
 import { freeId } from './ids'
-import { type Types, withBodies, withParent } from './nesting'
+import { isContainer, type Types, withBodies, withParent } from './nesting'
 
 export type Clipboard = { kind: 'workflow-steps'; version: 1; nodes: GraphNode[]; edges: Edge[] }
 
@@ -61,7 +61,9 @@ export function paste(
   const added = { ...graph, nodes: [...graph.nodes, ...nodes], edges: [...graph.edges, ...edges] }
   const outer = nodes.filter(node => (node.parent ?? null) === into).map(node => node.id)
   const wasBeside = clip.nodes.every(node => names.has(node.parent ?? '') || (node.parent ?? null) === into)
-  const shift = wasBeside ? { x: SHIFT, y: SHIFT } : shiftInto(added, outer, into, types)
+  // Cards may lie over each other like paper; frames that do cannot be read.
+  const isPile = wasBeside && !outer.some(id => isContainer(added, id, types))
+  const shift = isPile ? { x: SHIFT, y: SHIFT } : shiftInto(added, outer, into, types)
   const placed = moveBy(added, new Map(outer.map(id => [id, shift])))
   return { graph: makeRoom(graph, placed, into, types), ids: outer }
 }

@@ -126,6 +126,8 @@ describe('a container with its body', () => {
     expect(nodeOf(pasted, 'loop_2')!.config.collect).toBe('{{ steps.b_2.n + steps.start.n }}')
     expect(nodeOf(pasted, 'b_2')!.config.n).toBe('{{ steps.a_2.n + item }}')
     expect(pasted.edges.at(-1)).toEqual({ source: 'a_2', port: 'out', target: 'b_2' })
+    const [old, fresh] = [boxesOf(pasted, types).get('loop')!, boxesOf(pasted, types).get('loop_2')!]
+    expect(fresh.y).toBeGreaterThan(old.y + old.height)
   })
 
   it('takes what is pasted into it, at a free place', () => {
