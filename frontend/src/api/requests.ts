@@ -46,7 +46,10 @@ export const replayRun = (
   body: { from?: string; data?: Record<string, unknown>; version?: number | 'draft' },
 ) => post<Run>(`/runs/${id}/replay`, body)
 export const settleStep = (id: string, path: string, outcome: string, output?: unknown) =>
-  post<Run>(`/runs/${id}/steps/${path}/settle`, { outcome, output })
+  post<Run>(`/runs/${id}/steps/${path.split('/').map(encodeURIComponent).join('/')}/settle`, {
+    outcome,
+    output,
+  })
 export const lastRuns = async (workflow: string) =>
   (await get<List<Run>>(`/runs?workflow=${workflow}&limit=1`)).items
 

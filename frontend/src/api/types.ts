@@ -26,7 +26,7 @@ export type Schema = {
   pattern?: string
   $ref?: string
   $defs?: Record<string, Schema>
-  'x-expression'?: boolean | 'lazy'
+  'x-expression'?: boolean | 'lazy' | 'body'
   'x-widget'?: string
   'x-placeholder'?: string
   'x-advanced'?: boolean
@@ -45,6 +45,7 @@ export type NodeType = {
   summary: string
   is_trigger: boolean
   is_end: boolean
+  is_container: boolean
   ports: PortRule[]
   has_error_port: boolean
   config: Schema
@@ -68,6 +69,10 @@ export type Described = {
   ports: { name: string; title: string; takable: boolean }[]
   output: Schema | null
   before: string[]
+  /** The steps directly in a container. */
+  inside: string[]
+  /** What `item` is: for the fields of a loop over a list over its body, else for the step; null where there is none. */
+  item: Schema | null
   trigger: Schema | null
   hint?: string | null
   example?: Record<string, unknown> | null

@@ -6,6 +6,7 @@ import { checkGraph, readNodeTypes, readRun } from '../api/requests'
 import { Canvas } from '../features/canvas/canvas'
 import { Inspector } from '../features/inspector/inspector'
 import { ConnectDialog } from '../features/outline/connect-dialog'
+import { MoveDialog } from '../features/outline/move-dialog'
 import { Outline } from '../features/outline/outline'
 import { ProblemsList } from '../features/outline/problems-list'
 import { useEntries } from '../features/palette/catalogue'
@@ -19,8 +20,10 @@ import { ErrorBoundary } from '../shared/ui/error-boundary'
 import './editor.css'
 import { EmptyCanvas } from './empty-canvas'
 import { Header, type Published } from './header'
+import { NoticeLine } from './notices'
 import { ShortcutsDialog, useShortcuts } from './shortcuts'
 import { StaleDialog } from './stale-dialog'
+import { useStepLink } from './step-link'
 import { useGraph } from './store/graph'
 import { useRun } from './store/run'
 import { type EditorData, pageData, setNodeTypes } from './store/session'
@@ -64,6 +67,7 @@ function Editor({ data }: { data: EditorData }) {
   useLiveCheck(data.workflow.id)
   useLeaveGuard()
   useShortcuts()
+  useStepLink()
   const close = () => view.set({ dialog: null })
   const hasInspector = view.selected.length === 1 && !view.selected[0]!.startsWith('note:')
   return (
@@ -76,19 +80,21 @@ function Editor({ data }: { data: EditorData }) {
           <Outline />
         ) : (
           <Canvas
-            onDropStep={(key, at) => {
+            onDropStep={(key, at, inside) => {
               const entry = entries.find(item => item.key === key)
-              if (entry) placeStep(entry, { at })
+              if (entry) placeStep(entry, { at, inside })
             }}
           />
         )}
         {isEmpty && !readOnly ? <EmptyCanvas /> : null}
         {view.showProblems ? <ProblemsList /> : null}
+        <NoticeLine />
       </div>
       {hasInspector ? <Inspector /> : null}
       <QuickAddDialog />
       {view.dialog === 'run' ? <RunDialog onClose={close} /> : null}
       {view.dialog === 'connect' ? <ConnectDialog onClose={close} /> : null}
+      {view.dialog === 'move' ? <MoveDialog onClose={close} /> : null}
       {view.dialog === 'shortcuts' ? <ShortcutsDialog onClose={close} /> : null}
       {published ? <PublishedDialog published={published} onClose={() => setPublished(null)} /> : null}
       <StaleDialog />

@@ -7,14 +7,16 @@ import { readNodeTypes } from '../api/requests'
 import type { Run } from '../api/types'
 import { Canvas } from '../features/canvas/canvas'
 import { RunBar } from '../features/run-panel/run-bar'
-import { StepDetails } from '../features/run-panel/step-details'
+import { StepResult } from '../features/run-panel/step-result'
 import { StepsList } from '../features/run-panel/steps-list'
-import type { Graph } from '../shared/graph/document'
+import { type Graph, nodeOf } from '../shared/graph/document'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
 import { statusWord } from '../shared/ui/status'
 import { ValueView } from '../shared/ui/value-view'
 import './editor.css'
+import { stepLink, useStepLink } from './step-link'
 import { useGraph } from './store/graph'
+import { usePath } from './store/iterations'
 import { useRun } from './store/run'
 import { type Me, nodeType, pageData, setNodeTypes } from './store/session'
 import { useView } from './store/view'
@@ -30,11 +32,11 @@ type RunData = {
 
 function RunView({ data }: { data: RunData }) {
   const run = useRun(store => store.run) ?? data.run
-  const steps = useRun(store => store.steps)
   const selected = useView(store => store.selected[0])
   const graph = useGraph(store => store.graph)
-  const step = steps.find(item => item.node === selected)
-  const node = graph.nodes.find(item => item.id === selected)
+  const node = nodeOf(graph, selected ?? null)
+  const path = usePath(selected ?? '')
+  useStepLink()
   return (
     <div className="editor is-run">
       <header className="editor-head">
@@ -61,7 +63,10 @@ function RunView({ data }: { data: RunData }) {
           </span>
         </div>
         <span className="grow" />
-        <a className="btn btn-sm" href={`/workflows/${data.workflow.id}?run=${run.id}`}>
+        <a
+          className="btn btn-sm"
+          href={`/workflows/${data.workflow.id}?run=${run.id}${node && path ? stepLink(path) : ''}`}
+        >
           <Pencil aria-hidden /> Open workflow
         </a>
       </header>
@@ -75,7 +80,7 @@ function RunView({ data }: { data: RunData }) {
         {node ? (
           <section className="step-panel" aria-label="Details of the step">
             <h2>{node.title || nodeType(node.type)?.title}</h2>
-            <StepDetails step={step} />
+            <StepResult node={node} />
           </section>
         ) : (
           <section className="step-panel">

@@ -1,14 +1,23 @@
 /** Keys of the editor, and the sheet that lists them. */
 import { useEffect } from 'react'
-import { copy, paste, readClipboard, remove } from '../shared/graph/edit'
+import { type Clipboard, copy, paste, readClipboard } from '../shared/graph/clipboard'
+import { type Graph, nodeOf } from '../shared/graph/document'
+import { remove } from '../shared/graph/edit'
+import { placeAfter } from '../shared/graph/frames'
+import { freeExit, spotInside } from '../shared/graph/inside'
+import { isContainer, outermost, parentOf, refusedIn } from '../shared/graph/nesting'
+import { portsOf } from '../shared/graph/ports'
 import { Dialog } from '../shared/ui/dialog'
 import { useGraph } from './store/graph'
-import { useView } from './store/view'
+import { nodeType } from './store/session'
+import { type QuickAdd, useView } from './store/view'
 
 const SHEET: [string, string][] = [
   ['Ctrl K', 'Add a step'],
   ['A', 'Add a step after the selected one'],
+  ['I', 'Add a step inside the selected loop'],
   ['C', 'Connect the selected step'],
+  ['M', 'Move the selected steps into a loop or out of it'],
   ['Arrows', 'Move the selected step'],
   ['Ctrl C · X · V', 'Copy, cut, paste'],
   ['Ctrl D', 'Duplicate'],
@@ -33,16 +42,17 @@ export function useShortcuts(): void {
       const mod = event.ctrlKey || event.metaKey
       const key = event.key.toLowerCase()
       if (document.querySelector('dialog[open]')) return
-      if (mod && key === 'k')
-        view.set({ quickAdd: { at: placeFor(view.selected[0]), from: freeExit(view.selected[0]) } })
+      if (mod && key === 'k') view.set({ quickAdd: spotAfter(view.selected[0]) })
       else if (mod && key === 'enter') view.set({ dialog: 'run' })
       else if (isTyping(event.target)) return
       else if (mod && key === 'z') event.shiftKey ? graph.redo() : graph.undo()
       else if (mod && key === 'y') graph.redo()
-      else if (mod && key === 'd') pasteInto(JSON.stringify(copy(graph.graph, view.selected)))
+      else if (mod && key === 'd') duplicate()
       else if (mod) return
-      else if (key === 'a' && view.selected[0])
-        view.set({ quickAdd: { at: placeFor(view.selected[0]), from: freeExit(view.selected[0]) } })
+      else if (key === 'a' && view.selected[0]) view.set({ quickAdd: spotAfter(view.selected[0]) })
+      else if (key === 'i' && isLoop(view.selected[0]))
+        view.set({ quickAdd: spotInside(graph.graph, view.selected[0]!, nodeType) })
+      else if (key === 'm' && view.selected.some(id => nodeOf(graph.graph, id))) view.set({ dialog: 'move' })
       else if (key === 'c' && view.selected[0]) view.set({ dialog: 'connect' })
       else if (key === 'l' && event.shiftKey)
         document.querySelector<HTMLElement>('[aria-label="Tidy up"]')?.click()
@@ -66,7 +76,7 @@ export function useShortcuts(): void {
       event.preventDefault()
     }
     const onPaste = (event: ClipboardEvent) => {
-      if (!isTyping(event.target) && pasteInto(event.clipboardData?.getData('text/plain') ?? ''))
+      if (!isTyping(event.target) && pasteText(event.clipboardData?.getData('text/plain') ?? ''))
         event.preventDefault()
     }
     document.addEventListener('keydown', onKey)
@@ -82,31 +92,57 @@ export function useShortcuts(): void {
   }, [])
 }
 
-function pasteInto(text: string): boolean {
+function duplicate(): void {
+  const { graph } = useGraph.getState()
+  const clip = copy(graph, useView.getState().selected)
+  const first = outermost(graph, useView.getState().selected)[0]
+  if (first) putIn(clip, parentOf(graph, first))
+}
+
+function pasteText(text: string): boolean {
   const clip = readClipboard(text)
   if (!clip?.nodes.length) return false
-  const { graph, change } = useGraph.getState()
-  const pasted = paste(graph, clip)
-  change(() => pasted.graph)
-  useView.getState().select(pasted.ids)
+  putIn(clip, placeOf(clip))
   return true
 }
 
-function placeFor(id: string | undefined) {
-  const { nodes } = useGraph.getState().graph
-  const node = nodes.find(item => item.id === id) ?? nodes.at(-1)
-  return node ? { x: node.position.x + 312, y: node.position.y } : { x: 0, y: 0 }
+/** What is selected says where: into a loop, beside a step, and outside where nothing is. */
+function placeOf(clip: Clipboard): string | null {
+  const { graph } = useGraph.getState()
+  const id = useView.getState().selected[0]
+  if (!id || !nodeOf(graph, id)) return null
+  const isCopied = clip.nodes.some(node => node.id === id)
+  return isLoop(id) && !isCopied ? id : parentOf(graph, id)
 }
 
-function freeExit(id: string | undefined) {
-  if (!id) return undefined
-  const handles = [
-    ...document.querySelectorAll<HTMLElement>(`.react-flow__node[data-id="${id}"] [data-port]`),
-  ]
-  const { edges } = useGraph.getState().graph
-  const ports = handles.map(handle => handle.dataset.port ?? '').filter(port => port !== 'error')
-  const port = ports.find(name => !edges.some(edge => edge.source === id && edge.port === name)) ?? ports[0]
-  return port ? { source: id, port } : undefined
+function putIn(clip: Clipboard, into: string | null): void {
+  const { graph, change } = useGraph.getState()
+  const pasted = paste(graph, clip, into, nodeType)
+  const refused = refusedIn(pasted.graph, pasted.ids, into, nodeType)
+  if (refused) {
+    useView.getState().set({ notice: { text: refused } })
+    return
+  }
+  change(() => pasted.graph)
+  useView.getState().select(pasted.ids)
+}
+
+const isLoop = (id: string | undefined): boolean =>
+  id !== undefined && isContainer(useGraph.getState().graph, id, nodeType)
+
+/** After a step and its free exit, or its first one; else after the last step of all. */
+function spotAfter(id: string | undefined): QuickAdd {
+  const { graph } = useGraph.getState()
+  const node = nodeOf(graph, id ?? null)
+  if (!node) return { at: placeAfter(graph, graph.nodes.at(-1)?.id ?? '', nodeType) }
+  const port = freeExit(graph, node.id, nodeType) ?? firstExit(graph, node.id)
+  const at = placeAfter(graph, node.id, nodeType)
+  return port ? { at, from: { source: node.id, port } } : { at, inside: parentOf(graph, node.id) }
+}
+
+function firstExit(graph: Graph, id: string): string | undefined {
+  const node = nodeOf(graph, id)
+  return node && portsOf(node, nodeType(node.type), graph).find(port => port.kind !== 'error')?.name
 }
 
 export function ShortcutsDialog({ onClose }: { onClose: () => void }) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { RunEvent } from '../../api/types'
-import { reduce, type StepState } from './run'
+import type { RunEvent, Step } from '../../api/types'
+import { reduce, type StepState, statesOf } from './run'
 
 const event = (seq: number, type: string, data: Record<string, unknown> = {}, path = 'a'): RunEvent => ({
   seq,
@@ -11,7 +11,7 @@ const event = (seq: number, type: string, data: Record<string, unknown> = {}, pa
   data,
 })
 
-const fold = (events: RunEvent[]): Record<string, StepState> => events.reduce(reduce, {})
+const fold = (events: RunEvent[]): Record<string, StepState> => reduce({}, events)
 
 describe('the states of steps', () => {
   it('follow the events of a step to its end', () => {
@@ -39,7 +39,25 @@ describe('the states of steps', () => {
       event(3, 'step.started', {}, 'b'),
     ]
     const once = fold(events)
-    const twice = events.slice(1).reduce(reduce, fold(events.slice(0, 1)))
+    const twice = reduce(fold(events.slice(0, 1)), events.slice(1))
     expect(twice).toEqual(once)
+  })
+
+  it('of a run that has ended are those that its rows tell', () => {
+    const row = {
+      path: 'loop[1]/a',
+      status: 'failed',
+      ports: [],
+      attempts: 2,
+      error: { message: 'No' },
+      started_at: '2026-01-01T00:00:01.000Z',
+      ended_at: '2026-01-01T00:00:01.250Z',
+    }
+    expect(statesOf([row as unknown as Step])['loop[1]/a']).toMatchObject({
+      status: 'failed',
+      durationMs: 250,
+      attempt: 2,
+      error: 'No',
+    })
   })
 })

@@ -2,6 +2,7 @@
 import { create } from 'zustand'
 import { readEvents, readRun, readSteps } from '../../api/requests'
 import type { Run, RunEvent, Step } from '../../api/types'
+import { iterationsAround } from '../../shared/graph/run-paths'
 
 export type StepState = {
   status: string
@@ -23,61 +24,83 @@ type RunStore = {
   states: Record<string, StepState>
   steps: Step[]
   connection: Connection
+  /** The path of a container -> the iteration that somebody chose to look at. */
+  chosen: Record<string, number>
+  choose: (container: string, index: number) => void
+  /** Look at the iterations that a step stands in. */
+  lookAt: (path: string) => void
   watch: (run: Run) => void
   forget: () => void
 }
 
-export function reduce(states: Record<string, StepState>, event: RunEvent): Record<string, StepState> {
-  const { path, data } = event
-  if (!path) return states
-  const before = states[path] ?? { status: 'waiting' }
+/** The states after some more events; steps that none of them tells of keep their objects. */
+export function reduce(states: Record<string, StepState>, events: RunEvent[]): Record<string, StepState> {
+  const next = { ...states }
+  for (const event of events) {
+    const after = event.path ? stateAfter(next[event.path], event) : undefined
+    if (after) next[event.path] = after
+  }
+  return next
+}
+
+function stateAfter(known: StepState | undefined, event: RunEvent): StepState | undefined {
+  const { data } = event
+  const before = known ?? { status: 'waiting' }
   switch (event.type) {
     case 'step.started':
       return {
-        ...states,
-        [path]: {
-          status: 'running',
-          startedAt: before.startedAt ?? event.at,
-          attempt: event.attempt ?? undefined,
-        },
+        status: 'running',
+        startedAt: before.startedAt ?? event.at,
+        attempt: event.attempt ?? undefined,
       }
     case 'step.retrying':
       return {
-        ...states,
-        [path]: {
-          ...before,
-          status: 'retrying',
-          dueAt: String(data.next_at ?? ''),
-          attempt: event.attempt ?? undefined,
-        },
+        ...before,
+        status: 'retrying',
+        dueAt: String(data.next_at ?? ''),
+        attempt: event.attempt ?? undefined,
       }
     case 'step.waiting':
       return {
-        ...states,
-        [path]: {
-          ...before,
-          status: 'waiting',
-          waiting: String(data.kind),
-          dueAt: data.due_at as string | null,
-        },
+        ...before,
+        status: 'waiting',
+        waiting: String(data.kind),
+        dueAt: data.due_at as string | null,
       }
     case 'step.progress':
-      return { ...states, [path]: { ...before, message: String(data.message ?? '') } }
+      return { ...before, message: String(data.message ?? '') }
     case 'run.needs_attention':
-      return { ...states, [path]: { ...before, status: 'unknown' } }
+      return { ...before, status: 'unknown' }
     case 'step.ended':
       return {
-        ...states,
-        [path]: {
-          ...before,
-          status: String(data.status),
-          ports: data.ports as string[],
-          durationMs: data.duration_ms as number | undefined,
-          error: (data.error as { message?: string } | undefined)?.message,
-        },
+        ...before,
+        status: String(data.status),
+        ports: data.ports as string[],
+        durationMs: data.duration_ms as number | undefined,
+        error: (data.error as { message?: string } | undefined)?.message,
       }
     default:
-      return states
+      return undefined
+  }
+}
+
+/** The states as the rows of steps tell them, without the events that led to them. */
+export function statesOf(steps: Step[]): Record<string, StepState> {
+  return Object.fromEntries(steps.map(step => [step.path, stateOf(step)]))
+}
+
+function stateOf(step: Step): StepState {
+  const ms = (time: string | null) => (time ? new Date(time).getTime() : Number.NaN)
+  const duration = ms(step.ended_at) - ms(step.started_at)
+  return {
+    status: step.waiting_for?.kind === 'retry' ? 'retrying' : step.status,
+    startedAt: step.started_at ?? undefined,
+    durationMs: Number.isNaN(duration) ? undefined : duration,
+    attempt: step.attempts,
+    ports: step.ports,
+    waiting: step.waiting_for?.kind,
+    dueAt: step.waiting_for?.due_at,
+    error: step.error?.message,
   }
 }
 
@@ -86,6 +109,10 @@ let watching = ''
 let tries = 0
 let pollTimer: ReturnType<typeof setTimeout> | undefined
 let stepsTimer: ReturnType<typeof setTimeout> | undefined
+const STEPS_AFTER_MS = 120
+let stepsPauseMs = STEPS_AFTER_MS
+/** The end of the run, once its steps are in: they tell all that its events until then could. */
+let toldUntil = ''
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled'])
 export const hasEnded = (run: Run | null): boolean => run !== null && ENDED.has(run.status)
@@ -93,17 +120,32 @@ export const hasEnded = (run: Run | null): boolean => run !== null && ENDED.has(
 export const useRun = create<RunStore>((set, get) => {
   const take = (events: RunEvent[], run: Run): void => {
     const fresh = events.filter(event => event.seq > get().seen)
-    const states = fresh.reduce(reduce, get().states)
-    set({ run, states, seen: fresh.at(-1)?.seq ?? get().seen })
-    if (fresh.length) refreshSteps()
+    set({ run })
+    if (!fresh.length) return
+    const news = toldUntil ? fresh.filter(event => event.at > toldUntil) : fresh
+    set({ states: reduce(get().states, news), seen: fresh.at(-1)!.seq })
+    refreshSteps()
   }
+  // A run of ten thousand steps is a large answer: it is asked for again only when the last one is in, and after a
+  // pause that grows with the time it took.
   const refreshSteps = (): void => {
-    clearTimeout(stepsTimer)
+    if (stepsTimer !== undefined) return
+    const id = watching
     stepsTimer = setTimeout(async () => {
-      const id = watching
+      const { seen } = get()
+      const since = performance.now()
       const steps = await readSteps(id).catch(() => null)
-      if (steps && id === watching) set({ steps })
-    }, 120)
+      if (id !== watching) return
+      stepsPauseMs = Math.max(STEPS_AFTER_MS, 3 * (performance.now() - since))
+      stepsTimer = undefined
+      if (steps) set({ steps })
+      const { run } = get()
+      if (steps && hasEnded(run) && run?.ended_at) {
+        toldUntil = run.ended_at
+        set({ states: statesOf(steps) })
+      }
+      if (get().seen !== seen) refreshSteps()
+    }, stepsPauseMs)
   }
   const connect = (): void => {
     const id = watching
@@ -146,6 +188,8 @@ export const useRun = create<RunStore>((set, get) => {
     watching = ''
     clearTimeout(pollTimer)
     clearTimeout(stepsTimer)
+    stepsTimer = undefined
+    stepsPauseMs = STEPS_AFTER_MS
     socket?.close()
     socket = null
   }
@@ -155,17 +199,24 @@ export const useRun = create<RunStore>((set, get) => {
     states: {},
     steps: [],
     connection: 'idle',
+    chosen: {},
+    choose: (container, index) => set({ chosen: { ...get().chosen, [container]: index } }),
+    lookAt: path => {
+      const around = iterationsAround(path).map(({ container, index }) => [container, index])
+      set({ chosen: { ...get().chosen, ...Object.fromEntries(around) } })
+    },
     watch: run => {
       stop()
       tries = 0
+      toldUntil = ''
       watching = run.id
-      set({ run, seen: 0, states: {}, steps: [], connection: 'idle' })
+      set({ run, seen: 0, states: {}, steps: [], connection: 'idle', chosen: {} })
       connect()
       refreshSteps()
     },
     forget: () => {
       stop()
-      set({ run: null, seen: 0, states: {}, steps: [], connection: 'idle' })
+      set({ run: null, seen: 0, states: {}, steps: [], connection: 'idle', chosen: {} })
     },
   }
 })

@@ -3,7 +3,14 @@ import { create } from 'zustand'
 import type { Checked, Described, Problem } from '../../api/types'
 import type { Edge, Position } from '../../shared/graph/document'
 
-export type QuickAdd = { at: Position; from?: { source: string; port: string }; onEdge?: Edge }
+export type QuickAdd = {
+  at: Position
+  from?: { source: string; port: string }
+  onEdge?: Edge
+  /** The container that takes it, where no line says so. */
+  inside?: string | null
+}
+export type Notice = { text: string; canUndo?: boolean }
 export type InspectorTab = 'settings' | 'result' | 'failure'
 
 type ViewStore = {
@@ -11,7 +18,10 @@ type ViewStore = {
   tab: InspectorTab
   focusField: string | null
   quickAdd: QuickAdd | null
-  dialog: 'run' | 'shortcuts' | 'published' | 'connect' | null
+  dialog: 'run' | 'shortcuts' | 'published' | 'connect' | 'move' | null
+  notice: Notice | null
+  /** The container that would take what is being dragged. */
+  dropTarget: string | null
   showList: boolean
   showProblems: boolean
   problems: Problem[]
@@ -29,6 +39,8 @@ export const useView = create<ViewStore>(set => ({
   focusField: null,
   quickAdd: null,
   dialog: null,
+  notice: null,
+  dropTarget: null,
   showList: false,
   showProblems: false,
   problems: [],

@@ -3,12 +3,18 @@ import { Panel, useReactFlow } from '@xyflow/react'
 import { LayoutGrid, List, Maximize, Plus, Redo2, StickyNote, Undo2, ZoomIn, ZoomOut } from 'lucide-react'
 import { useState } from 'react'
 import { useGraph } from '../../app/store/graph'
-import { useView } from '../../app/store/view'
+import { nodeType } from '../../app/store/session'
+import { type QuickAdd, useView } from '../../app/store/view'
+import { nodeOf } from '../../shared/graph/document'
 import { addNote, move } from '../../shared/graph/edit'
+import { placeAfter } from '../../shared/graph/frames'
+import { freeExit, spotInside } from '../../shared/graph/inside'
+import { parentOf } from '../../shared/graph/nesting'
+import { isEmptyContainer } from '../palette/place'
 import { tidyUp } from './layout'
 import { glideMs } from './motion'
 
-export function CanvasToolbar({ sizes }: { sizes: () => Map<string, { height: number; ports: string[] }> }) {
+export function CanvasToolbar() {
   const flow = useReactFlow()
   const canUndo = useGraph(store => store.past.length > 0)
   const canRedo = useGraph(store => store.future.length > 0)
@@ -17,7 +23,7 @@ export function CanvasToolbar({ sizes }: { sizes: () => Map<string, { height: nu
   const tidy = async () => {
     setTidying(true)
     try {
-      const places = await tidyUp(useGraph.getState().graph, sizes())
+      const places = await tidyUp(useGraph.getState().graph)
       useGraph.getState().change(graph => move(graph, places))
       requestAnimationFrame(() => void flow.fitView({ maxZoom: 1, padding: 0.15, duration: glideMs() }))
     } finally {
@@ -81,7 +87,7 @@ export function CanvasToolbar({ sizes }: { sizes: () => Map<string, { height: nu
             type="button"
             className="btn btn-sm btn-primary"
             aria-label="Add step"
-            onClick={() => useView.getState().set({ quickAdd: { at: middle() } })}
+            onClick={() => useView.getState().set({ quickAdd: spotBesideSelection() ?? { at: middle() } })}
           >
             <Plus aria-hidden /> Add step <kbd>Ctrl K</kbd>
           </button>
@@ -89,6 +95,20 @@ export function CanvasToolbar({ sizes }: { sizes: () => Map<string, { height: nu
       </div>
     </Panel>
   )
+}
+
+/** Inside a loop, what is added goes on there. */
+function spotBesideSelection(): QuickAdd | undefined {
+  const { graph } = useGraph.getState()
+  const id = useView.getState().selected[0]
+  if (!id) return undefined
+  if (isEmptyContainer(graph, id)) return spotInside(graph, id, nodeType)
+  const parent = nodeOf(graph, id) ? parentOf(graph, id) : null
+  if (parent === null) return undefined
+  const port = freeExit(graph, id, nodeType)
+  return port
+    ? { at: placeAfter(graph, id, nodeType), from: { source: id, port } }
+    : spotInside(graph, parent, nodeType)
 }
 
 function Tool({

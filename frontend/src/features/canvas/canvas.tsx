@@ -20,16 +20,19 @@ import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { edgeKey, type Position } from '../../shared/graph/document'
-import { canConnect, connect, move, remove } from '../../shared/graph/edit'
-import { portsOf } from '../../shared/graph/ports'
+import { connect, refusedLine, remove, WALL } from '../../shared/graph/edit'
+import { containerAt } from '../../shared/graph/frames'
+import { parentOf } from '../../shared/graph/nesting'
 import { CanvasToolbar } from './canvas-toolbar'
+import { ContainerCard } from './container-card'
+import { beginDrag, drop, showTarget, takePlaces } from './drag'
 import { useKeepInView } from './keep-in-view'
 import { NoteCard } from './note-card'
 import { StepCard } from './step-card'
 import { StepEdge } from './step-edge'
 import { type StepNode, toEdges, toNodes } from './to-flow'
 
-const nodeTypes = { step: StepCard, note: NoteCard }
+const nodeTypes = { step: StepCard, container: ContainerCard, note: NoteCard }
 const edgeTypes = { step: StepEdge }
 export const DRAG_TYPE = 'application/x-patchbay-step'
 const MINIMAP_UP_TO = 300
@@ -50,10 +53,12 @@ function beginAtStart(flow: ReactFlowInstance<StepNode>): void {
     })
 }
 
-const isTrigger = (id: string): boolean =>
-  nodeType(useGraph.getState().graph.nodes.find(node => node.id === id)?.type)?.is_trigger ?? false
+type DropStep = (payload: string, at: Position, inside: string | null) => void
 
-export function Canvas({ onDropStep }: { onDropStep?: (payload: string, at: Position) => void }) {
+const asPoint = (event: MouseEvent | TouchEvent | React.MouseEvent | React.TouchEvent) =>
+  'changedTouches' in event ? event.changedTouches[0]! : event
+
+export function Canvas({ onDropStep }: { onDropStep?: DropStep }) {
   return (
     <section className="canvas" aria-label="Canvas">
       <ReactFlowProvider>
@@ -63,13 +68,13 @@ export function Canvas({ onDropStep }: { onDropStep?: (payload: string, at: Posi
   )
 }
 
-function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) => void }) {
+function Surface({ onDropStep }: { onDropStep?: DropStep }) {
   const graph = useGraph(store => store.graph)
   const readOnly = useGraph(store => store.readOnly)
   const selected = useView(store => store.selected)
   const [nodes, setNodes] = useState<StepNode[]>(() => toNodes(graph, [], selected, readOnly))
   const [selectedEdges, setSelectedEdges] = useState<Set<string>>(new Set())
-  const { screenToFlowPosition, fitView, getNodes } = useReactFlow<StepNode>()
+  const { screenToFlowPosition, fitView } = useReactFlow<StepNode>()
   const count = useRef(graph.nodes.length)
 
   useKeepInView()
@@ -89,13 +94,8 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
     const places = new Map<string, Position>()
     for (const change of changes)
       if (change.type === 'position' && change.dragging === false && change.position)
-        places.set(change.id.replace(/^note:/, ''), change.position)
-    const { graph: now, change } = useGraph.getState()
-    const moved = [...places].filter(([id, place]) => {
-      const before = now.nodes.find(node => node.id === id) ?? now.notes.find(note => note.id === id)
-      return before && (before.position.x !== place.x || before.position.y !== place.y)
-    })
-    if (moved.length) change(current => move(current, new Map(moved)), `move:${[...places.keys()].join()}`)
+        places.set(change.id, change.position)
+    if (places.size) takePlaces(places)
     const chosen = changes.filter(item => item.type === 'select')
     if (chosen.length) {
       const next = new Set(useView.getState().selected)
@@ -124,11 +124,26 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
 
   const onConnectEnd = useCallback(
     (event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
-      if (readOnly || state.isValid || state.toNode || state.fromHandle?.type !== 'source') return
-      const point = 'changedTouches' in event ? event.changedTouches[0]! : event
+      if (readOnly || state.isValid || state.fromHandle?.type !== 'source') return
+      if (state.toNode && state.toHandle) {
+        const line = {
+          source: state.fromNode!.id,
+          port: state.fromHandle.id ?? 'out',
+          target: state.toNode.id,
+        }
+        const refused = refusedLine(useGraph.getState().graph, line, nodeType)
+        if (refused) useView.getState().set({ notice: { text: refused } })
+        return
+      }
+      const point = asPoint(event)
       const from = state.from
       const at = screenToFlowPosition({ x: point.clientX, y: point.clientY })
       if (from && Math.hypot(at.x - from.x, at.y - from.y) < 24) return
+      const { graph: now } = useGraph.getState()
+      if (containerAt(now, at, nodeType) !== parentOf(now, state.fromNode!.id)) {
+        useView.getState().set({ notice: { text: WALL } })
+        return
+      }
       useView.getState().set({
         quickAdd: {
           at: { x: at.x, y: at.y - 30 },
@@ -139,19 +154,8 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
     [readOnly, screenToFlowPosition],
   )
 
-  const sizes = useCallback(() => {
-    const heights = new Map(getNodes().map(node => [node.id, node.measured?.height ?? 100]))
-    const { graph: now } = useGraph.getState()
-    return new Map(
-      now.nodes.map(node => [
-        node.id,
-        {
-          height: heights.get(node.id) ?? 100,
-          ports: portsOf(node, nodeType(node.type), now).map(port => port.name),
-        },
-      ]),
-    )
-  }, [getNodes])
+  const pointOf = (event: { clientX: number; clientY: number }) =>
+    screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false })
 
   return (
     <ReactFlow
@@ -163,7 +167,9 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
       onEdgesChange={onEdgesChange}
       onConnect={connection => useGraph.getState().change(current => connect(current, asEdge(connection)))}
       onConnectEnd={onConnectEnd}
-      isValidConnection={connection => canConnect(useGraph.getState().graph, asEdge(connection), isTrigger)}
+      isValidConnection={connection =>
+        refusedLine(useGraph.getState().graph, asEdge(connection), nodeType) === ''
+      }
       onDelete={({ nodes: goneNodes, edges: goneEdges }) => {
         const keys = new Set(goneEdges.map(edge => edge.id))
         const ids = goneNodes.map(node => node.id)
@@ -178,19 +184,40 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
         useView.getState().select([])
         setSelectedEdges(new Set())
       }}
+      onNodeDragStart={beginDrag}
+      onNodeDrag={(event, _, dragged) =>
+        showTarget(
+          dragged.map(node => node.id),
+          pointOf(asPoint(event)),
+        )
+      }
+      onNodeDragStop={(event, _, dragged) =>
+        drop(
+          dragged.map(node => node.id),
+          pointOf(asPoint(event)),
+        )
+      }
       onNodeDoubleClick={() => useView.getState().set({ tab: 'settings' })}
       onDragOver={event => {
         if (event.dataTransfer.types.includes(DRAG_TYPE)) {
           event.preventDefault()
           event.dataTransfer.dropEffect = 'copy'
+          const inside = containerAt(useGraph.getState().graph, pointOf(event), nodeType)
+          if (useView.getState().dropTarget !== inside) useView.getState().set({ dropTarget: inside })
         }
       }}
+      onDragLeave={() => useView.getState().set({ dropTarget: null })}
       onDrop={event => {
         const payload = event.dataTransfer.getData(DRAG_TYPE)
         if (!payload) return
         event.preventDefault()
-        const at = screenToFlowPosition({ x: event.clientX, y: event.clientY })
-        onDropStep?.(payload, { x: at.x - 124, y: at.y - 31 })
+        const at = pointOf(event)
+        useView.getState().set({ dropTarget: null })
+        onDropStep?.(
+          payload,
+          { x: at.x - 124, y: at.y - 31 },
+          containerAt(useGraph.getState().graph, at, nodeType),
+        )
       }}
       nodesConnectable={!readOnly}
       nodesDraggable={!readOnly}
@@ -219,10 +246,10 @@ function Surface({ onDropStep }: { onDropStep?: (payload: string, at: Position) 
           pannable
           zoomable
           className="minimap"
-          nodeClassName={node => (node.type === 'note' ? 'is-note' : '')}
+          nodeClassName={node => (node.type === 'step' ? '' : `is-${node.type}`)}
         />
       ) : null}
-      <CanvasToolbar sizes={sizes} />
+      <CanvasToolbar />
     </ReactFlow>
   )
 }

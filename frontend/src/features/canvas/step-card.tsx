@@ -1,30 +1,23 @@
 /** One step on the canvas: what it is, what it does, its exits, its problems and how it goes in the run. */
 import { Handle, type NodeProps, Position } from '@xyflow/react'
-import { CircleAlert, Plus, TriangleAlert } from 'lucide-react'
 import { memo } from 'react'
 import { useGraph } from '../../app/store/graph'
-import { useRun } from '../../app/store/run'
+import { useStepState } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
-import { portsOf, summaryOf } from '../../shared/graph/ports'
+import { nodeOf } from '../../shared/graph/document'
+import { summaryOf } from '../../shared/graph/ports'
 import { Icon } from '../../shared/ui/icon'
-import { StatusPill, seconds } from '../../shared/ui/status'
+import { CardMark, CardStatus } from './card-marks'
+import { PortsList } from './ports-list'
 import type { StepNode } from './to-flow'
 
 export const StepCard = memo(function StepCard({ id, selected, isConnectable }: NodeProps<StepNode>) {
-  const node = useGraph(store => store.graph.nodes.find(item => item.id === id))
-  const graph = useGraph(store => store.graph)
+  const node = useGraph(store => nodeOf(store.graph, id))
   const type = nodeType(node?.type)
   const hint = useView(store => store.described[id]?.hint)
-  const state = useRun(store => store.states[id])
-  const worst = useView(store => {
-    const own = store.problems.filter(problem => problem.node === id)
-    return own.some(problem => problem.severity === 'error') ? 'error' : own.length ? 'warning' : ''
-  })
+  const state = useStepState(id)
   if (!node) return null
-  const ports = portsOf(node, type, graph)
-  const used = new Set(graph.edges.filter(edge => edge.source === id).map(edge => edge.port))
-  const single = ports.filter(port => port.kind !== 'error').length === 1 && ports[0]?.name === 'out'
   return (
     <div
       className="step-card"
@@ -33,19 +26,7 @@ export const StepCard = memo(function StepCard({ id, selected, isConnectable }: 
       data-status={state?.status}
       data-disabled={node.settings?.disabled || undefined}
     >
-      {state ? (
-        <div className="step-status">
-          <StatusPill
-            status={state.status}
-            kind={state.status === 'waiting' && state.waiting === 'handoff' ? 'person' : undefined}
-            note={
-              state.status === 'succeeded' || state.status === 'failed'
-                ? seconds(state.durationMs)
-                : undefined
-            }
-          />
-        </div>
-      ) : null}
+      <CardStatus state={state} />
       {type?.is_trigger ? null : (
         <Handle
           type="target"
@@ -65,55 +46,9 @@ export const StepCard = memo(function StepCard({ id, selected, isConnectable }: 
             {state?.message && state.status === 'running' ? state.message : (hint ?? summaryOf(node, type))}
           </div>
         </div>
-        {worst === 'error' ? (
-          <CircleAlert className="step-mark is-error" aria-label="Has a problem" />
-        ) : worst === 'warning' ? (
-          <TriangleAlert className="step-mark is-warning" aria-label="Has a warning" />
-        ) : null}
+        <CardMark id={id} />
       </div>
-      {ports.length ? (
-        <ul className="step-ports">
-          {ports.map(port => (
-            <li
-              key={port.name}
-              data-kind={port.kind}
-              data-used={used.has(port.name) || undefined}
-              data-taken={(state?.status === 'succeeded' && state.ports?.includes(port.name)) || undefined}
-              data-plain={(single && port.kind === 'plain') || undefined}
-            >
-              <span>{port.title || (port.name === 'out' ? '' : port.name)}</span>
-              <Handle
-                type="source"
-                position={Position.Right}
-                id={port.name}
-                className="port is-out"
-                data-port={port.name}
-                isConnectable={isConnectable}
-              >
-                {isConnectable && !used.has(port.name) ? (
-                  <button
-                    type="button"
-                    className="port-plus nopan"
-                    tabIndex={-1}
-                    aria-label={`Add a step after ${node.title || type?.title}, exit ${port.title || 'next'}`}
-                    onClick={event => {
-                      event.stopPropagation()
-                      useView.getState().set({
-                        quickAdd: {
-                          at: { x: node.position.x + 312, y: node.position.y },
-                          from: { source: id, port: port.name },
-                        },
-                      })
-                    }}
-                  >
-                    <Plus aria-hidden />
-                  </button>
-                ) : null}
-              </Handle>
-            </li>
-          ))}
-        </ul>
-      ) : null}
+      <PortsList node={node} state={state} isConnectable={isConnectable} />
     </div>
   )
 })

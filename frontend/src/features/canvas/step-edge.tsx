@@ -3,18 +3,20 @@ import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from '@xyf
 import { Plus } from 'lucide-react'
 import { memo, useState } from 'react'
 import { useGraph } from '../../app/store/graph'
-import { useRun } from '../../app/store/run'
+import { useStepState } from '../../app/store/iterations'
 import { useView } from '../../app/store/view'
 
 export const StepEdge = memo(function StepEdge(props: EdgeProps) {
   const { id, source, sourceHandleId, target, sourceX, sourceY, targetX, targetY, selected } = props
   const [hover, setHover] = useState(false)
   const readOnly = useGraph(store => store.readOnly)
-  const look = useRun(store => {
-    const from = store.states[source]
-    if (!from?.ports?.includes(sourceHandleId ?? '')) return ''
-    return store.states[target]?.status === 'running' ? 'running' : 'done'
-  })
+  const from = useStepState(source)
+  const to = useStepState(target)
+  const look = from?.ports?.includes(sourceHandleId ?? '')
+    ? to?.status === 'running'
+      ? 'running'
+      : 'done'
+    : ''
   const [path, labelX, labelY] = getBezierPath({
     ...props,
     sourceX,

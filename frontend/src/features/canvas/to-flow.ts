@@ -1,33 +1,46 @@
 /** From the domain graph to React Flow's nodes and edges; measured sizes and object identity are kept. */
 import type { Edge as FlowEdge, Node as FlowNode } from '@xyflow/react'
-import { edgeKey, type Graph } from '../../shared/graph/document'
+import { nodeType } from '../../app/store/session'
+import { edgeKey, type Graph, type GraphNode, type Position } from '../../shared/graph/document'
+import { type Box, boxesOf } from '../../shared/graph/frames'
+import { childrenOf, parentOf } from '../../shared/graph/nesting'
 
 export type StepData = { label: string }
 export type StepNode = FlowNode<StepData>
 
+/** Where a node stands for React Flow: relative to the frame of its container. */
+export function placeInFrame(graph: Graph, id: string): Position | undefined {
+  const boxes = boxesOf(graph, nodeType)
+  const box = boxes.get(id)
+  const frame = boxes.get(parentOf(graph, id) ?? '')
+  return box && { x: box.x - (frame?.x ?? 0), y: box.y - (frame?.y ?? 0) }
+}
+
+/** Containers before what stands in them, as React Flow wants it. */
+function inOrder(graph: Graph, level: string | null = null): GraphNode[] {
+  return childrenOf(graph, level).flatMap(node => [node, ...inOrder(graph, node.id)])
+}
+
 export function toNodes(graph: Graph, old: StepNode[], selected: string[], readOnly: boolean): StepNode[] {
   const known = new Map(old.map(node => [node.id, node]))
   const chosen = new Set(selected)
-  const steps = graph.nodes.map(node => {
-    const before = known.get(node.id)
-    const isSelected = chosen.has(node.id)
-    if (
-      before &&
-      before.position.x === node.position.x &&
-      before.position.y === node.position.y &&
-      before.selected === isSelected
-    )
-      return before
-    return {
-      ...before,
+  const boxes = boxesOf(graph, nodeType)
+  const steps = inOrder(graph).map(node => {
+    const isContainer = nodeType(node.type)?.is_container ?? false
+    const made: StepNode = {
+      ...known.get(node.id),
       id: node.id,
-      type: 'step',
-      position: node.position,
-      selected: isSelected,
+      type: isContainer ? 'container' : 'step',
+      position: placeInFrame(graph, node.id)!,
+      parentId: parentOf(graph, node.id) ?? undefined,
+      selected: chosen.has(node.id),
       draggable: !readOnly,
-      data: before?.data ?? { label: node.id },
+      data: known.get(node.id)?.data ?? { label: node.id },
       domAttributes: { 'data-id': node.id } as Record<string, string>,
-    } as StepNode
+      ...(isContainer ? sized(boxes.get(node.id)!) : {}),
+    }
+    const before = known.get(node.id)
+    return before && looksAlike(before, made) ? before : made
   })
   const notes = graph.notes.map(note => ({
     ...known.get(`note:${note.id}`),
@@ -41,6 +54,16 @@ export function toNodes(graph: Graph, old: StepNode[], selected: string[], readO
   })) as StepNode[]
   return [...notes, ...steps]
 }
+
+const sized = ({ width, height }: Box) => ({ width, height })
+
+const looksAlike = (a: StepNode, b: StepNode): boolean =>
+  a.position.x === b.position.x &&
+  a.position.y === b.position.y &&
+  a.parentId === b.parentId &&
+  a.width === b.width &&
+  a.height === b.height &&
+  a.selected === b.selected
 
 export function toEdges(graph: Graph, selectedEdges: Set<string>): FlowEdge[] {
   const known = new Set(graph.nodes.map(node => node.id))

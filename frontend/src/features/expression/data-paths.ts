@@ -1,7 +1,8 @@
 /** What earlier steps give, as a list of paths that an expression can read. */
 import type { Described, Schema, Step } from '../../api/types'
 import { nodeType } from '../../app/store/session'
-import type { Graph } from '../../shared/graph/document'
+import { type Graph, nodeOf } from '../../shared/graph/document'
+import { parentOf } from '../../shared/graph/nesting'
 
 export type DataPath = {
   path: string
@@ -13,6 +14,11 @@ export type DataPath = {
 }
 
 const MAX_DEPTH = 4
+const ROOTS: Record<string, string> = {
+  trigger: 'Trigger',
+  item: 'Element',
+  index: 'Number of the iteration',
+}
 const PLAIN = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
 const member = (base: string, name: string): string =>
@@ -74,19 +80,31 @@ function* walk(
     )
 }
 
-/** Groups in the order in which a run reaches them: the trigger, then the steps before this one. */
+export type DataGroup = { title: string; group: string; icon: string; paths: DataPath[] }
+
+/** What a field reads: what its step may, or in a loop's fields over its body what is known as an iteration ends. */
+export type Scope = 'step' | 'body'
+
+/**
+ * Groups by nearness: what the loop around gives, the steps in the body, then those before in the order of a run.
+ *
+ * steps   those of the last run that are looked at, one for each node
+ * round   the element and its place that the last run had in the iteration that is looked at
+ */
 export function dataGroups(
   graph: Graph,
   node: string,
   described: Record<string, Described>,
   steps: Step[],
-): { title: string; group: string; icon: string; paths: DataPath[] }[] {
+  scope: Scope = 'step',
+  round: { item?: unknown; index?: number } = {},
+): DataGroup[] {
   const own = described[node]
   if (!own) return []
   const last = new Map(steps.map(step => [step.node, step.output]))
-  const groups = []
-  for (const id of own.before) {
-    const other = graph.nodes.find(item => item.id === id)
+  const groups = loopGroup(graph, scope === 'body' ? node : parentOf(graph, node), described, round)
+  for (const id of scope === 'body' ? [...own.inside, ...own.before] : own.before) {
+    const other = nodeOf(graph, id)
     const type = nodeType(other?.type)
     if (!other || !type) continue
     const title = other.title || type.title
@@ -115,22 +133,51 @@ export function dataGroups(
   return groups
 }
 
+/** What a loop gives to each of its iterations. */
+function loopGroup(
+  graph: Graph,
+  container: string | null,
+  described: Record<string, Described>,
+  round: { item?: unknown; index?: number },
+): DataGroup[] {
+  const node = nodeOf(graph, container)
+  const type = nodeType(node?.type)
+  if (!node || !type) return []
+  const { item } = described[node.id] ?? { item: null }
+  const source = 'This iteration'
+  const index = {
+    path: 'index',
+    label: 'Number of the iteration, from 0',
+    source,
+    kind: 'number',
+    depth: 1,
+    last: round.index,
+  }
+  const items = item ? [...walk(item, 'item', 'Element', source, item, round.item, 1)] : []
+  return [
+    {
+      title: `Each time in ${node.title || type.title}`,
+      group: type.group,
+      icon: type.icon,
+      paths: [...items, index],
+    },
+  ]
+}
+
 /** "Find the number › Order number" for a part that is a plain path; the expression itself otherwise. */
 export function pillText(expression: string, graph: Graph): { text: string; known: boolean } {
   const plain = expression.trim()
   const found =
-    /^(trigger|steps\.\??([a-z][a-z0-9_]*)|run|workspace|vars|errors\.([a-z][a-z0-9_]*))((?:\.\??[\w]+|\[.*?\])*)$/.exec(
+    /^(trigger|item|index|steps\.\??([a-z][a-z0-9_]*)|run|workspace|vars|errors\.([a-z][a-z0-9_]*))((?:\.\??[\w]+|\[.*?\])*)$/.exec(
       plain,
     )
   if (!found) return { text: plain, known: true }
   const rest = (found[4] ?? '').replace(/^\.\??/, '').replace(/\.\??/g, ' › ')
   const id = found[2] ?? found[3]
-  const node = id ? graph.nodes.find(item => item.id === id) : undefined
+  const node = id ? nodeOf(graph, id) : undefined
   if (id && !node) return { text: plain, known: false }
   const source = id
     ? `${node!.title || nodeType(node!.type)?.title || id}${found[3] ? ' (failure)' : ''}`
-    : found[1] === 'trigger'
-      ? 'Trigger'
-      : found[1]!
+    : (ROOTS[found[1]!] ?? found[1]!)
   return { text: rest ? `${source} › ${rest.replace(/_/g, ' ')}` : source, known: true }
 }

@@ -1,15 +1,16 @@
 /** The selected step: its form, what it did last, and what happens when it fails. */
-import { Copy, Trash2, X } from 'lucide-react'
+import { Copy, FolderInput, Trash2, X } from 'lucide-react'
 import { useEffect } from 'react'
 import { useGraph } from '../../app/store/graph'
-import { useRun } from '../../app/store/run'
+import { useStepState } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
 import { type InspectorTab, useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
 import { remove, setConfig, updateNode } from '../../shared/graph/edit'
+import { placesFor } from '../../shared/graph/inside'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill } from '../../shared/ui/status'
-import { StepDetails } from '../run-panel/step-details'
+import { StepResult } from '../run-panel/step-result'
 import { FormContextProvider } from '../schema-form/form-context'
 import { SchemaForm } from '../schema-form/schema-form'
 import { applyFix } from './apply-fix'
@@ -30,9 +31,8 @@ export function Inspector() {
   const readOnly = useGraph(store => store.readOnly)
   const node = selected.length === 1 ? nodeOf(graph, selected[0]!) : undefined
   const type = nodeType(node?.type)
-  const state = useRun(store => (node ? store.states[node.id] : undefined))
+  const state = useStepState(node?.id ?? '')
   const hint = useView(store => (node ? store.described[node.id]?.hint : undefined))
-  const step = useRun(store => store.steps.find(item => item.node === node?.id))
 
   useEffect(() => {
     if (!focusField || !node) return
@@ -118,11 +118,20 @@ export function Inspector() {
             />
           </FormContextProvider>
         ) : null}
-        {tab === 'result' ? <StepDetails step={step} /> : null}
+        {tab === 'result' ? <StepResult node={node} /> : null}
         {tab === 'failure' ? <FailureTab node={node} type={type} readOnly={readOnly} /> : null}
       </div>
       {readOnly ? null : (
         <footer className="inspector-foot">
+          {placesFor(graph, [node.id], nodeType).length ? (
+            <button
+              type="button"
+              className="btn btn-sm btn-ghost"
+              onClick={() => useView.getState().set({ dialog: 'move' })}
+            >
+              <FolderInput aria-hidden /> Move to…
+            </button>
+          ) : null}
           <button
             type="button"
             className="btn btn-sm btn-ghost"
@@ -131,7 +140,7 @@ export function Inspector() {
               useView.getState().select([])
             }}
           >
-            <Trash2 aria-hidden /> Delete step
+            <Trash2 aria-hidden /> {type.is_container ? 'Delete loop' : 'Delete step'}
           </button>
         </footer>
       )}

@@ -4,7 +4,7 @@ import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
-import { canConnect, connect } from '../../shared/graph/edit'
+import { connect, refusedLine } from '../../shared/graph/edit'
 import { portsOf } from '../../shared/graph/ports'
 import { Dialog } from '../../shared/ui/dialog'
 
@@ -14,9 +14,8 @@ export function ConnectDialog({ onClose }: { onClose: () => void }) {
   const ports = source ? portsOf(source, nodeType(source.type), graph) : []
   const [port, setPort] = useState(ports[0]?.name ?? '')
   if (!source) return null
-  const isTrigger = (id: string) => nodeType(nodeOf(graph, id)?.type)?.is_trigger ?? false
-  const targets = graph.nodes.filter(node =>
-    canConnect(graph, { source: source.id, port, target: node.id }, isTrigger),
+  const targets = graph.nodes.filter(
+    node => refusedLine(graph, { source: source.id, port, target: node.id }, nodeType) === '',
   )
   const name = (id: string) => nodeOf(graph, id)?.title || nodeType(nodeOf(graph, id)?.type)?.title || id
   return (

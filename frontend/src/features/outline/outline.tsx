@@ -1,11 +1,12 @@
 /** The graph as a list in run order: the same steps, for keyboards, readers and small screens. */
-import { ArrowRight, Link2, List, Trash2, X } from 'lucide-react'
+import { ArrowRight, FolderInput, Link2, List, Plus, Trash2, X } from 'lucide-react'
 import { useGraph } from '../../app/store/graph'
-import { useRun } from '../../app/store/run'
+import { useStepState } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
-import type { GraphNode } from '../../shared/graph/document'
+import { type GraphNode, nodeOf } from '../../shared/graph/document'
 import { remove, runOrder } from '../../shared/graph/edit'
+import { placesFor, spotInside } from '../../shared/graph/inside'
 import { portsOf, summaryOf } from '../../shared/graph/ports'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill } from '../../shared/ui/status'
@@ -14,11 +15,8 @@ export function Outline() {
   const graph = useGraph(store => store.graph)
   const readOnly = useGraph(store => store.readOnly)
   const selected = useView(store => store.selected)
-  const isTrigger = (id: string) =>
-    nodeType(graph.nodes.find(node => node.id === id)?.type)?.is_trigger ?? false
-  const order = runOrder(graph, isTrigger)
   const title = (id: string) => {
-    const node = graph.nodes.find(item => item.id === id)
+    const node = nodeOf(graph, id)
     return node?.title || nodeType(node?.type)?.title || id
   }
   return (
@@ -35,20 +33,7 @@ export function Outline() {
           <X aria-hidden /> Show canvas
         </button>
       </header>
-      <ol>
-        {order.map(id => {
-          const node = graph.nodes.find(item => item.id === id)!
-          return (
-            <OutlineRow
-              key={id}
-              node={node}
-              isSelected={selected.includes(id)}
-              readOnly={readOnly}
-              title={title}
-            />
-          )
-        })}
-      </ol>
+      <Level container={null} selected={selected} readOnly={readOnly} title={title} />
       {readOnly ? null : (
         <button
           type="button"
@@ -62,22 +47,28 @@ export function Outline() {
   )
 }
 
-function OutlineRow({
-  node,
-  isSelected,
-  readOnly,
-  title,
-}: {
-  node: GraphNode
-  isSelected: boolean
-  readOnly: boolean
-  title: (id: string) => string
-}) {
+type LevelProps = { selected: string[]; readOnly: boolean; title: (id: string) => string }
+
+/** The steps outside of any loop, or those in one. */
+function Level({ container, ...shared }: LevelProps & { container: string | null }) {
   const graph = useGraph(store => store.graph)
-  const state = useRun(store => store.states[node.id])
+  return (
+    <ol>
+      {runOrder(graph, container, nodeType).map(id => (
+        <OutlineRow key={id} node={nodeOf(graph, id)!} {...shared} />
+      ))}
+    </ol>
+  )
+}
+
+function OutlineRow({ node, selected, readOnly, title }: LevelProps & { node: GraphNode }) {
+  const isSelected = selected.includes(node.id)
+  const graph = useGraph(store => store.graph)
+  const state = useStepState(node.id)
   const type = nodeType(node.type)
   const ports = portsOf(node, type, graph)
   const edges = graph.edges.filter(edge => edge.source === node.id)
+  const canMove = placesFor(graph, [node.id], nodeType).length > 0
   return (
     <li data-tone={type?.group} data-selected={isSelected || undefined}>
       <div className="outline-row">
@@ -101,6 +92,16 @@ function OutlineRow({
             >
               <Link2 aria-hidden />
             </button>
+            {canMove ? (
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={`Move ${title(node.id)} into or out of a loop`}
+                onClick={() => useView.getState().set({ selected: [node.id], dialog: 'move' })}
+              >
+                <FolderInput aria-hidden />
+              </button>
+            ) : null}
             <button
               type="button"
               className="icon-button"
@@ -112,6 +113,20 @@ function OutlineRow({
           </span>
         )}
       </div>
+      {type?.is_container ? (
+        <div className="outline-body">
+          <Level container={node.id} selected={selected} readOnly={readOnly} title={title} />
+          {readOnly ? null : (
+            <button
+              type="button"
+              className="add-button"
+              onClick={() => useView.getState().set({ quickAdd: spotInside(graph, node.id, nodeType) })}
+            >
+              <Plus aria-hidden /> Add a step inside {title(node.id)}
+            </button>
+          )}
+        </div>
+      ) : null}
       {edges.length ? (
         <ul className="outline-edges">
           {edges.map(edge => (

@@ -4,13 +4,17 @@ import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
+import { containersAround } from '../../shared/graph/nesting'
 
 export function ProblemsList() {
   const problems = useView(store => store.problems)
   const graph = useGraph(store => store.graph)
   const name = (id: string | null) => {
     const node = nodeOf(graph, id)
-    return node ? node.title || nodeType(node.type)?.title || node.id : 'Workflow'
+    if (!node) return 'Workflow'
+    return [...containersAround(graph, node.id).reverse(), node.id]
+      .map(at => nodeOf(graph, at)?.title || nodeType(nodeOf(graph, at)?.type)?.title || at)
+      .join(' › ')
   }
   return (
     <section className="problems" aria-label="Problems">

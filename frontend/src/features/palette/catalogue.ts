@@ -21,6 +21,8 @@ const WORDS: Record<string, string> = {
   llm_write: 'write text generate llm model ai draft answer',
   human_handoff: 'human person approval approve ask inbox handoff review',
   condition: 'if branch condition rule switch filter',
+  for_each: 'loop for each every list iterate map repeat batch',
+  repeat: 'loop repeat until while retry poll again',
   mcp_tool: 'mcp tool call server api action',
   webhook_trigger: 'webhook trigger http post start',
   tool_trigger: 'mcp tool trigger agent assistant call start offer',

@@ -1,56 +1,82 @@
-/** Puts a chosen step onto the canvas: loose, after an exit, or into a line; then selects it. */
+/** Puts a chosen step onto the canvas: loose, after an exit, into a line or into a loop; then selects it. */
 import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { type QuickAdd, useView } from '../../app/store/view'
-import type { Position } from '../../shared/graph/document'
-import { addNode, connect, GAP, insertOnEdge, makeNode } from '../../shared/graph/edit'
+import { type Graph, nodeOf, type Position } from '../../shared/graph/document'
+import { addNode, connect, insertOnEdge, makeNode } from '../../shared/graph/edit'
+import { boxesOf, makeRoom, placeAfter } from '../../shared/graph/frames'
+import { freeExit, spotInside } from '../../shared/graph/inside'
+import { childrenOf, parentOf, refusedType } from '../../shared/graph/nesting'
 import { portsOf } from '../../shared/graph/ports'
 import type { Entry } from './catalogue'
 
+/** The container in which a step would stand that is added there. */
+export function containerFor(graph: Graph, where: QuickAdd): string | null {
+  const beside = where.from?.source ?? where.onEdge?.source
+  return beside ? parentOf(graph, beside) : (where.inside ?? null)
+}
+
 export function placeStep(entry: Entry, where: QuickAdd): void {
   const { graph, change } = useGraph.getState()
-  const node = makeNode(graph, {
-    type: entry.type,
-    title: entry.config ? entry.title : undefined,
-    config: entry.config,
-    position: where.at,
-  })
+  const parent = containerFor(graph, where)
+  const refused = refusedType(graph, entry.type, parent)
+  if (refused) {
+    useView.getState().set({ quickAdd: null, notice: { text: refused } })
+    return
+  }
+  const node = makeNode(
+    graph,
+    {
+      type: entry.type,
+      title: entry.config ? entry.title : undefined,
+      config: entry.config,
+      position: where.at,
+      parent,
+    },
+    nodeType,
+  )
   const first = portsOf(node, entry.type, graph).find(port => port.kind !== 'error')?.name ?? null
   change(current => {
-    if (where.onEdge) return insertOnEdge(current, where.onEdge, { ...node, position: where.at }, first)
-    const next = addNode(current, node)
+    if (where.onEdge) {
+      const inLine = { ...node, position: where.at }
+      const next = insertOnEdge(current, where.onEdge, inLine, first, nodeType)
+      return makeRoom(current, next, parent, nodeType)
+    }
+    const next = makeRoom(current, addNode(current, node), parent, nodeType)
     const canFollow = where.from && !entry.type.is_trigger
     return canFollow ? connect(next, { ...where.from!, target: node.id }) : next
   })
   useView.getState().set({ selected: [node.id], tab: 'settings', quickAdd: null })
 }
 
-/** A click in the palette: after the selected step if it has a free exit, else beside everything. */
+/** A click in the palette: into a selected empty loop, after the selected step if it has a free exit, else loose. */
 export function placeAfterSelection(entry: Entry): void {
-  const { graph } = useGraph.getState()
-  const selected = graph.nodes.find(node => node.id === useView.getState().selected[0])
-  const free =
-    selected && !entry.type.is_trigger
-      ? portsOf(selected, nodeType(selected.type), graph).find(
-          port =>
-            port.kind !== 'error' &&
-            !graph.edges.some(edge => edge.source === selected.id && edge.port === port.name),
-        )
-      : undefined
-  if (selected && free) {
-    placeStep(entry, {
-      at: { x: selected.position.x + GAP.x, y: selected.position.y },
-      from: { source: selected.id, port: free.name },
-    })
-    return
-  }
-  placeStep(entry, { at: besideEverything() })
+  placeStep(entry, spotBeside(entry))
 }
 
-function besideEverything(): Position {
-  const { nodes } = useGraph.getState().graph
-  if (!nodes.length) return { x: 0, y: 0 }
-  const right = Math.max(...nodes.map(node => node.position.x))
-  const last = nodes.find(node => node.position.x === right)!
-  return { x: right + GAP.x, y: last.position.y }
+function spotBeside(entry: Entry): QuickAdd {
+  const { graph } = useGraph.getState()
+  const selected = nodeOf(graph, useView.getState().selected[0] ?? null)
+  if (selected && !entry.type.is_trigger) {
+    if (isEmptyContainer(graph, selected.id)) return spotInside(graph, selected.id, nodeType)
+    const port = freeExit(graph, selected.id, nodeType)
+    if (port) return { at: placeAfter(graph, selected.id, nodeType), from: { source: selected.id, port } }
+  }
+  const inside = selected && !entry.type.is_trigger ? parentOf(graph, selected.id) : null
+  return inside ? spotInside(graph, inside, nodeType) : { at: besideEverything() }
 }
+
+export const isEmptyContainer = (graph: Graph, id: string): boolean =>
+  Boolean(nodeType(nodeOf(graph, id)?.type)?.is_container) && childrenOf(graph, id).length === 0
+
+function besideEverything(): Position {
+  const { graph } = useGraph.getState()
+  const boxes = boxesOf(graph, nodeType)
+  const last = childrenOf(graph, null).reduce<string | null>(
+    (best, node) => (best && ends(boxes.get(best)!) >= ends(boxes.get(node.id)!) ? best : node.id),
+    null,
+  )
+  return last ? placeAfter(graph, last, nodeType) : { x: 0, y: 0 }
+}
+
+const ends = (box: { x: number; width: number }): number => box.x + box.width

@@ -1,10 +1,12 @@
 /** Add a step by typing: opened by Ctrl+K, by a plus, or by a line that was dropped on the canvas. */
 import { Search } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
+import { useGraph } from '../../app/store/graph'
 import { useView } from '../../app/store/view'
+import { refusedType } from '../../shared/graph/nesting'
 import { Icon } from '../../shared/ui/icon'
 import { matching, useEntries } from './catalogue'
-import { placeStep } from './place'
+import { containerFor, placeStep } from './place'
 
 export function QuickAddDialog() {
   const where = useView(store => store.quickAdd)
@@ -24,9 +26,11 @@ export function QuickAddDialog() {
     list.current?.children[active]?.scrollIntoView({ block: 'nearest' })
   }, [active])
   if (!where) return null
+  const { graph } = useGraph.getState()
+  const container = containerFor(graph, where)
   const follows = Boolean(where.from || where.onEdge)
   const shown = matching(entries, text)
-    .filter(entry => !(follows && entry.type.is_trigger))
+    .filter(entry => !(follows && entry.type.is_trigger) && !refusedType(graph, entry.type, container))
     .slice(0, 60)
   const choose = (index: number) => {
     const entry = shown[index]
@@ -50,7 +54,7 @@ export function QuickAddDialog() {
           aria-expanded="true"
           aria-controls="quick-add-list"
           aria-activedescendant={shown[active] ? `quick-${active}` : undefined}
-          placeholder={follows ? 'What comes next?' : 'Which step?'}
+          placeholder={follows ? 'What comes next?' : container ? 'Which step goes inside?' : 'Which step?'}
           aria-label="Search steps and tools"
           value={text}
           autoFocus

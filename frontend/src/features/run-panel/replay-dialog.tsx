@@ -6,17 +6,24 @@ import type { Run, Step } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
 import { useRun } from '../../app/store/run'
 import { nodeType } from '../../app/store/session'
+import { nodeOf } from '../../shared/graph/document'
+import { iterationsAround, nodeOfPath, prefixOf } from '../../shared/graph/run-paths'
 import { Dialog } from '../../shared/ui/dialog'
 import { openRun } from './run-actions'
 
 export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onClose: () => void }) {
   const graph = useGraph(store => store.graph)
   const steps = useRun(store => store.steps)
-  const titleOf = (other: Step) =>
-    graph.nodes.find(node => node.id === other.node)?.title || nodeType(other.type)?.title || other.node
+  const nameOf = (node: string) =>
+    nodeOf(graph, node)?.title || nodeType(nodeOf(graph, node)?.type)?.title || node
+  const titleOf = (other: Step) => nameOf(other.node)
+  const around = iterationsAround(step.path).map(
+    ({ container, index }) => `iteration ${index + 1} of “${nameOf(nodeOfPath(container))}”`,
+  )
   const before = steps.filter(
     other =>
       other.status === 'succeeded' &&
+      prefixOf(other.path) === prefixOf(step.path) &&
       graph.edges.some(edge => edge.target === step.node && edge.source === other.node),
   )
   const [texts, setTexts] = useState<Record<string, string>>(() =>
@@ -49,7 +56,9 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
   return (
     <Dialog title={`Run again from “${titleOf(step)}”`} onClose={onClose}>
       <p className="field-hint dialog-lead">
-        A new run takes over what the other steps gave, and executes this one and everything after it.
+        {around.length
+          ? `A new run takes over what the other steps gave, and goes on from here: in ${around.join(', ')}, and with all that follow.`
+          : 'A new run takes over what the other steps gave, and executes this one and everything after it.'}
       </p>
       <div className="field">
         <label htmlFor="replay-version">On</label>

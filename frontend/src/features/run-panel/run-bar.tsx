@@ -1,6 +1,7 @@
 /** How the run goes, above the canvas: state, what it waits for, what came out, and what to do next. */
 import { CircleAlert, ExternalLink, UserRound, WifiOff, X } from 'lucide-react'
 import { useState } from 'react'
+import { lookAtStep } from '../../app/store/iterations'
 import { hasEnded, useRun } from '../../app/store/run'
 import { may } from '../../app/store/session'
 import { useView } from '../../app/store/view'
@@ -14,6 +15,7 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
   if (!run) return null
   const waiting = steps.find(step => step.waiting_for?.kind === 'handoff' && step.waiting_for.inbox_item)
   const ended = hasEnded(run)
+  const failedAt = run.error?.path ?? run.error?.node
   const text = (run.result as { text?: string } | null)?.text
   return (
     <div className="run-bar" role="status" aria-live="polite">
@@ -45,11 +47,14 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
             Open inbox
           </a>
         ) : null}
-        {run.error?.node ? (
+        {failedAt ? (
           <button
             type="button"
             className="btn btn-sm"
-            onClick={() => useView.getState().select([run.error!.node!], 'result')}
+            onClick={() => {
+              const node = lookAtStep(failedAt)
+              if (node) useView.getState().select([node], 'result')
+            }}
           >
             Show step
           </button>

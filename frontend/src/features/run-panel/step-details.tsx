@@ -1,6 +1,8 @@
 /** What one step did: input, output, error, attempts, timing. */
 import { CircleAlert } from 'lucide-react'
 import type { Step } from '../../api/types'
+import { lookAtStep } from '../../app/store/iterations'
+import { useView } from '../../app/store/view'
 import { StatusPill, seconds } from '../../shared/ui/status'
 import { ValueView } from '../../shared/ui/value-view'
 import { StepActions } from './step-actions'
@@ -11,6 +13,7 @@ export function StepDetails({ step }: { step: Step | undefined }) {
     step.started_at && step.ended_at
       ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime()
       : undefined
+  const cause = step.error?.details.step as string | undefined
   return (
     <div className="step-details">
       <div className="step-facts">
@@ -34,6 +37,18 @@ export function StepDetails({ step }: { step: Step | undefined }) {
           <div className="grow">
             <strong>{step.error.message}</strong>
             <div className="sub mono">{step.error.code}</div>
+            {cause && cause !== step.path ? (
+              <button
+                type="button"
+                className="link-button"
+                onClick={() => {
+                  const node = lookAtStep(cause)
+                  if (node) useView.getState().select([node], 'result')
+                }}
+              >
+                Show the step that failed
+              </button>
+            ) : null}
           </div>
         </div>
       ) : null}

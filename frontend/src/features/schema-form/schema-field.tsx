@@ -1,14 +1,17 @@
 /** One field: the widget that its schema asks for, or the control that fits its type; fixed or from data. */
 import type { Schema } from '../../api/types'
 import { ExpressionField } from '../expression/expression-field'
+import { DataScope } from '../expression/use-data-paths'
 import { RulesEditor } from '../rules/rules-editor'
 import { FieldFrame, fieldId } from './field'
 import { AssigneeField } from './fields/assignee-field'
 import { ChoiceField } from './fields/choice-field'
+import { ConditionField } from './fields/condition-field'
 import { DurationField } from './fields/duration-field'
 import { FieldsField } from './fields/fields-field'
 import { JsonField } from './fields/json-field'
 import { ListField } from './fields/list-field'
+import { ListSourceField } from './fields/list-source-field'
 import { ModelField } from './fields/model-field'
 import { NumberField } from './fields/number-field'
 import { RowsField } from './fields/rows-field'
@@ -31,12 +34,24 @@ export type FieldProps = {
   onChange: (value: unknown) => void
 }
 
+/** A field over the body of a loop reads more: what is known as an iteration ends. */
 export function SchemaField(props: FieldProps) {
+  const schema = resolved(props.schema, props.root)
+  if (schema['x-expression'] !== 'body') return <PlainField {...props} />
+  return (
+    <DataScope value="body">
+      <PlainField {...props} />
+    </DataScope>
+  )
+}
+
+function PlainField(props: FieldProps) {
   const schema = resolved(props.schema, props.root)
   const form = useForm()
   const { path, value, onChange, required } = props
   const label = titleOf(props.name, schema)
-  const dynamic = props.free || schema['x-expression'] === true
+  const isOverBody = schema['x-expression'] === 'body'
+  const dynamic = props.free || schema['x-expression'] === true || isOverBody
   const shared = { ...props, schema, label, dynamic }
   switch (schema['x-widget']) {
     case 'server':
@@ -69,6 +84,8 @@ export function SchemaField(props: FieldProps) {
       return <JsonField {...shared} />
   }
   const control = controlOf(schema)
+  if (isOverBody && control === 'boolean') return <ConditionField {...shared} />
+  if (control === 'list' && dynamic && isSource(schema, value)) return <ListSourceField {...shared} />
   if (control === 'text' || (control === 'json' && dynamic && typeof (value ?? '') === 'string'))
     return <TextField {...shared} />
   if (dynamic && isWholeExpression(value)) return <FromData {...shared} />
@@ -101,6 +118,10 @@ export function SchemaField(props: FieldProps) {
   }
   return <JsonField {...shared} />
 }
+
+/** A list of anything at all is taken from data, unless somebody has typed one in. */
+const isSource = (schema: Schema, value: unknown): boolean =>
+  Object.keys(schema.items ?? {}).length === 0 && !(Array.isArray(value) && value.length > 0)
 
 export type SharedProps = FieldProps & { label: string; dynamic: boolean }
 

@@ -1,4 +1,11 @@
-/** The graph document as it is saved. No type of React Flow is known here. */
+/**
+ * The graph document as it is saved. No type of React Flow is known here.
+ *
+ * Positions are absolute, of nodes in a container too: a step keeps its place when it moves into a loop or out of
+ * it, and export, import and paste need not know what stands in what. A container's position is its corner at the
+ * top left; its size is never saved but follows from what stands in it (`frames.ts`). The canvas alone turns places
+ * into ones relative to the container, because the drawing library wants them so.
+ */
 
 export type Position = { x: number; y: number }
 export type Retry = { attempts: number; first_delay_s: number; factor: number }
@@ -36,7 +43,19 @@ export type Graph = {
 
 export const EMPTY_GRAPH: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
 
+const maps = new WeakMap<Graph, Map<string, GraphNode>>()
+
+/** The nodes by id, made once for each state of the graph. */
+export function nodeMap(graph: Graph): ReadonlyMap<string, GraphNode> {
+  let found = maps.get(graph)
+  if (!found) {
+    found = new Map(graph.nodes.map(node => [node.id, node]))
+    maps.set(graph, found)
+  }
+  return found
+}
+
 export const nodeOf = (graph: Graph, id: string | null): GraphNode | undefined =>
-  graph.nodes.find(node => node.id === id)
+  id === null ? undefined : nodeMap(graph).get(id)
 
 export const edgeKey = (edge: Edge): string => `${edge.source}.${edge.port}>${edge.target}`

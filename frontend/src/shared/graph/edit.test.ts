@@ -1,54 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeType } from '../../api/types'
-import type { Graph } from './document'
-import { connect, copy, insertOnEdge, makeNode, paste, remove, runOrder, wouldCycle } from './edit'
+import { copy, paste } from './clipboard'
+import { aGraph, BARE, types } from './drawing'
+import { connect, insertOnEdge, makeNode, remove, runOrder, wouldCycle } from './edit'
 import { freeId, slugId } from './ids'
 import { portsOf, summaryOf } from './ports'
 
-/** "a>b>c" and "a.yes>b", separated by commas. */
-function aGraph(text: string): Graph {
-  const graph: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
-  const add = (id: string) => {
-    if (!graph.nodes.some(node => node.id === id))
-      graph.nodes.push({
-        id,
-        type: 'set_values',
-        version: 1,
-        config: {},
-        position: { x: graph.nodes.length * 300, y: 0 },
-      })
-  }
-  for (const chain of text.split(',')) {
-    const parts = chain.trim().split('>')
-    parts.forEach((part, index) => {
-      const [id, port] = part.split('.')
-      add(id!)
-      if (index < parts.length - 1)
-        graph.edges.push({ source: id!, port: port ?? 'out', target: parts[index + 1]!.split('.')[0]! })
-    })
-  }
-  return graph
-}
-
 const TYPE: NodeType = {
+  ...BARE,
   name: 'llm_decision',
-  version: 1,
   title: 'Decide',
-  description: 'Chooses.',
-  group: 'AI',
-  icon: 'git-fork',
   summary: '{question}',
-  is_trigger: false,
-  is_end: false,
   ports: [
     { each: 'choices' },
     { name: 'otherwise', title: 'Otherwise' },
     { name: 'unsure', title: 'Unsure', needs: ['min_confidence', 'choices.min_confidence'] },
   ],
-  has_error_port: true,
-  config: {},
-  default_config: {},
-  settings: [],
 }
 
 describe('connections', () => {
@@ -63,8 +30,8 @@ describe('connections', () => {
 
   it('inserts a step into a line', () => {
     const graph = aGraph('a>b')
-    const node = makeNode(graph, { type: TYPE, position: { x: 0, y: 0 } })
-    const next = insertOnEdge(graph, graph.edges[0]!, node, 'otherwise')
+    const node = makeNode(graph, { type: TYPE, position: { x: 0, y: 0 } }, types)
+    const next = insertOnEdge(graph, graph.edges[0]!, node, 'otherwise', types)
     expect(next.edges).toEqual([
       { source: 'a', port: 'out', target: 'decide' },
       { source: 'decide', port: 'otherwise', target: 'b' },
@@ -85,7 +52,7 @@ describe('copy and paste', () => {
   it('gives new ids, keeps lines among the copied and rewrites their references', () => {
     const graph = aGraph('a>b>c')
     graph.nodes[2]!.config = { text: 'Hi {{ steps.b.name }} and {{ steps.a.name }}, steps.b' }
-    const pasted = paste(graph, copy(graph, ['b', 'c']))
+    const pasted = paste(graph, copy(graph, ['b', 'c']), null, types)
     expect(pasted.ids).toEqual(['b_2', 'c_2'])
     expect(pasted.graph.edges.at(-1)).toEqual({ source: 'b_2', port: 'out', target: 'c_2' })
     expect(pasted.graph.nodes.at(-1)!.config.text).toBe(
@@ -121,5 +88,5 @@ describe('ports', () => {
 })
 
 it('orders steps as a run reaches them', () => {
-  expect(runOrder(aGraph('c>b,a>c'), id => id === 'a')).toEqual(['a', 'c', 'b'])
+  expect(runOrder(aGraph('d>b,!a>d'), null, types)).toEqual(['a', 'd', 'b'])
 })

@@ -1,9 +1,10 @@
 /** Every way to change a graph: pure functions from one graph to the next. */
 import type { NodeType } from '../../api/types'
 import type { Edge, Graph, GraphNode, Note, Position } from './document'
+import { CARD_WIDTH, freePlace, moveBy, sizeOf } from './frames'
 import { freeId } from './ids'
+import { childrenOf, isTrigger, outermost, parentOf, type Types, withBodies } from './nesting'
 
-export const CARD_WIDTH = 248
 export const GAP = { x: 312, y: 160 }
 
 export function successors(graph: Graph, id: string): string[] {
@@ -24,42 +25,48 @@ export function wouldCycle(graph: Graph, source: string, target: string): boolea
   return false
 }
 
-export function canConnect(graph: Graph, edge: Edge, isTrigger: (id: string) => boolean): boolean {
-  if (edge.source === edge.target || isTrigger(edge.target)) return false
+export const WALL = 'A line cannot cross the edge of a loop. Connect steps on the same side of it.'
+
+/** Why a line cannot be drawn, as a sentence, or nothing if it can. */
+export function refusedLine(graph: Graph, edge: Edge, types: Types): string {
+  if (edge.source === edge.target) return 'A step cannot lead to itself.'
+  if (isTrigger(graph, edge.target, types)) return 'Nothing can lead into a trigger.'
+  const from = parentOf(graph, edge.source)
+  const to = parentOf(graph, edge.target)
+  if (from !== to)
+    return edge.source === to || edge.target === from
+      ? 'A loop starts its steps by itself and gathers what they give: no line is needed.'
+      : WALL
   if (graph.edges.some(e => e.source === edge.source && e.port === edge.port && e.target === edge.target))
-    return false
-  return !wouldCycle(graph, edge.source, edge.target)
+    return 'These two are connected already.'
+  return wouldCycle(graph, edge.source, edge.target) ? 'This line would lead in a circle.' : ''
 }
 
-export type NewNode = { type: NodeType; title?: string; config?: Record<string, unknown>; position: Position }
+export type NewNode = {
+  type: NodeType
+  title?: string
+  config?: Record<string, unknown>
+  position: Position
+  parent?: string | null
+}
 
-export function makeNode(graph: Graph, wanted: NewNode): GraphNode {
+export function makeNode(graph: Graph, wanted: NewNode, types: Types): GraphNode {
   const title = wanted.title ?? ''
   const id = freeId(
     title || wanted.type.title,
     graph.nodes.map(node => node.id),
     wanted.type.name,
   )
-  return {
+  const node: GraphNode = {
     id,
     type: wanted.type.name,
     version: wanted.type.version,
     ...(title ? { title } : {}),
     config: structuredClone({ ...wanted.type.default_config, ...wanted.config }),
-    position: freePlace(graph, wanted.position),
+    position: wanted.position,
+    ...(wanted.parent ? { parent: wanted.parent } : {}),
   }
-}
-
-/** The position, moved down until it covers no other card. */
-export function freePlace(graph: Graph, position: Position): Position {
-  const place = { x: Math.round(position.x / 8) * 8, y: Math.round(position.y / 8) * 8 }
-  while (
-    graph.nodes.some(
-      node => Math.abs(node.position.x - place.x) < CARD_WIDTH && Math.abs(node.position.y - place.y) < 90,
-    )
-  )
-    place.y += GAP.y
-  return place
+  return { ...node, position: freePlace(graph, node, types) }
 }
 
 export const addNode = (graph: Graph, node: GraphNode): Graph => ({ ...graph, nodes: [...graph.nodes, node] })
@@ -67,18 +74,27 @@ export const addNode = (graph: Graph, node: GraphNode): Graph => ({ ...graph, no
 export const connect = (graph: Graph, edge: Edge): Graph => ({ ...graph, edges: [...graph.edges, edge] })
 
 /** Put a node into the middle of a line: what came after goes on from its first exit. */
-export function insertOnEdge(graph: Graph, edge: Edge, node: GraphNode, port: string | null): Graph {
+export function insertOnEdge(
+  graph: Graph,
+  edge: Edge,
+  node: GraphNode,
+  port: string | null,
+  types: Types,
+): Graph {
   const rest = graph.edges.filter(
     e => !(e.source === edge.source && e.port === edge.port && e.target === edge.target),
   )
   const edges = [...rest, { source: edge.source, port: edge.port, target: node.id }]
   if (port) edges.push({ source: node.id, port, target: edge.target })
-  const shifted = graph.nodes.map(other =>
-    other.position.x >= node.position.x && other.id !== edge.source && isAfter(graph, edge.target, other.id)
-      ? { ...other, position: { x: other.position.x + GAP.x, y: other.position.y } }
-      : other,
+  const shift = sizeOf(graph, node, types).width + GAP.x - CARD_WIDTH
+  const after = graph.nodes.filter(
+    other =>
+      other.position.x >= node.position.x &&
+      other.id !== edge.source &&
+      isAfter(graph, edge.target, other.id),
   )
-  return { ...graph, nodes: [...shifted, node], edges }
+  const shifted = moveBy(graph, new Map(after.map(other => [other.id, { x: shift, y: 0 }])))
+  return { ...shifted, nodes: [...shifted.nodes, node], edges }
 }
 
 function isAfter(graph: Graph, from: string, id: string): boolean {
@@ -95,15 +111,19 @@ function isAfter(graph: Graph, from: string, id: string): boolean {
   return false
 }
 
-/** Delete nodes and lines; a single node with one way in and one way out leaves its neighbours connected. */
+/**
+ * Delete nodes with what stands in them, and lines; a single node with one way in and one way out leaves its
+ * neighbours connected.
+ */
 export function remove(graph: Graph, nodes: string[], edges: Edge[], notes: string[] = []): Graph {
-  const gone = new Set(nodes)
+  const gone = withBodies(graph, nodes)
+  const alone = outermost(graph, nodes)
   const isGone = (edge: Edge) =>
     edges.some(e => e.source === edge.source && e.port === edge.port && e.target === edge.target)
   const joined: Edge[] = []
-  if (nodes.length === 1) {
-    const inward = graph.edges.filter(edge => edge.target === nodes[0])
-    const outward = graph.edges.filter(edge => edge.source === nodes[0])
+  if (alone.length === 1) {
+    const inward = graph.edges.filter(edge => edge.target === alone[0])
+    const outward = graph.edges.filter(edge => edge.source === alone[0])
     if (outward.length === 1 && outward[0]!.port === 'out')
       for (const edge of inward) joined.push({ ...edge, target: outward[0]!.target })
   }
@@ -142,15 +162,20 @@ export function dropPorts(graph: Graph, node: string, gone: string[]): Graph {
   return { ...graph, edges: graph.edges.filter(edge => edge.source !== node || !gone.includes(edge.port)) }
 }
 
-export function move(graph: Graph, places: Map<string, Position>): Graph {
+/** Sets where nodes and notes stand. */
+export function move(
+  graph: Graph,
+  nodes: Map<string, Position>,
+  notes: Map<string, Position> = new Map(),
+): Graph {
   return {
     ...graph,
     nodes: graph.nodes.map(node => {
-      const position = places.get(node.id)
+      const position = nodes.get(node.id)
       return position ? { ...node, position } : node
     }),
     notes: graph.notes.map(note => {
-      const position = places.get(note.id)
+      const position = notes.get(note.id)
       return position ? { ...note, position } : note
     }),
   }
@@ -170,86 +195,24 @@ export function updateNote(graph: Graph, id: string, change: Partial<Note>): Gra
   return { ...graph, notes: graph.notes.map(note => (note.id === id ? { ...note, ...change } : note)) }
 }
 
-export type Clipboard = { kind: 'workflow-steps'; version: 1; nodes: GraphNode[]; edges: Edge[] }
-
-export function copy(graph: Graph, ids: string[]): Clipboard {
-  const chosen = new Set(ids)
-  return {
-    kind: 'workflow-steps',
-    version: 1,
-    nodes: graph.nodes.filter(node => chosen.has(node.id)),
-    edges: graph.edges.filter(edge => chosen.has(edge.source) && chosen.has(edge.target)),
-  }
-}
-
-export function readClipboard(text: string): Clipboard | null {
-  try {
-    const value = JSON.parse(text)
-    const fits =
-      value?.kind === 'workflow-steps' &&
-      Array.isArray(value.nodes) &&
-      Array.isArray(value.edges) &&
-      value.nodes.every((node: GraphNode) => typeof node?.id === 'string' && typeof node.type === 'string')
-    return fits ? (value as Clipboard) : null
-  } catch {
-    return null
-  }
-}
-
-/** New ids, lines among the pasted only, references among them rewritten; returns the new ids too. */
-export function paste(graph: Graph, clip: Clipboard, shift = 40): { graph: Graph; ids: string[] } {
-  const taken = new Set(graph.nodes.map(node => node.id))
-  const names = new Map<string, string>()
-  for (const node of clip.nodes) {
-    const id = freeId(node.id, taken, node.type)
-    taken.add(id)
-    names.set(node.id, id)
-  }
-  const nodes = clip.nodes.map(node => ({
-    ...node,
-    id: names.get(node.id)!,
-    config: rewrite(node.config, names),
-    position: { x: (node.position?.x ?? 0) + shift, y: (node.position?.y ?? 0) + shift },
-  }))
-  const edges = clip.edges
-    .filter(edge => names.has(edge.source) && names.has(edge.target))
-    .map(edge => ({ ...edge, source: names.get(edge.source)!, target: names.get(edge.target)! }))
-  return {
-    graph: { ...graph, nodes: [...graph.nodes, ...nodes], edges: [...graph.edges, ...edges] },
-    ids: nodes.map(node => node.id),
-  }
-}
-
-function rewrite<T>(value: T, names: Map<string, string>): T {
-  if (typeof value === 'string')
-    return value.replace(/\{\{.*?\}\}/gs, part =>
-      part.replace(/\b(steps|errors)\.(\??)([a-z][a-z0-9_]*)/g, (all, root, mark, id) =>
-        names.has(id) ? `${root}.${mark}${names.get(id)}` : all,
-      ),
-    ) as T
-  if (Array.isArray(value)) return value.map(item => rewrite(item, names)) as T
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, rewrite(item, names)])) as T
-  return value
-}
-
-/** Ids in the order in which a run reaches them: triggers first, then what follows. */
-export function runOrder(graph: Graph, isTrigger: (id: string) => boolean): string[] {
-  const open = new Map(graph.nodes.map(node => [node.id, 0]))
+/** Ids of one level in the order in which a run reaches them: triggers first, then what follows. */
+export function runOrder(graph: Graph, level: string | null, types: Types): string[] {
+  const nodes = childrenOf(graph, level)
+  const open = new Map(nodes.map(node => [node.id, 0]))
   for (const edge of graph.edges) if (open.has(edge.target)) open.set(edge.target, open.get(edge.target)! + 1)
-  const ready = graph.nodes
+  const ready = nodes
     .filter(node => open.get(node.id) === 0)
-    .sort((a, b) => Number(isTrigger(b.id)) - Number(isTrigger(a.id)))
+    .sort((a, b) => Number(isTrigger(graph, b.id, types)) - Number(isTrigger(graph, a.id, types)))
     .map(node => node.id)
   const order: string[] = []
   while (ready.length) {
     const id = ready.shift()!
     order.push(id)
     for (const target of successors(graph, id)) {
-      const left = open.get(target)! - 1
+      const left = (open.get(target) ?? 0) - 1
       open.set(target, left)
       if (left === 0) ready.push(target)
     }
   }
-  return [...order, ...graph.nodes.map(node => node.id).filter(id => !order.includes(id))]
+  return [...order, ...nodes.map(node => node.id).filter(id => !order.includes(id))]
 }

@@ -34,13 +34,23 @@ export function portsOf(node: GraphNode, type: NodeType | undefined, graph: Grap
   return ports
 }
 
+/** The exit that stands beside the head: the only one, and on a frame the one for when all is well. */
+export function portBeside(type: NodeType | undefined, ports: Port[]): string | null {
+  const plain = ports.filter(port => port.kind !== 'error')
+  return plain[0]?.name === 'out' && (plain.length === 1 || type?.is_container) ? 'out' : null
+}
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? value.replace(/\{\{\s*(.*?)\s*\}\}/g, '‹$1›') : ''
+
 /** "{server} · {tool}" with the config's values; the description where nothing is filled in. */
 export function summaryOf(node: GraphNode, type: NodeType | undefined): string {
   if (!type) return node.type
-  const filled = type.summary.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = node.config[name]
-    return typeof value === 'string' ? value.replace(/\{\{\s*(.*?)\s*\}\}/g, '‹$1›') : ''
-  })
+  const filled = type.summary.replace(/\{(\w+)\}/g, (_, name: string) => shown(node.config[name]))
+  if (type.is_container) {
+    if (shown(node.config.items)) return `Each of ${shown(node.config.items)}`
+    if (shown(node.config.until)) return `Until ${shown(node.config.until)}`
+  }
   const clean = filled.replace(/^[\s·]+|[\s·]+$/g, '').trim()
   if (clean && clean !== 'Ends as') return clean
   const fields = node.config.fields ?? node.config.values ?? node.config.branches

@@ -16,7 +16,10 @@ export function DurationField(props: SharedProps) {
   const { schema, path, value, label, dynamic, required, onChange } = props
   const form = useForm()
   const given = typeof value === 'number' ? value : null
-  const [unit, setUnit] = useState(() => UNITS.find(([size]) => given && given % size === 0)?.[0] ?? 3600)
+  const isZeroUsual = schema.default === 0
+  const [unit, setUnit] = useState(
+    () => UNITS.find(([size]) => given && given % size === 0)?.[0] ?? (isZeroUsual ? 1 : 3600),
+  )
   if (isWholeExpression(value)) return <FromData {...props} />
   return (
     <FieldFrame
@@ -33,7 +36,7 @@ export function DurationField(props: SharedProps) {
           type="number"
           min={0}
           step="any"
-          placeholder={schema['x-placeholder'] ?? 'no limit'}
+          placeholder={schema['x-placeholder'] ?? (isZeroUsual ? 'none' : 'no limit')}
           value={given === null ? '' : given / unit}
           readOnly={form.readOnly}
           onChange={event => {

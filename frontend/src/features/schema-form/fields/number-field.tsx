@@ -21,6 +21,7 @@ export function NumberField({ schema, path, value, label, dynamic, required, onC
         step="any"
         min={isShare ? 0 : schema.minimum}
         max={isShare ? 100 : schema.maximum}
+        placeholder={typeof schema.default === 'number' && !isShare ? String(schema.default) : undefined}
         value={shown}
         readOnly={form.readOnly}
         onChange={event => {
