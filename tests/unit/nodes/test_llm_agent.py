@@ -103,7 +103,7 @@ def test_a_call_with_a_problem_is_told_to_the_model_and_not_made() -> None:
     ("config", "turns", "reason"),
     [
         ({"max_steps": 2}, 2, "turns"),
-        ({"max_tokens": 100}, 10, "tokens"),
+        ({"max_tokens": 100, "max_steps": 50}, 10, "tokens"),
         ({"max_cost_usd": 1}, 2, "money"),
         ({"max_steps": 50}, 4, "same call"),
     ],
