@@ -430,6 +430,7 @@ class NodeType(Generic[ConfigT]):
             "is_trigger": self.is_trigger,
             "is_end": self.is_end,
             "is_container": self.is_container,
+            "expands": self.expands,
             "ports": [rule.as_dict() for rule in self.port_rules],
             "has_error_port": self.has_error_port,
             "config": self.config_schema,

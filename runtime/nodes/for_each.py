@@ -59,7 +59,7 @@ def failure_of(index: int, iteration: Iteration) -> NodeFailure:
     """The failure of a container whose iteration failed: the same, with where it happened."""
     error = iteration.error or {}
     return NodeFailure(
-        f"Iteration {index}: {error.get('message', '')}",
+        f"Iteration {index + 1}: {error.get('message', '')}",
         code=str(error.get("code", "internal_error")),
         details={**error.get("details", {}), "index": index},
     )

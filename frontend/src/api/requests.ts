@@ -12,6 +12,7 @@ import type {
   Step,
   Tool,
   Trigger,
+  Version,
   Workflow,
   WorkflowRow,
 } from './types'
@@ -23,6 +24,7 @@ export const checkGraph = (graph: Graph, workflow: string) =>
   post<Checked>('/graphs/check', { graph, workflow })
 export const readWorkflow = (id: string) => get<Workflow>(`/workflows/${id}`)
 export const readWorkflows = async () => (await get<List<WorkflowRow>>('/workflows?limit=200')).items
+export const readVersion = (id: string, number: number) => get<Version>(`/workflows/${id}/versions/${number}`)
 export const pauseWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/pause`)
 export const resumeWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/resume`)
 export const renameWorkflow = (id: string, name: string) => patch<Workflow>(`/workflows/${id}`, { name })

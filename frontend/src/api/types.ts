@@ -46,6 +46,7 @@ export type NodeType = {
   is_trigger: boolean
   is_end: boolean
   is_container: boolean
+  expands: boolean
   ports: PortRule[]
   has_error_port: boolean
   config: Schema
@@ -87,6 +88,7 @@ export type RunEvent = Api['EventOut']
 export type Trigger = Api['TriggerOut']
 export type WorkflowRow = Api['WorkflowRow']
 export type Workflow = Omit<Api['WorkflowOut'], 'graph'> & { graph: Graph }
+export type Version = Omit<Api['VersionOut'], 'graph'> & { graph: Graph }
 export type McpServer = Api['McpServerOut']
 export type Tool = Omit<Api['ToolOut'], 'input_schema' | 'output_schema'> & {
   input_schema: Schema

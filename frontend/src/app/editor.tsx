@@ -15,6 +15,7 @@ import { placeStep } from '../features/palette/place'
 import { QuickAddDialog } from '../features/palette/quick-add'
 import { RunBar } from '../features/run-panel/run-bar'
 import { RunDialog } from '../features/run-panel/run-dialog'
+import { WorkflowSettings } from '../features/workflow-settings/workflow-settings'
 import { Dialog } from '../shared/ui/dialog'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
 import './editor.css'
@@ -94,6 +95,7 @@ function Editor({ data }: { data: EditorData }) {
       <QuickAddDialog />
       {view.dialog === 'run' ? <RunDialog onClose={close} /> : null}
       {view.dialog === 'connect' ? <ConnectDialog onClose={close} /> : null}
+      {view.dialog === 'settings' ? <WorkflowSettings onClose={close} /> : null}
       {view.dialog === 'move' ? <MoveDialog onClose={close} /> : null}
       {view.dialog === 'shortcuts' ? <ShortcutsDialog onClose={close} /> : null}
       {published ? <PublishedDialog published={published} onClose={() => setPublished(null)} /> : null}

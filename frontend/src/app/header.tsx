@@ -10,6 +10,7 @@ import {
   CloudOff,
   Play,
   Rocket,
+  Settings2,
 } from 'lucide-react'
 import { useState } from 'react'
 import { ApiError } from '../api/client'
@@ -135,6 +136,15 @@ export function Header({
           {paused ? <CirclePlay aria-hidden /> : <CirclePause aria-hidden />}
         </button>
       ) : null}
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Settings of the workflow"
+        title="How many runs at once, what a run may use, how long runs are kept"
+        onClick={() => useView.getState().set({ dialog: 'settings' })}
+      >
+        <Settings2 aria-hidden />
+      </button>
       <button
         type="button"
         className="btn btn-sm btn-ghost problems-button"

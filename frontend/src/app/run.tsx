@@ -93,6 +93,12 @@ function RunView({ data }: { data: RunData }) {
   )
 }
 
+const ATTENTION: Record<string, string> = {
+  outcome_unknown: 'The run needs an operator: a call was sent and never answered.',
+  budget_exceeded: 'The run has used up what it may. Resume gives it the same once more.',
+  quarantined: 'The run was held back, because workers died while it was in progress.',
+}
+
 function story(run: Run): string {
   const word = statusWord(run.status).toLowerCase()
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
@@ -108,7 +114,7 @@ function story(run: Run): string {
     failed: 'The run has failed.',
     cancelled: 'The run was cancelled.',
     waiting: 'The run waits; nothing is held meanwhile.',
-    needs_attention: 'The run needs an operator: a call was sent and never answered.',
+    needs_attention: ATTENTION[run.attention] ?? 'The run needs an operator.',
     queued: 'The run is about to start.',
     paused: 'The run is paused; nothing new starts until somebody resumes it.',
   }

@@ -68,7 +68,7 @@ def test_a_failure_inside_fails_the_loop_and_the_run_with_the_path_of_the_step()
         "loop[1]/a",
         "a",
     )
-    assert state.run.error["message"] == "Iteration 1: It did not work."
+    assert state.run.error["message"] == "Iteration 2: It did not work."
     assert state.run.error["details"]["index"] == 1
 
 
@@ -190,7 +190,7 @@ def test_a_failure_in_an_inner_loop_ends_the_element_of_the_outer_one() -> None:
     state.fail("loop[0]/loop_2[0]/c", failure(), at(3))
 
     assert state.ready == ["after"]
-    assert state.steps["loop"].output["failed"][0]["message"] == "Iteration 0: It did not work."
+    assert state.steps["loop"].output["failed"][0]["message"] == "Iteration 1: It did not work."
 
 
 def test_the_next_host_goes_on_in_the_element_where_the_first_one_stopped() -> None:

@@ -18,7 +18,7 @@ type ViewStore = {
   tab: InspectorTab
   focusField: string | null
   quickAdd: QuickAdd | null
-  dialog: 'run' | 'shortcuts' | 'published' | 'connect' | 'move' | null
+  dialog: 'run' | 'shortcuts' | 'published' | 'connect' | 'move' | 'settings' | null
   notice: Notice | null
   /** The container that would take what is being dragged. */
   dropTarget: string | null

@@ -26,7 +26,7 @@ export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean })
     }
   }
   const isPausing = run.is_pausing || asked === run.status
-  const isHeld = run.status === 'paused' || run.attention === 'quarantined'
+  const isHeld = run.status === 'paused' || ['quarantined', 'budget_exceeded'].includes(run.attention)
   return (
     <>
       {problem ? (

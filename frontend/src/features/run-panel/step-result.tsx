@@ -6,6 +6,7 @@ import { type GraphNode, nodeOf } from '../../shared/graph/document'
 import { iterationsAround, nodeOfPath } from '../../shared/graph/run-paths'
 import { IterationSteps } from '../iterations/iteration-steps'
 import { Iterations } from '../iterations/iterations'
+import { AgentSteps } from './agent-steps'
 import { StepDetails } from './step-details'
 
 export function StepResult({ node }: { node: GraphNode }) {
@@ -21,6 +22,7 @@ export function StepResult({ node }: { node: GraphNode }) {
         <Iterations container={path} title={node.title || type.title} />
       ) : null}
       <StepDetails step={step} />
+      {path && type?.expands ? <AgentSteps path={path} /> : null}
     </>
   )
 }

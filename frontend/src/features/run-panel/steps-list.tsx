@@ -10,6 +10,7 @@ import { childrenOf } from '../../shared/graph/nesting'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill, seconds } from '../../shared/ui/status'
 import { Iterations } from '../iterations/iterations'
+import { AgentSteps } from './agent-steps'
 
 export function StepsList() {
   return (
@@ -38,6 +39,7 @@ function StepsOfLevel({ container, prefix }: { container: string | null; prefix:
             <li key={step.path}>
               <StepRow step={step} title={title(step)} />
               {nodeType(step.type)?.is_container ? <Body step={step} title={title(step)} /> : null}
+              {nodeType(step.type)?.expands ? <AgentSteps path={step.path} /> : null}
             </li>
           ))}
       </ol>

@@ -4,6 +4,7 @@ import { ExpressionField } from '../expression/expression-field'
 import { DataScope } from '../expression/use-data-paths'
 import { RulesEditor } from '../rules/rules-editor'
 import { FieldFrame, fieldId } from './field'
+import { AgentToolsField } from './fields/agent-tools-field'
 import { AssigneeField } from './fields/assignee-field'
 import { ChoiceField } from './fields/choice-field'
 import { ConditionField } from './fields/condition-field'
@@ -18,6 +19,7 @@ import { RowsField } from './fields/rows-field'
 import { TimezoneField } from './fields/timezone-field'
 import { ServerField, ToolArguments, ToolField } from './fields/tool-fields'
 import { VariantField } from './fields/variant-field'
+import { WorkflowField, WorkflowInput } from './fields/workflow-fields'
 import { WorkflowsField } from './fields/workflows-field'
 import { useForm } from './form-context'
 import { controlOf, isWholeExpression, resolved, titleOf } from './resolve'
@@ -60,6 +62,12 @@ function PlainField(props: FieldProps) {
       return <ToolField {...shared} />
     case 'tool_arguments':
       return <ToolArguments {...shared} />
+    case 'agent_tools':
+      return <AgentToolsField {...shared} />
+    case 'workflow':
+      return <WorkflowField {...shared} />
+    case 'workflow_input':
+      return <WorkflowInput {...shared} />
     case 'model':
       return <ModelField {...shared} />
     case 'choices':

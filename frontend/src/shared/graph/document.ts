@@ -35,10 +35,21 @@ export type Note = {
 }
 export type Graph = {
   schema: 1
-  settings: Record<string, unknown>
+  settings: GraphSettings
   nodes: GraphNode[]
   edges: Edge[]
   notes: Note[]
+}
+
+export type Concurrency = { key?: string; limit?: number; when_full?: 'queue' | 'replace' | 'refuse' }
+export type Budget = 'steps' | 'active_s' | 'tokens' | 'cost_usd' | 'bytes'
+
+export type GraphSettings = {
+  timezone?: string | null
+  concurrency?: Concurrency | null
+  budgets?: Partial<Record<Budget, number>>
+  keep_days?: number | null
+  never_stored?: string[]
 }
 
 export const EMPTY_GRAPH: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }

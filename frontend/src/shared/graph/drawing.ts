@@ -14,6 +14,7 @@ export const BARE: NodeType = {
   is_trigger: false,
   is_end: false,
   is_container: false,
+  expands: false,
   ports: [{ name: 'out' }],
   has_error_port: true,
   config: {},

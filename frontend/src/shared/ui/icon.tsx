@@ -1,5 +1,6 @@
 /** Icons by the names that node types give; an unknown name shows a plain square. */
 import {
+  Bot,
   Braces,
   CalendarClock,
   Clock,
@@ -14,14 +15,17 @@ import {
   RotateCw,
   ScanText,
   Siren,
+  Sparkles,
   Split,
   Square,
   UserCheck,
   Webhook,
+  Workflow,
   Wrench,
 } from 'lucide-react'
 
 const ICONS: Record<string, LucideIcon> = {
+  bot: Bot,
   braces: Braces,
   'calendar-clock': CalendarClock,
   clock: Clock,
@@ -35,9 +39,11 @@ const ICONS: Record<string, LucideIcon> = {
   'rotate-cw': RotateCw,
   'scan-text': ScanText,
   siren: Siren,
+  sparkles: Sparkles,
   split: Split,
   'user-check': UserCheck,
   webhook: Webhook,
+  workflow: Workflow,
   wrench: Wrench,
 }
 

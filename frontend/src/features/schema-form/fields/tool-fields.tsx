@@ -9,9 +9,9 @@ import type { SharedProps } from '../schema-field'
 import { SchemaForm } from '../schema-form'
 import { JsonField } from './json-field'
 
-const useServers = () => useQuery({ queryKey: ['servers'], queryFn: readServers, staleTime: 15_000 })
+export const useServers = () => useQuery({ queryKey: ['servers'], queryFn: readServers, staleTime: 15_000 })
 
-function useTools(slug: string) {
+export function useTools(slug: string) {
   const servers = useServers()
   const server = servers.data?.find(row => row.slug === slug)
   const tools = useQuery({

@@ -1,0 +1,156 @@
+/** What holds for every run of the workflow: how many at once, what one may use, how long it is kept. */
+import { useGraph } from '../../app/store/graph'
+import { useView } from '../../app/store/view'
+import type { Budget, Concurrency, GraphSettings } from '../../shared/graph/document'
+import { Dialog } from '../../shared/ui/dialog'
+
+const KEY_FIELD = 'settings/concurrency/key'
+const WHEN_FULL: [NonNullable<Concurrency['when_full']>, string, string][] = [
+  ['queue', 'Wait', 'It begins when another one ends, oldest first.'],
+  ['replace', 'Replace', 'The one that goes on is cancelled, and the newer one takes its place.'],
+  ['refuse', 'Refuse', 'The start is refused; whoever started it is told to try again later.'],
+]
+const BUDGETS: [Budget, string, string][] = [
+  ['steps', 'Steps', '10,000'],
+  ['active_s', 'Working time (seconds)', '86,400'],
+  ['tokens', 'Tokens of models', '5,000,000'],
+  ['cost_usd', 'US dollars for models', '100'],
+  ['bytes', 'Data (bytes)', '33,554,432'],
+]
+
+export function WorkflowSettings({ onClose }: { onClose: () => void }) {
+  const settings = useGraph(store => store.graph.settings)
+  const readOnly = useGraph(store => store.readOnly)
+  const problems = useView(store => store.problems).filter(problem => problem.field === KEY_FIELD)
+  const set = (change: Partial<GraphSettings>) =>
+    useGraph
+      .getState()
+      .change(
+        graph => ({ ...graph, settings: { ...graph.settings, ...change } }),
+        `workflow-settings:${Object.keys(change).join()}`,
+      )
+  const concurrency = settings.concurrency ?? null
+  const limit = (change: Partial<Concurrency>) =>
+    set({ concurrency: { key: '', limit: 1, when_full: 'queue', ...concurrency, ...change } })
+  const setBudget = (name: Budget, value: number) => {
+    const { [name]: _, ...others } = settings.budgets ?? {}
+    set({ budgets: Number.isNaN(value) ? others : { ...others, [name]: value } })
+  }
+  return (
+    <Dialog title="Settings of the workflow" onClose={onClose}>
+      <div className="field" role="group" aria-label="Runs at once">
+        <span className="field-label">Runs at once</span>
+        <div className="segments">
+          <button
+            type="button"
+            aria-pressed={!concurrency}
+            disabled={readOnly}
+            onClick={() => set({ concurrency: null })}
+          >
+            As many as come
+          </button>
+          <button
+            type="button"
+            aria-pressed={Boolean(concurrency)}
+            disabled={readOnly}
+            onClick={() => limit({})}
+          >
+            Limited
+          </button>
+        </div>
+      </div>
+      {concurrency ? (
+        <div className="nested">
+          <div className="field">
+            <label htmlFor="slot-limit">At most</label>
+            <input
+              id="slot-limit"
+              className="input num"
+              type="number"
+              min={1}
+              max={10000}
+              readOnly={readOnly}
+              value={concurrency.limit ?? 1}
+              onChange={event => limit({ limit: Math.max(event.target.valueAsNumber || 1, 1) })}
+            />
+          </div>
+          <div className="field" data-field={KEY_FIELD}>
+            <label htmlFor="slot-key">Counted for each</label>
+            <input
+              id="slot-key"
+              className="input mono"
+              placeholder="{{ trigger.body.customer }}"
+              readOnly={readOnly}
+              value={concurrency.key ?? ''}
+              onChange={event => limit({ key: event.target.value })}
+            />
+            {problems.map(problem => (
+              <p key={problem.message} className="field-error">
+                {problem.message}
+              </p>
+            ))}
+            <p className="field-hint">
+              Runs with the same value share the limit. Left empty, all runs of the workflow do.
+            </p>
+          </div>
+          <div className="field" role="group" aria-label="One more">
+            <span className="field-label">What happens to one more</span>
+            <div className="segments">
+              {WHEN_FULL.map(([name, words]) => (
+                <button
+                  key={name}
+                  type="button"
+                  aria-pressed={(concurrency.when_full ?? 'queue') === name}
+                  disabled={readOnly}
+                  onClick={() => limit({ when_full: name })}
+                >
+                  {words}
+                </button>
+              ))}
+            </div>
+            <p className="field-hint">
+              {WHEN_FULL.find(([name]) => name === (concurrency.when_full ?? 'queue'))?.[2]}
+            </p>
+          </div>
+        </div>
+      ) : null}
+      <fieldset className="arguments">
+        <legend>What a run may use</legend>
+        <p className="field-hint">
+          A run that has used one of these up waits for an operator, who can let it use the same once more.
+        </p>
+        {BUDGETS.map(([name, words, usual]) => (
+          <div key={name} className="field">
+            <label htmlFor={`budget-${name}`}>{words}</label>
+            <input
+              id={`budget-${name}`}
+              className="input num"
+              type="number"
+              min={0}
+              placeholder={`${usual} if you say nothing`}
+              readOnly={readOnly}
+              value={settings.budgets?.[name] ?? ''}
+              onChange={event => setBudget(name, event.target.valueAsNumber)}
+            />
+          </div>
+        ))}
+      </fieldset>
+      <div className="field">
+        <label htmlFor="keep-days">Keep runs for so many days</label>
+        <input
+          id="keep-days"
+          className="input num"
+          type="number"
+          min={1}
+          max={4000}
+          placeholder="as long as the installation keeps them"
+          readOnly={readOnly}
+          value={settings.keep_days ?? ''}
+          onChange={event =>
+            set({ keep_days: Number.isNaN(event.target.valueAsNumber) ? null : event.target.valueAsNumber })
+          }
+        />
+      </div>
+    </Dialog>
+  )
+}
