@@ -177,7 +177,7 @@ def test_a_line_is_drawn_by_dragging_and_undone_by_a_key(page: Page, api: Api) -
 
 
 def test_the_draft_runs_on_the_canvas_and_shows_each_result(page: Page, api: Api) -> None:
-    workflow = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == "order-status")
+    workflow = api.workflow("order-status")
     page.goto(page.url.rstrip("/") + f"/workflows/{workflow['id']}")
     page.get_by_role("button", name="Run", exact=True).click()
     dialog = page.get_by_role("dialog", name="Try the workflow")
@@ -193,7 +193,7 @@ def test_the_draft_runs_on_the_canvas_and_shows_each_result(page: Page, api: Api
 
 
 def test_a_wrong_reference_is_told_while_drawing_and_publishing_is_refused(page: Page, api: Api) -> None:
-    workflow = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == "order-status")
+    workflow = api.workflow("order-status")
     graph = json.loads(json.dumps(api("GET", f"/workflows/{workflow['id']}")["graph"]))
     next(item for item in graph["nodes"] if item["id"] == "answer")["config"]["text"] = (
         "{{ steps.lookup.stat }}"

@@ -17,7 +17,7 @@ SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 def addresses(api: Api) -> dict[str, str]:
     """Name -> path of every page."""
-    workflow = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == "delayed-parcel")
+    workflow = api.workflow("delayed-parcel")
     runs = api("GET", "/runs?status=succeeded")["items"]
     item = api("GET", "/inbox?status=all")["items"][0]
     server = next(row for row in api("GET", "/mcp-servers")["items"] if row["slug"] == "orders")

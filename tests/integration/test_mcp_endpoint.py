@@ -491,7 +491,7 @@ async def test_a_name_is_free_again_after_the_archive_and_a_paused_workflow_offe
 
 
 def test_arguments_are_checked_for_every_way_to_start(api: Api) -> None:
-    workflow = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == "ask-the-shop")
+    workflow = api.workflow("ask-the-shop")
     refused = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"order_id": "x"}}, expect=422)
     assert (refused["code"], refused["details"]["fields"][0]["field"]) == ("invalid_input", "order_id")
 

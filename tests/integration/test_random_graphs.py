@@ -22,10 +22,11 @@ def test_random_graphs_end_as_the_interpreter_says(api: Api, first: int) -> None
         graph, plan, edges = a_random_graph(seed)
         workflow = published(api, f"Random {seed}", graph)
         run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
-        started[seed] = run["id"], Meaning(plan, edges, "start")
-    for seed, (run_id, meaning) in started.items():
+        started[seed] = workflow["id"], run["id"], Meaning(plan, edges, "start")
+    for seed, (workflow_id, run_id, meaning) in started.items():
         run = api.run_until(run_id, *ENDED)
         wanted = meaning.run()
         found = {path: step["status"] for path, step in api.steps(run_id).items()}
         hint = f"seed {seed}: RANDOM_GRAPHS={seed + 1} pytest {__name__.replace('.', '/')}.py"
         assert (run["status"], found) == (meaning.end, wanted), hint
+        api("DELETE", f"/workflows/{workflow_id}", expect=204)

@@ -243,7 +243,7 @@ def test_the_order_status_graph_of_the_documentation_publishes_and_runs(api: Api
 def test_the_demo_understands_a_visitors_own_words(
     api: Api, slug: str, body: dict[str, str], expected: str
 ) -> None:
-    workflow = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == slug)
+    workflow = api.workflow(slug)
     run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"body": body}, "wait_s": 20})
     ended = api.run_until(run["id"], "succeeded", "failed")
     assert expected in ended["result"]["text"]

@@ -129,6 +129,18 @@ class Api:
 
         return eventually(look, within_s=within_s, what=f"run {run_id} being {' or '.join(statuses)}")
 
+    def workflow(self, slug: str) -> dict[str, Any]:
+        """A workflow by its slug, however many there are."""
+        cursor = ""
+        while cursor is not None:
+            page = self("GET", f"/workflows?limit=200&cursor={cursor}")
+            for row in page["items"]:
+                if row["slug"] == slug:
+                    found: dict[str, Any] = row
+                    return found
+            cursor = page["next"]
+        raise AssertionError(f"there is no workflow {slug}")
+
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Path -> step."""
         return {step["path"]: step for step in self("GET", f"/runs/{run_id}/steps")["items"]}
