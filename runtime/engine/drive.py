@@ -56,6 +56,10 @@ class Surroundings(Protocol):
         """News of a run after a commit; may be lost."""
         ...
 
+    def claim_more(self) -> None:
+        """A run has ended here, or is no suspect any more."""
+        ...
+
 
 @dataclass(frozen=True)
 class Started:
@@ -456,7 +460,7 @@ class Drive:
     async def _checkpoint(self, *, intents: bool) -> None:
         if not self.state.delta:
             return
-        delta = self.state.take_delta()
+        delta, was_suspect = self.state.take_delta(), self.claim.is_suspect
         try:
             await self.host.in_database(store.checkpoint, self.claim, self.state, delta, intents)
         except store.CancelRequested as request:
@@ -465,6 +469,8 @@ class Drive:
             raise
         self._has_progress = False
         self.host.tell(self.state)
+        if was_suspect and not self.claim.is_suspect:
+            self.host.claim_more()
 
     async def _release(self) -> bool:
         """Give the run back until something happens; false when something just did."""

@@ -13,6 +13,7 @@ from django.db import transaction
 from runtime.engine import clock, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
+from runtime.engine.lease import clear_suspect
 from runtime.engine.state import Child, Delta, RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
@@ -76,7 +77,11 @@ def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> No
         if intents and row.cancel_requested_at is not None:
             raise CancelRequested(row.cancel_reason)
         _write(claim.gateways, state, delta)
+        is_cleared = claim.is_suspect and delta.settled > 0
+        if is_cleared:
+            clear_suspect(claim.host_id)
     claim.event_seq = state.run.event_seq
+    claim.is_suspect = claim.is_suspect and not is_cleared
 
 
 def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:

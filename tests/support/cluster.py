@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.product import ROOT, Api, Process, free_port, manage, manage_all, wait_ready
@@ -13,7 +14,7 @@ from tests.support.services import drop_database, fresh_database, redis_database
 class Cluster:
     """`start()` brings up web and workers; workers may be killed and added at any time."""
 
-    def __init__(self, folder: Path, *, number: int = 0) -> None:
+    def __init__(self, folder: Path, *, number: int = 0, env: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.name = f"patchbay_test_{os.getpid()}_{number}"
         self.port = free_port()
@@ -26,10 +27,11 @@ class Cluster:
             "PATCHBAY_STDIO_TEMPLATES": str(ROOT / "examples" / "stdio-templates.toml"),
             "PATCHBAY_DEMO": "0",
             "DATABASE_URL": fresh_database(self.name),
-            "BROKER_URL": redis_database(slot),
-            "REDIS_URL": redis_database(slot + 1),
             "PATCHBAY_PASSWORD": "a long password",
+            **(env or {}),
         }
+        if "BROKER_URL" not in self.env:
+            self.env |= {"BROKER_URL": redis_database(slot), "REDIS_URL": redis_database(slot + 1)}
         self.web: Process | None = None
         self.workers: list[Process] = []
 
@@ -45,10 +47,14 @@ class Cluster:
         )
         for _ in range(workers):
             self.add_worker()
-        arguments = [sys.executable, "-m", "uvicorn", "builder.asgi:application", "--port", str(self.port)]
-        arguments += ["--log-level", "warning", "--lifespan", "off"]
-        self.web = Process(arguments, env=self.env, log=self.folder / "web.log")
+        self.web = self.web_process(self.port)
         wait_ready(self.base, self.web)
+
+    def web_process(self, port: int) -> Process:
+        """A web process that is starting."""
+        arguments = [sys.executable, "-m", "uvicorn", "builder.asgi:application", "--port", str(port)]
+        arguments += ["--log-level", "warning", "--lifespan", "off"]
+        return Process(arguments, env=self.env, log=self.folder / f"web-{port}.log")
 
     def add_worker(self) -> Process:
         number = len(self.workers)
