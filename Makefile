@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/*.ts frontend/*.json templates -type f 2>/dev/null | grep -v tsbuildinfo)
 
-.PHONY: help run setup setup-tests test check fix bench reference screenshots
+.PHONY: help run setup setup-tests test chaos check fix bench reference screenshots
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ setup-tests: $(VENV)/.develop frontend/dist/.stamp ## Install what the tests nee
 test: setup-tests ## Run every test (PYTEST="-k name" to choose)
 	@cd frontend && npm test --silent
 	@$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST)
+
+chaos: setup-tests ## Break everything that can break, and show a table of figures (CHAOS_SIZE=P or N, PYTEST="-k name")
+	@$(PYTHON) -m tests.chaos $(PYTEST)
 
 check: $(VENV)/.develop frontend/dist/.stamp ## Format, lint, types, imports, missing migrations
 	ruff format --check .

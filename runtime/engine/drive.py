@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from runtime.engine import budgets, claiming, store
+from runtime.engine import budgets, claiming, faults, store
 from runtime.engine.attempt import (
     AttemptContext,
     Clients,
@@ -450,10 +450,11 @@ class Drive:
         if self._cancelled:
             return
         self._cancelled = True
-        self._withdrawn(started)
-        self.state.cancel(self.host.now(), self.state.run.cancel_reason or "The run was cancelled.")
-        for task in self._calls:
-            task.cancel()
+        with faults.around("cancel"):
+            self._withdrawn(started)
+            self.state.cancel(self.host.now(), self.state.run.cancel_reason or "The run was cancelled.")
+            for task in self._calls:
+                task.cancel()
 
     # --- writing --------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from runtime.engine import claiming, errands, lease, loading, schedules, store
+from runtime.engine import claiming, errands, faults, lease, loading, schedules, store
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
@@ -143,7 +143,12 @@ class Host:
 
     def tell(self, state: RunState) -> None:
         run = state.run
-        self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+        try:
+            with faults.around("publish"):
+                self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+        except Exception:
+            # What it tells of is committed: a run must not fail because nobody could be told.
+            logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})
 
     def claim_more(self) -> None:
         """There is room for what the last claim left."""

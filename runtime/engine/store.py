@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from runtime.engine import clock, slots
+from runtime.engine import clock, faults, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
 from runtime.engine.lease import clear_suspect
@@ -45,6 +45,11 @@ class News:
 
 def read_news(run_id: UUID, waits: Sequence[Wait]) -> News:
     """Cancel, and signals that nobody consumed, in the order in which they were sent."""
+    with faults.around("resume"):
+        return _news(run_id, waits)
+
+
+def _news(run_id: UUID, waits: Sequence[Wait]) -> News:
     run = Run.objects.only("wakes", "cancel_requested_at", "cancel_reason", "pause_requested_at").get(
         pk=run_id
     )
@@ -70,7 +75,7 @@ def was_agreed(run_id: UUID, path: str) -> bool:
 
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
     """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
-    with transaction.atomic():
+    with faults.around(_stage(delta, "intent" if intents else "advance")), transaction.atomic():
         row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
         if row is None:
             return
@@ -92,7 +97,7 @@ def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
         state.emit("run.waiting", at, data={"due_at": _text(state.next_due())})
         more = state.take_delta()
         delta.events += more.events
-    with transaction.atomic():
+    with faults.around(_stage(delta, "wait")), transaction.atomic():
         changed = (
             _mine(claim)
             .filter(wakes=claim.wakes)
@@ -113,7 +118,7 @@ def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
 def end(claim: Claim, state: RunState, delta: Delta) -> None:
     """Write the end of the run, and what the application does at an end."""
     run = state.run
-    with transaction.atomic():
+    with faults.around(_stage(delta, "advance")), transaction.atomic():
         slots.lock(run)
         changed = _mine(claim).update(
             **_fields(state, delta),
@@ -221,6 +226,11 @@ def _tell_end(gateways: Gateways, run: Run) -> None:
             parent_id=run.parent_id,
         )
     )
+
+
+def _stage(delta: Delta, otherwise: str) -> str:
+    """What a fault point calls a write: one that holds the outcome of a call is known by that."""
+    return "record" if any(row.ended_at is not None for row in delta.attempts.values()) else otherwise
 
 
 def _mine(claim: Claim) -> Any:

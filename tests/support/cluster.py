@@ -34,6 +34,7 @@ class Cluster:
             self.env |= {"BROKER_URL": redis_database(slot), "REDIS_URL": redis_database(slot + 1)}
         self.web: Process | None = None
         self.workers: list[Process] = []
+        self._started = 0
 
     def start(self, workers: int = 2) -> None:
         manage_all(
@@ -57,7 +58,8 @@ class Cluster:
         return Process(arguments, env=self.env, log=self.folder / f"web-{port}.log")
 
     def add_worker(self) -> Process:
-        number = len(self.workers)
+        number = self._started
+        self._started += 1
         arguments = [sys.executable, "-m", "celery", "-A", "runtime", "worker", "--loglevel", "WARNING"]
         arguments += ["--hostname", f"w{number}@%h", "--without-gossip", "--without-mingle"]
         worker = Process(arguments, env=self.env, log=self.folder / f"worker-{number}.log")
