@@ -17,7 +17,7 @@ from runtime.engine.lease import clear_suspect
 from runtime.engine.state import Child, Delta, RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
-from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, Wait
+from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 
 STEP_FIELDS = ["status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"]
 ATTEMPT_FIELDS = ["ended_at", "error", "usage"]
@@ -191,24 +191,49 @@ def fail_broken(claim: Claim) -> None:
     at = clock.now()
     with transaction.atomic():
         slots.lock(Run.objects.get(pk=claim.run_id))
-        changed = _mine(claim).update(
+        # By host and fence alone: what went wrong may have hidden that the last write was committed.
+        held = Run.objects.select_for_update().filter(
+            pk=claim.run_id, host_id=claim.host_id, fence=claim.fence
+        )
+        run = held.first()
+        if run is None:
+            return
+        events = _leave_steps(run, at)
+        seq = run.event_seq + len(events) + 1
+        data = {"status": "failed", "error": error}
+        events.append(Event(run_id=run.pk, seq=seq, at=at, type="run.ended", data=data))
+        held.update(
             status=RunStatus.FAILED,
+            attention="",
             error=error,
             ended_at=at,
             due_at=None,
             host_id=None,
-            event_seq=claim.event_seq + 1,
+            event_seq=seq,
         )
-        if changed:
-            data = {"status": "failed", "error": error}
-            Event.objects.create(
-                run_id=claim.run_id, seq=claim.event_seq + 1, at=at, type="run.ended", data=data
-            )
-            Wait.objects.filter(run_id=claim.run_id, closed_at=None).update(closed_at=at, outcome="closed")
-            _tell_end(claim.gateways, Run.objects.get(pk=claim.run_id))
+        Event.objects.bulk_create(events)
+        Wait.objects.filter(run_id=run.pk, closed_at=None).update(closed_at=at, outcome="closed")
+        run.refresh_from_db()
+        _tell_end(claim.gateways, run)
 
 
 # --- inside -----------------------------------------------------------------------------------------
+
+
+def _leave_steps(run: Run, at: datetime) -> list[Event]:
+    """End the steps of a run that cannot go on; what became of a call that must not be repeated nobody knows."""
+    open_attempts = Attempt.objects.filter(run_id=run.pk, ended_at=None)
+    lost = set(open_attempts.filter(effect="once").values_list("path", flat=True))
+    open_attempts.update(ended_at=at)
+    events = []
+    for step in Step.objects.filter(run_id=run.pk, ended_at=None).order_by("position"):
+        is_lost = step.path in lost or step.status == StepStatus.UNKNOWN
+        step.status, step.ended_at = StepStatus.UNKNOWN if is_lost else StepStatus.CANCELLED, at
+        step.save(update_fields=["status", "ended_at"])
+        data = {"node": step.node, "type": step.type, "status": step.status, "ports": step.ports}
+        seq = run.event_seq + len(events) + 1
+        events.append(Event(run_id=run.pk, seq=seq, at=at, type="step.ended", path=step.path, data=data))
+    return events
 
 
 def _tell_end(gateways: Gateways, run: Run) -> None:

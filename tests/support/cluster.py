@@ -36,7 +36,8 @@ class Cluster:
         self.workers: list[Process] = []
         self._started = 0
 
-    def start(self, workers: int = 2) -> None:
+    def start(self, workers: int = 2, *, ready: bool = True) -> None:
+        """ready   wait until the whole is ready, which it never is without a host"""
         manage_all(
             ["migrate", "--verbosity", "0"],
             ["create_workspace", "shop"],
@@ -49,7 +50,7 @@ class Cluster:
         for _ in range(workers):
             self.add_worker()
         self.web = self.web_process(self.port)
-        wait_ready(self.base, self.web)
+        wait_ready(self.base, self.web, page="readyz" if ready else "healthz")
 
     def web_process(self, port: int) -> Process:
         """A web process that is starting."""
