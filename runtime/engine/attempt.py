@@ -162,7 +162,7 @@ async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: Atte
     """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
     try:
         async with asyncio.timeout(context.timeout_s + GRACE_S):
-            with faults.around("call"):
+            with faults.around("call", context.path):
                 return await node_type.run(config, context)
     except PatchbayError:
         raise

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -90,8 +92,16 @@ class Lease:
                     )
             if self.is_lost() and not self._stopped.is_set():
                 loop.call_soon_threadsafe(on_lost)
+                self._end_if_stuck(loop)
                 break
         connection.close()
+
+    def _end_if_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A step that never lets go of the loop has stopped all work here: only a new process helps."""
+        if self._loop_ticks(loop) or self._stopped.is_set():
+            return
+        logger.critical("the loop is stuck, the worker ends", extra={"action": "lease", "host": self._name})
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _loop_ticks(self, loop: asyncio.AbstractEventLoop) -> bool:
         ticked = threading.Event()

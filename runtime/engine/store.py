@@ -76,15 +76,15 @@ def was_agreed(run_id: UUID, path: str) -> bool:
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
     """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
     with faults.around(_stage(delta, "intent" if intents else "advance")), transaction.atomic():
-        row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
-        if row is None:
-            return
-        if intents and row.cancel_requested_at is not None:
-            raise CancelRequested(row.cancel_reason)
-        _write(claim.gateways, state, delta)
         is_cleared = claim.is_suspect and delta.settled > 0
-        if is_cleared:
-            clear_suspect(claim.host_id)
+        row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
+        if row is not None:
+            if intents and row.cancel_requested_at is not None:
+                raise CancelRequested(row.cancel_reason)
+            _write(claim.gateways, state, delta)
+            if is_cleared:
+                clear_suspect(claim.host_id)
+    # Also when the write had been committed before: what follows is written on top of it.
     claim.event_seq = state.run.event_seq
     claim.is_suspect = claim.is_suspect and not is_cleared
 

@@ -147,8 +147,8 @@ class StoreModel(RuleBasedStateMachine):
         self.actors[number] = Actor(new_id())
         self._register(self.actors[number])
 
-    @rule(number=sampled_from(HOSTS))
-    def intends(self, number: int) -> None:
+    @rule(number=sampled_from(HOSTS), is_hidden=booleans())
+    def intends(self, number: int, is_hidden: bool) -> None:
         actor = self.actors[number]
         state = actor.state
         path = next((path for path in state.ready if path in ("again", "once")), None) if state else None
@@ -158,14 +158,14 @@ class StoreModel(RuleBasedStateMachine):
         attempt = state.start_attempt(path, clock.now(), effect=effect, key=path, inputs={})
         delta = state.take_delta()
         try:
-            self._write(actor, store.checkpoint, state, delta, True)
+            self._write(actor, store.checkpoint, state, delta, True, is_hidden=is_hidden)
         except store.CancelRequested as request:
             state.give_back(delta)
             state.withdraw(attempt, clock.now())
             state.cancel(clock.now(), request.reason)
 
-    @rule(number=sampled_from(HOSTS), succeeds=booleans())
-    def hears_back(self, number: int, succeeds: bool) -> None:
+    @rule(number=sampled_from(HOSTS), succeeds=booleans(), is_hidden=booleans())
+    def hears_back(self, number: int, succeeds: bool, is_hidden: bool) -> None:
         """A call ends, one way or the other."""
         actor = self.actors[number]
         if actor.state is None or not actor.state.in_flight:
@@ -175,7 +175,8 @@ class StoreModel(RuleBasedStateMachine):
             actor.state.leave(path, Leave({"text": "."}), at)
         else:
             actor.state.fail(path, NodeFailure("It failed.", code="mcp_tool_error"), at)
-        self._write(actor, store.checkpoint, actor.state, actor.state.take_delta(), False)
+        delta = actor.state.take_delta()
+        self._write(actor, store.checkpoint, actor.state, delta, False, is_hidden=is_hidden)
 
     @rule(number=sampled_from(HOSTS))
     def works_in_memory(self, number: int) -> None:
@@ -218,18 +219,19 @@ class StoreModel(RuleBasedStateMachine):
                 else:
                     state.leave(wait.path, Leave({}), news.at)
 
-    @rule(number=sampled_from(HOSTS))
-    def gives_back_or_ends(self, number: int) -> None:
+    @rule(number=sampled_from(HOSTS), is_hidden=booleans())
+    def gives_back_or_ends(self, number: int, is_hidden: bool) -> None:
         actor = self.actors[number]
         state = actor.state
         if state is None or state.ready or state.in_flight:
             return
         if state.is_over:
-            if self._write(actor, store.end, state, state.take_end(clock.now())):
+            ending = state.take_end(clock.now())
+            if self._write(actor, store.end, state, ending, is_hidden=is_hidden):
                 actor.claim = actor.state = None
             return
         delta = state.take_delta()
-        released = self._write(actor, store.release, state, delta, clock.now())
+        released = self._write(actor, store.release, state, delta, clock.now(), is_hidden=is_hidden)
         if released:
             actor.claim = actor.state = None
         elif actor.state is not None:
@@ -313,12 +315,17 @@ class StoreModel(RuleBasedStateMachine):
             else:
                 state.fail(path, NodeFailure("It died.", code="worker_lost"), at)
 
-    def _write(self, actor: Actor, write: Any, *given: Any) -> bool:
+    def _write(self, actor: Actor, write: Any, *given: Any, is_hidden: bool = False) -> bool:
         """Whether it was written; a host that learns that it lost the run forgets it."""
         assert actor.claim is not None
         owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0]
+        number = actor.claim.event_seq
         try:
             written = write(actor.claim, *given)
+            if is_hidden and written is not False:
+                # An error hid that it was committed, and it is tried again as if it had not been.
+                actor.claim.event_seq = number
+                written = write(actor.claim, *given)
         except LeaseLost:
             actor.claim = actor.state = None
             return False
