@@ -225,7 +225,7 @@ def _leave_steps(run: Run, at: datetime) -> list[Event]:
     open_attempts = Attempt.objects.filter(run_id=run.pk, ended_at=None)
     lost = set(open_attempts.filter(effect="once").values_list("path", flat=True))
     open_attempts.update(ended_at=at)
-    events = []
+    events: list[Event] = []
     for step in Step.objects.filter(run_id=run.pk, ended_at=None).order_by("position"):
         is_lost = step.path in lost or step.status == StepStatus.UNKNOWN
         step.status, step.ended_at = StepStatus.UNKNOWN if is_lost else StepStatus.CANCELLED, at

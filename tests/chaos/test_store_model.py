@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.figures import SEED, Figures, beyond_daily, sized
+from tests.chaos.figures import SEED, Figures, sized
 from tests.support.product import ROOT
 from tests.support.services import drop_database, fresh_database, require_services
 
-EXAMPLES, STEPS = sized((50, 30), (200, 30), (5000, 50))
+EXAMPLES, STEPS = sized((30, 30), (200, 30), (5000, 50))
 
-pytestmark = [beyond_daily, pytest.mark.timeout(sized(120, 300, 7200))]
+pytestmark = pytest.mark.timeout(sized(120, 300, 7200))
 
 
 @pytest.mark.parametrize("vendor", ["SQLite", "PostgreSQL"])

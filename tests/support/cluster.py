@@ -26,10 +26,12 @@ class Cluster:
             "PATCHBAY_OUTBOUND_ALLOW": "127.0.0.1,localhost",
             "PATCHBAY_STDIO_TEMPLATES": str(ROOT / "examples" / "stdio-templates.toml"),
             "PATCHBAY_DEMO": "0",
-            "DATABASE_URL": fresh_database(self.name),
             "PATCHBAY_PASSWORD": "a long password",
             **(env or {}),
         }
+        self._owns_database = "DATABASE_URL" not in self.env
+        if self._owns_database:
+            self.env["DATABASE_URL"] = fresh_database(self.name)
         if "BROKER_URL" not in self.env:
             self.env |= {"BROKER_URL": redis_database(slot), "REDIS_URL": redis_database(slot + 1)}
         self.web: Process | None = None
@@ -86,4 +88,5 @@ class Cluster:
         for worker in self.workers:
             if worker.is_running:
                 worker.kill()
-        drop_database(self.name)
+        if self._owns_database:
+            drop_database(self.name)
