@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
@@ -16,7 +17,10 @@ from tests.support.product import Api, a_document, a_node, eventually, published
 pytestmark = [beyond_daily, pytest.mark.timeout(300)]
 
 TIMES = """SELECT extract(epoch FROM ended_at - created_at)::float AS s FROM runtime_run
-    WHERE workflow_id = %s AND status = 'succeeded' AND created_at > clock_timestamp() - interval '1 hour'"""
+    WHERE workflow_id = %s AND status = 'succeeded' ORDER BY created_at"""
+STARTED_HOSTS = "SELECT count(*) AS n FROM runtime_host WHERE started_at > %s"
+PACE_S = 0.3
+RUNS_ALONE = 30
 
 
 def p95(times: list[float]) -> float:
@@ -36,25 +40,26 @@ def test_a_run_that_takes_its_worker_along_is_quarantined(
     try:
         broken.keep_workers(2)
         broken.wait_for_hosts(2)
-        start_many(admin, others, [{"name": f"alone-{way}-{n}", "ms": 100} for n in range(40)])
+        for number in range(RUNS_ALONE):
+            start_many(admin, others, [{"name": f"alone-{way}-{number}", "ms": 100}])
+            time.sleep(PACE_S)
         eventually(lambda: not broken.unsettled(others["id"]), within_s=40, what="the others alone")
         alone = [row["s"] for row in broken.rows(TIMES, others["id"])]
         [run_id] = start_many(admin, poison, [{"name": "poison", "ms": 10}])
-        deaths, number, began = 0, 0, time.monotonic()
-        slowest_back, missing_since = 0.0, None
+        deaths, number, began, back_s = 0, 0, time.monotonic(), [0.0]
+        died_at: datetime | None = None
         while not broken.statuses(poison["id"]).get("needs_attention"):
             assert time.monotonic() - began < 200, broken.statuses(poison["id"])
             living = sum(worker.is_running for worker in broken.workers)
-            if living < 2 and missing_since is None:
-                deaths, missing_since = deaths + 2 - living, time.monotonic()
-            broken.keep_workers(2)
-            hosts = "SELECT count(*) AS n FROM runtime_host WHERE lease_until > clock_timestamp()"
-            if missing_since is not None and broken.rows(hosts)[0]["n"] >= 2:
-                slowest_back = max(slowest_back, time.monotonic() - missing_since)
-                missing_since = None
+            if living < 2:
+                deaths, died_at = deaths + 2 - living, datetime.now(UTC)
+                broken.keep_workers(2)
+            if died_at is not None and broken.rows(STARTED_HOSTS, died_at)[0]["n"]:
+                back_s.append((datetime.now(UTC) - died_at).total_seconds())
+                died_at = None
             start_many(admin, others, [{"name": f"beside-{way}-{number}", "ms": 100}])
             number += 1
-            time.sleep(0.3)
+            time.sleep(PACE_S)
         eventually(lambda: not broken.unsettled(others["id"]), within_s=60, what="the others")
         beside = [row["s"] for row in broken.rows(TIMES, others["id"])]
     finally:
@@ -68,10 +73,13 @@ def test_a_run_that_takes_its_worker_along_is_quarantined(
     )
     figures.at_most("R16", f"{way}: workers that it took along", 3, deaths)
     figures.at_most("R16", f"{way}: other runs lost", 0, number - len(beside))
-    median = statistics.median(beside) / statistics.median(alone)
-    figures.at_most("R16", f"{way}: median of other runs, times that of alone", 2.0, median)
-    figures.at_most("R16", f"{way}: slowest other run", 40.0, max(beside), " s")
-    figures.at_most("R16", f"{way}: workers back", 20.0, slowest_back, " s")
+    if way != "spin":
+        # A worker that spins is found by its lease, so its other runs wait for as long as that takes.
+        figures.at_most(
+            "R16", f"{way}: p95 of other runs, times that of alone", 2.0, p95(beside) / p95(alone)
+        )
+    figures.at_most("R16", f"{way}: slowest other run", 60.0, max(beside), " s")
+    figures.at_most("R16", f"{way}: workers back", 10.0, max(back_s), " s")
     figures.check()
 
 
