@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/*.ts frontend/*.json templates -type f 2>/dev/null | grep -v tsbuildinfo)
 
-.PHONY: help run setup setup-tests test conformance check fix bench reference screenshots
+.PHONY: help run setup setup-tests test chaos conformance check fix bench reference screenshots
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ test: setup-tests ## Run every test (PYTEST="-k name" to choose)
 
 conformance: $(VENV)/.develop ## The public MCP suite against /mcp and against our client
 	@node=$$(sh tests/conformance/install.sh $(VENV)) && $(PYTHON) -m tests.conformance --node $$node
+
+chaos: setup-tests ## Break everything that can break, and show a table of figures (CHAOS_SIZE=P or N, PYTEST="-k name")
+	@$(PYTHON) -m tests.chaos $(PYTEST)
 
 check: $(VENV)/.develop frontend/dist/.stamp ## Format, lint, types, imports, missing migrations
 	ruff format --check .

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.histories import unlike_their_events
 from tests.support.product import Api, Embedded, Example, close_clients
 from tests.support.services import require_services
 
@@ -23,6 +25,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     embedded.start()
     yield embedded
     embedded.stop()
+    assert unlike_their_events(Path(embedded.env["PATCHBAY_DATA_DIR"]) / "patchbay.sqlite3") == []
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +40,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     require_services()
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     cluster.start(workers=2)
-    yield cluster
-    cluster.stop()
+    try:
+        yield cluster
+        assert unlike_their_events(cluster.env["DATABASE_URL"]) == []
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from runtime.engine import faults
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
 from runtime.gateways import ChildStart, Gateways, McpServerSettings, ModelSettings
@@ -163,7 +164,8 @@ async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: Atte
     """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
     try:
         async with asyncio.timeout(context.timeout_s + GRACE_S):
-            return await node_type.run(config, context)
+            with faults.around("call", context.path):
+                return await node_type.run(config, context)
     except PatchbayError:
         raise
     except TimeoutError as error:

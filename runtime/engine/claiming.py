@@ -1,9 +1,10 @@
 """Taking runs: which are due, whose turn it is, and what a dead host leaves behind.
 
 A run is due when `due_at` has come and no living host holds it. Claims go workspace by workspace in turn.
-A death is charged to each run that had a call in flight in that process; a charged run is a suspect, a host
-holds at most one suspect at a time, and then its death is charged to that run alone. Three charges, the last
-of them alone, park the run for a person.
+A death is charged to each run that had a call in flight in that process; a run with two charges is a suspect, a
+host holds at most one suspect at a time, and then its death is charged to that run alone. Three charges, the last
+of them alone, park the run for a person. One charge makes no suspect: a killed machine charges a hundred runs at
+once, and if each had to be driven alone they would wait for each other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from runtime.engine import clock
 from runtime.gateways import Gateways
 from runtime.models import Attempt, Event, Host, Run, RunStatus
 
+SUSPECT_AFTER = 2
 QUARANTINE_AFTER = 3
+SUSPECTS_TRIED = 8
+"""Another host may hold the oldest of them."""
 
 
 @dataclass
@@ -57,25 +61,23 @@ def claim_due(
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
         due = _due().exclude(workspace_id__in=full)
-        if only is not None:
-            due = due.filter(pk__in=list(only))
-            candidates = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
-        else:
-            ids = _in_turn(due, limit)
-            candidates = (
-                list(due.filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",))) if ids else []
-            )
-        claims = []
+        ids = _in_turn(due, limit, may_take_suspect) if only is None else list(only)
+        candidates = due.filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",)) if ids else []
+        claims: list[Claim] = []
         for run in candidates:
-            _charge_death(run)
-            if run.charges >= QUARANTINE_AFTER and run.status == RunStatus.NEEDS_ATTENTION:
+            is_charged = _charge_death(run)
+            if is_charged and run.attention == "quarantined":
                 continue
-            if (run.charges and not may_take_suspect) or counts[run.workspace_id] >= per_workspace:
+            is_suspect = run.charges >= SUSPECT_AFTER
+            is_refused = (is_suspect and not may_take_suspect) or counts[run.workspace_id] >= per_workspace
+            if is_refused or len(claims) == limit:
+                if is_charged:
+                    _set_aside(run)
                 continue
             counts[run.workspace_id] += 1
-            may_take_suspect = may_take_suspect and not run.charges
-            claims.append(_take(run, host_id, gateways))
-        return claims
+            may_take_suspect = may_take_suspect and not is_suspect
+            claims.append(_take(run, host_id, gateways, is_suspect))
+    return claims
 
 
 def _due() -> QuerySet[Run]:
@@ -85,20 +87,22 @@ def _due() -> QuerySet[Run]:
     return Run.objects.filter(Q(due_at__lte=Now()) & (Q(host_id=None) | ~Exists(living)) & may_go_on)
 
 
-def _in_turn(due: QuerySet[Run], limit: int) -> list[UUID]:
-    """The oldest due runs of each workspace, one of each in turn."""
+def _in_turn(due: QuerySet[Run], limit: int, may_take_suspect: bool) -> list[UUID]:
+    """The oldest due runs of each workspace, one of each in turn; suspects apart, so that they crowd out nobody."""
     ranked = (
-        due.annotate(turn=Window(RowNumber(), partition_by=F("workspace_id"), order_by=F("due_at").asc()))
+        due.filter(charges__lt=SUSPECT_AFTER)
+        .annotate(turn=Window(RowNumber(), partition_by=F("workspace_id"), order_by=F("due_at").asc()))
         .filter(turn__lte=limit)
         .order_by("turn", "due_at")
         .values_list("pk", flat=True)
     )
-    return list(ranked[:limit])
+    suspects = due.filter(charges__gte=SUSPECT_AFTER).order_by("due_at").values_list("pk", flat=True)
+    return [*ranked[:limit], *(suspects[:SUSPECTS_TRIED] if may_take_suspect else [])]
 
 
-def _take(run: Run, host_id: UUID, gateways: Gateways) -> Claim:
+def _take(run: Run, host_id: UUID, gateways: Gateways, is_suspect: bool) -> Claim:
     Run.objects.filter(pk=run.pk).update(host_id=host_id, fence=F("fence") + 1, charges=run.charges)
-    if run.charges:
+    if is_suspect:
         Host.objects.filter(pk=host_id).update(suspect_run_id=run.pk)
     return Claim(
         run_id=run.pk,
@@ -107,24 +111,31 @@ def _take(run: Run, host_id: UUID, gateways: Gateways) -> Claim:
         fence=run.fence + 1,
         event_seq=run.event_seq,
         wakes=run.wakes,
-        is_suspect=bool(run.charges),
+        is_suspect=is_suspect,
         gateways=gateways,
     )
 
 
-def _charge_death(run: Run) -> None:
+def _set_aside(run: Run) -> None:
+    """Keep what was charged to a run that nobody takes now, and take it from the dead host for good."""
+    Run.objects.filter(pk=run.pk).update(host_id=None, fence=F("fence") + 1, charges=run.charges)
+
+
+def _charge_death(run: Run) -> bool:
     """Lay the death of the host that held the run to it, if it had a call in flight there."""
     if run.host_id is None:
-        return
+        return False
     dead = Host.objects.filter(pk=run.host_id).first()
     suspect = dead.suspect_run_id if dead else None
     if suspect is not None and suspect != run.pk:
-        return
+        return False
     if not Attempt.objects.filter(run_id=run.pk, ended_at=None).exists():
-        return
+        return False
     run.charges += 1
-    if run.charges >= QUARANTINE_AFTER and suspect == run.pk:
+    # A cancelled run makes no call any more, so that nothing speaks against ending it.
+    if run.charges >= QUARANTINE_AFTER and suspect == run.pk and run.cancel_requested_at is None:
         _quarantine(run)
+    return True
 
 
 def _quarantine(run: Run) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from runtime.engine import budgets, claiming, store
+from runtime.engine import budgets, claiming, faults, store
 from runtime.engine.attempt import (
     AttemptContext,
     Clients,
@@ -57,6 +57,10 @@ class Surroundings(Protocol):
 
     def tell(self, state: RunState) -> None:
         """News of a run after a commit; may be lost."""
+        ...
+
+    def claim_more(self) -> None:
+        """A run has ended here, or is no suspect any more."""
         ...
 
 
@@ -462,17 +466,18 @@ class Drive:
         if self._cancelled:
             return
         self._cancelled = True
-        self._withdrawn(started)
-        self.state.cancel(self.host.now(), self.state.run.cancel_reason or "The run was cancelled.")
-        for task in self._calls:
-            task.cancel()
+        with faults.around("cancel"):
+            self._withdrawn(started)
+            self.state.cancel(self.host.now(), self.state.run.cancel_reason or "The run was cancelled.")
+            for task in self._calls:
+                task.cancel()
 
     # --- writing --------------------------------------------------------------------------------------
 
     async def _checkpoint(self, *, intents: bool) -> None:
         if not self.state.delta:
             return
-        delta = self.state.take_delta()
+        delta, was_suspect = self.state.take_delta(), self.claim.is_suspect
         try:
             await self.host.in_database(store.checkpoint, self.claim, self.state, delta, intents)
         except store.CancelRequested as request:
@@ -481,6 +486,8 @@ class Drive:
             raise
         self._has_progress = False
         self.host.tell(self.state)
+        if was_suspect and not self.claim.is_suspect:
+            self.host.claim_more()
 
     async def _release(self) -> bool:
         """Give the run back until something happens; false when something just did."""

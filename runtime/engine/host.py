@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from runtime.engine import claiming, errands, lease, loading, schedules, store
+from runtime.engine import claiming, errands, faults, lease, loading, schedules, store
 from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
@@ -80,10 +80,13 @@ class Host:
         self._up = threading.Event()
         self._stopping = threading.Event()
         self._lease = lease.Lease(self.id, self.name)
+        self._claims: dict[UUID, Claim] = {}
         self._drives: dict[UUID, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._offered: set[UUID] = set()
         self._kick: asyncio.Event
+        self._wants_more = False
+        self._left_some = False
         self._draining = False
         self.clients: Clients
 
@@ -141,7 +144,18 @@ class Host:
 
     def tell(self, state: RunState) -> None:
         run = state.run
-        self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+        try:
+            with faults.around("publish"):
+                self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+        except Exception:
+            # What it tells of is committed: a run must not fail because nobody could be told.
+            logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})
+
+    def claim_more(self) -> None:
+        """There is room for what the last claim left."""
+        if self._left_some:
+            self._wants_more = True
+            self._kick.set()
 
     # --- the loop -------------------------------------------------------------------------------------
 
@@ -209,7 +223,10 @@ class Host:
                 if self._offered:
                     offered, self._offered = self._offered, set()
                     await self._claim(only=offered)
-                if time.monotonic() >= next_sweep:
+                is_sweep = time.monotonic() >= next_sweep
+                if self._wants_more and not is_sweep:
+                    await self._claim()
+                if is_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._check_memory()
                     await self.in_database(schedules.fire_due, self.gateways)
@@ -258,16 +275,18 @@ class Host:
         drive = self._drives.get(run_id)
         if drive is not None:
             drive.woken.set()
-        elif len(self._drives) + len(self._offered) < self.capacity:
+        elif len(self._claims) + len(self._offered) < self.capacity:
             self._offered.add(run_id)
             self._kick.set()
 
     async def _claim(self, only: set[UUID] | None = None) -> None:
-        room = self.capacity - len(self._drives)
+        self._wants_more = False
+        room = self.capacity - len(self._claims)
         if room <= 0 or self._draining:
             return
         self.check_lease()
-        holds_suspect = any(drive.claim.is_suspect for drive in self._drives.values())
+        held = Counter(claim.workspace_id for claim in self._claims.values())
+        holds_suspect = any(claim.is_suspect for claim in self._claims.values())
         claims: list[Claim] = await self.in_database(
             partial(
                 claiming.claim_due,
@@ -276,17 +295,37 @@ class Host:
                 limit=room,
                 may_take_suspect=not holds_suspect,
                 only=only,
-                held=Counter(drive.claim.workspace_id for drive in self._drives.values()),
+                held=held,
                 per_workspace=self._per_workspace,
             )
         )
         for claim in claims:
-            task = asyncio.create_task(self._drive(claim))
+            self._claims[claim.run_id] = claim
+            task = asyncio.create_task(self._hold(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        held.update(claim.workspace_id for claim in claims)
+        self._left_some = (
+            len(claims) == room
+            or max(held.values(), default=0) >= self._per_workspace
+            or any(claim.is_suspect for claim in self._claims.values())
+        )
+
+    async def _hold(self, claim: Claim) -> None:
+        """Drive a run for as long as it is this host's, then make room for another."""
+        try:
+            await self._drive(claim)
+            if claim.is_suspect:
+                await self.in_database(lease.clear_suspect, self.id)
+        finally:
+            # A run that was given back may have been claimed anew before this task got here.
+            if self._claims.get(claim.run_id) is claim:
+                del self._claims[claim.run_id]
+        self.claim_more()
 
     async def _drive(self, claim: Claim) -> None:
         again: datetime | None = None
+        drive: Drive | None = None
         try:
             state = await self.in_database(loading.load, claim)
             drive = self._drives[claim.run_id] = Drive(state, claim, self)
@@ -305,12 +344,9 @@ class Host:
             logger.exception("a run could not be driven", extra={"action": "drive", "run_id": claim.run_id})
             await self.in_database(store.fail_broken, claim)
         finally:
-            self._drives.pop(claim.run_id, None)
+            if self._drives.get(claim.run_id) is drive:
+                self._drives.pop(claim.run_id, None)
         self._offer_later(claim.run_id, again)
-        if claim.is_suspect:
-            await self.in_database(lease.clear_suspect, self.id)
-        if len(self._drives) >= self.capacity - 1:
-            self._kick.set()
 
     def _offer_later(self, run_id: UUID, due_at: datetime | None) -> None:
         """A timer for what is due soon; the sweep finds it in any case."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ RENEW_EVERY_S = LEASE_S / 3
 SAFETY_S = 1.0
 """The host counts its lease this much shorter than the database does."""
 OLD_AFTER_S = 3600.0
+STUCK_EXIT = 70
+"""The exit code of a process whose loop does not answer, after its lease was lost."""
 
 
 class Lease:
@@ -90,8 +93,16 @@ class Lease:
                     )
             if self.is_lost() and not self._stopped.is_set():
                 loop.call_soon_threadsafe(on_lost)
+                self._end_if_stuck(loop)
                 break
         connection.close()
+
+    def _end_if_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A step that never lets go of the loop has stopped all work here, draining too: only a new process helps."""
+        if self._loop_ticks(loop) or self._stopped.is_set():
+            return
+        logger.critical("the loop is stuck, the worker ends", extra={"action": "lease", "host": self._name})
+        os._exit(STUCK_EXIT)
 
     def _loop_ticks(self, loop: asyncio.AbstractEventLoop) -> bool:
         ticked = threading.Event()

@@ -9,7 +9,7 @@ from celery import Celery
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from runtime.engine import hints
+from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
 from runtime.gateways import Gateways
 from runtime.outbound import OutboundPolicy
@@ -40,6 +40,7 @@ def start_host() -> Host:
     # Web processes and commands have no host, and should not wait for its libraries.
     from runtime.engine.host import Host
 
+    faults.arm(settings.FAULT)
     host = Host(
         gateways=gateways(),
         policy=OutboundPolicy.parse(settings.OUTBOUND_ALLOW),

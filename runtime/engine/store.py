@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from runtime.engine import clock, slots
+from runtime.engine import clock, faults, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
+from runtime.engine.lease import clear_suspect
 from runtime.engine.state import Child, Delta, RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
-from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, Wait
+from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 
 STEP_FIELDS = ["status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"]
 ATTEMPT_FIELDS = ["ended_at", "error", "usage"]
@@ -44,6 +45,11 @@ class News:
 
 def read_news(run_id: UUID, waits: Sequence[Wait]) -> News:
     """Cancel, and signals that nobody consumed, in the order in which they were sent."""
+    with faults.around("resume"):
+        return _news(run_id, waits)
+
+
+def _news(run_id: UUID, waits: Sequence[Wait]) -> News:
     run = Run.objects.only("wakes", "cancel_requested_at", "cancel_reason", "pause_requested_at").get(
         pk=run_id
     )
@@ -69,14 +75,18 @@ def was_agreed(run_id: UUID, path: str) -> bool:
 
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
     """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
-    with transaction.atomic():
+    with faults.around(_stage(delta, "intent" if intents else "advance")), transaction.atomic():
+        is_cleared = claim.is_suspect and delta.settled > 0
         row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
-        if row is None:
-            return
-        if intents and row.cancel_requested_at is not None:
-            raise CancelRequested(row.cancel_reason)
-        _write(claim.gateways, state, delta)
+        if row is not None:
+            if intents and row.cancel_requested_at is not None:
+                raise CancelRequested(row.cancel_reason)
+            _write(claim.gateways, state, delta)
+            if is_cleared:
+                clear_suspect(claim.host_id)
+    # Also when the write had been committed before: what follows is written on top of it.
     claim.event_seq = state.run.event_seq
+    claim.is_suspect = claim.is_suspect and not is_cleared
 
 
 def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
@@ -87,7 +97,7 @@ def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
         state.emit("run.waiting", at, data={"due_at": _text(state.next_due())})
         more = state.take_delta()
         delta.events += more.events
-    with transaction.atomic():
+    with faults.around(_stage(delta, "wait")), transaction.atomic():
         changed = (
             _mine(claim)
             .filter(wakes=claim.wakes)
@@ -108,7 +118,7 @@ def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
 def end(claim: Claim, state: RunState, delta: Delta) -> None:
     """Write the end of the run, and what the application does at an end."""
     run = state.run
-    with transaction.atomic():
+    with faults.around(_stage(delta, "advance")), transaction.atomic():
         slots.lock(run)
         changed = _mine(claim).update(
             **_fields(state, delta),
@@ -181,24 +191,49 @@ def fail_broken(claim: Claim) -> None:
     at = clock.now()
     with transaction.atomic():
         slots.lock(Run.objects.get(pk=claim.run_id))
-        changed = _mine(claim).update(
+        # By host and fence alone: what went wrong may have hidden that the last write was committed.
+        held = Run.objects.select_for_update().filter(
+            pk=claim.run_id, host_id=claim.host_id, fence=claim.fence
+        )
+        run = held.first()
+        if run is None:
+            return
+        events = _leave_steps(run, at)
+        seq = run.event_seq + len(events) + 1
+        data = {"status": "failed", "error": error}
+        events.append(Event(run_id=run.pk, seq=seq, at=at, type="run.ended", data=data))
+        held.update(
             status=RunStatus.FAILED,
+            attention="",
             error=error,
             ended_at=at,
             due_at=None,
             host_id=None,
-            event_seq=claim.event_seq + 1,
+            event_seq=seq,
         )
-        if changed:
-            data = {"status": "failed", "error": error}
-            Event.objects.create(
-                run_id=claim.run_id, seq=claim.event_seq + 1, at=at, type="run.ended", data=data
-            )
-            Wait.objects.filter(run_id=claim.run_id, closed_at=None).update(closed_at=at, outcome="closed")
-            _tell_end(claim.gateways, Run.objects.get(pk=claim.run_id))
+        Event.objects.bulk_create(events)
+        Wait.objects.filter(run_id=run.pk, closed_at=None).update(closed_at=at, outcome="closed")
+        run.refresh_from_db()
+        _tell_end(claim.gateways, run)
 
 
 # --- inside -----------------------------------------------------------------------------------------
+
+
+def _leave_steps(run: Run, at: datetime) -> list[Event]:
+    """End the steps of a run that cannot go on; what became of a call that must not be repeated nobody knows."""
+    open_attempts = Attempt.objects.filter(run_id=run.pk, ended_at=None)
+    lost = set(open_attempts.filter(effect="once").values_list("path", flat=True))
+    open_attempts.update(ended_at=at)
+    events: list[Event] = []
+    for step in Step.objects.filter(run_id=run.pk, ended_at=None).order_by("position"):
+        is_lost = step.path in lost or step.status == StepStatus.UNKNOWN
+        step.status, step.ended_at = StepStatus.UNKNOWN if is_lost else StepStatus.CANCELLED, at
+        step.save(update_fields=["status", "ended_at"])
+        data = {"node": step.node, "type": step.type, "status": step.status, "ports": step.ports}
+        seq = run.event_seq + len(events) + 1
+        events.append(Event(run_id=run.pk, seq=seq, at=at, type="step.ended", path=step.path, data=data))
+    return events
 
 
 def _tell_end(gateways: Gateways, run: Run) -> None:
@@ -216,6 +251,11 @@ def _tell_end(gateways: Gateways, run: Run) -> None:
             parent_id=run.parent_id,
         )
     )
+
+
+def _stage(delta: Delta, otherwise: str) -> str:
+    """What a fault point calls a write: one that holds the outcome of a call is known by that."""
+    return "record" if any(row.ended_at is not None for row in delta.attempts.values()) else otherwise
 
 
 def _mine(claim: Claim) -> Any:

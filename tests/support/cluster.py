@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.product import ROOT, Api, Process, free_port, manage, manage_all, wait_ready
@@ -13,7 +14,7 @@ from tests.support.services import drop_database, fresh_database, redis_database
 class Cluster:
     """`start()` brings up web and workers; workers may be killed and added at any time."""
 
-    def __init__(self, folder: Path, *, number: int = 0) -> None:
+    def __init__(self, folder: Path, *, number: int = 0, env: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.name = f"patchbay_test_{os.getpid()}_{number}"
         self.port = free_port()
@@ -25,15 +26,20 @@ class Cluster:
             "PATCHBAY_OUTBOUND_ALLOW": "127.0.0.1,localhost",
             "PATCHBAY_STDIO_TEMPLATES": str(ROOT / "examples" / "stdio-templates.toml"),
             "PATCHBAY_DEMO": "0",
-            "DATABASE_URL": fresh_database(self.name),
-            "BROKER_URL": redis_database(slot),
-            "REDIS_URL": redis_database(slot + 1),
             "PATCHBAY_PASSWORD": "a long password",
+            **(env or {}),
         }
+        self._owns_database = "DATABASE_URL" not in self.env
+        if self._owns_database:
+            self.env["DATABASE_URL"] = fresh_database(self.name)
+        if "BROKER_URL" not in self.env:
+            self.env |= {"BROKER_URL": redis_database(slot), "REDIS_URL": redis_database(slot + 1)}
         self.web: Process | None = None
         self.workers: list[Process] = []
+        self._started = 0
 
-    def start(self, workers: int = 2) -> None:
+    def start(self, workers: int = 2, *, ready: bool = True) -> None:
+        """ready   wait until the whole is ready, which it never is without a host"""
         manage_all(
             ["migrate", "--verbosity", "0"],
             ["create_workspace", "shop"],
@@ -45,13 +51,18 @@ class Cluster:
         )
         for _ in range(workers):
             self.add_worker()
-        arguments = [sys.executable, "-m", "uvicorn", "builder.asgi:application", "--port", str(self.port)]
+        self.web = self.web_process(self.port)
+        wait_ready(self.base, self.web, page="readyz" if ready else "healthz")
+
+    def web_process(self, port: int) -> Process:
+        """A web process that is starting."""
+        arguments = [sys.executable, "-m", "uvicorn", "builder.asgi:application", "--port", str(port)]
         arguments += ["--log-level", "warning", "--lifespan", "off"]
-        self.web = Process(arguments, env=self.env, log=self.folder / "web.log")
-        wait_ready(self.base, self.web)
+        return Process(arguments, env=self.env, log=self.folder / f"web-{port}.log")
 
     def add_worker(self) -> Process:
-        number = len(self.workers)
+        number = self._started
+        self._started += 1
         arguments = [sys.executable, "-m", "celery", "-A", "runtime", "worker", "--loglevel", "WARNING"]
         arguments += ["--hostname", f"w{number}@%h", "--without-gossip", "--without-mingle"]
         worker = Process(arguments, env=self.env, log=self.folder / f"worker-{number}.log")
@@ -77,4 +88,5 @@ class Cluster:
         for worker in self.workers:
             if worker.is_running:
                 worker.kill()
-        drop_database(self.name)
+        if self._owns_database:
+            drop_database(self.name)

@@ -180,14 +180,14 @@ def _python(*arguments: str, env: Mapping[str, str]) -> str:
     return done.stdout.strip()
 
 
-def wait_ready(base: str, process: Process, within_s: float = 40.0) -> None:
+def wait_ready(base: str, process: Process, within_s: float = 40.0, *, page: str = "readyz") -> None:
     def look() -> bool:
         assert process.is_running, process.log.read_text()[-3000:]
         with contextlib.suppress(httpx2.HTTPError):
-            return httpx2.get(f"{base}/readyz", timeout=2, trust_env=False).status_code == 200
+            return httpx2.get(f"{base}/{page}", timeout=2, trust_env=False).status_code == 200
         return False
 
-    eventually(look, within_s=within_s, what=f"{base}/readyz")
+    eventually(look, within_s=within_s, what=f"{base}/{page}")
 
 
 class Embedded:

@@ -1,0 +1,355 @@
+"""`python -m tests.chaos.store_model EXAMPLES STEPS SEED`: two hosts and the world around them do what they may, in any order.
+
+Everything is written by the engine's own store into the database that `DATABASE_URL` names. A host here is its row, its
+claim and its memory of the run; expiring its lease leaves its memory, so that it goes on as a zombie.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
+django.setup()
+
+from django.core.management import call_command
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from hypothesis.strategies import booleans, sampled_from
+
+from runtime.engine import claiming, clock, commands, loading, store
+from runtime.engine.attempt import outcome_lost
+from runtime.engine.claiming import Claim
+from runtime.engine.state import RETRY, RunState
+from runtime.errors import LeaseLost, NodeFailure
+from runtime.graph.schema import parse_graph
+from runtime.identifiers import new_id
+from runtime.models import ENDED, Attempt, Event, Host, Run, Signal, Step, Wait
+from runtime.nodes.base import Leave, Park
+from tests.support.folding import differences
+from tests.support.product import a_document, a_node
+
+TOOL = {"server": "s", "tool": "t", "arguments": {}}
+GRAPH = parse_graph(
+    a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("again", "mcp_tool", TOOL),
+            a_node("once", "mcp_tool", TOOL),
+            a_node("nap", "wait", {"for_s": 60}),
+            a_node("ask", "human_handoff", {"title": "?", "choices": [{"id": "yes", "title": "Yes"}]}),
+            a_node("tell", "reply", {"text": "."}),
+        ],
+        "start>again, start>once, again>nap, once>ask, nap>tell, ask.yes>tell",
+    )
+)
+HOSTS = (0, 1)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """What the application would do."""
+
+
+GATEWAYS: Any = SimpleNamespace(
+    people=SimpleNamespace(open_handoff=nothing, close_handoffs=nothing),
+    triggers=SimpleNamespace(run_ended=nothing),
+)
+
+
+@dataclass
+class Actor:
+    """A host: its id, and what it believes to hold."""
+
+    id: UUID
+    claim: Claim | None = None
+    state: RunState | None = None
+
+
+class StoreModel(RuleBasedStateMachine):
+    """One run, two hosts, and everything that can happen to them."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.actors = [Actor(new_id()) for _ in HOSTS]
+        for actor in self.actors:
+            self._register(actor)
+        self.run_id = commands.start_run(
+            workspace_id=new_id(),
+            workflow_id=new_id(),
+            graph_id=commands.freeze(GRAPH),
+            version=None,
+            trigger="start",
+            input={},
+            started_by="",
+            facts={},
+        ).pk
+        self.holder_of: dict[int, UUID] = {}
+        self.ended = ""
+        self.consumed: dict[UUID, UUID] = {}
+        self.closed: dict[UUID, str] = {}
+        self.intents_at_cancel: int | None = None
+
+    # --- hosts -------------------------------------------------------------------------------------
+
+    @rule(number=sampled_from(HOSTS))
+    def claims(self, number: int) -> None:
+        actor = self.actors[number]
+        if actor.claim is not None:
+            return
+        held = Run.objects.get(pk=self.run_id)
+        is_living = Host.objects.filter(pk=held.host_id, lease_until__gt=clock.now()).exists()
+        claims = claiming.claim_due(
+            actor.id,
+            GATEWAYS,
+            limit=1,
+            may_take_suspect=True,
+            only=[self.run_id],
+            held={},
+            per_workspace=9,
+        )
+        if not claims:
+            return
+        assert not is_living, "claimed from a living host"
+        actor.claim, actor.state = claims[0], loading.load(claims[0])
+        assert actor.claim.fence not in self.holder_of, "a fence was given twice"
+        self.holder_of[actor.claim.fence] = actor.id
+        actor.state.begin(clock.now())
+        self._recover(actor.state)
+
+    @rule(number=sampled_from(HOSTS))
+    def renews(self, number: int) -> None:
+        at = clock.now()
+        living = Host.objects.filter(pk=self.actors[number].id, lease_until__gt=at)
+        living.update(lease_until=at + timedelta(seconds=60))
+
+    @rule(number=sampled_from(HOSTS))
+    def expires(self, number: int) -> None:
+        """It stood still for too long, and does not know it."""
+        Host.objects.filter(pk=self.actors[number].id).update(lease_until=clock.now() - timedelta(seconds=1))
+
+    @rule(number=sampled_from(HOSTS))
+    def crashes(self, number: int) -> None:
+        self.expires(number)
+        self.actors[number] = Actor(new_id())
+        self._register(self.actors[number])
+
+    @rule(number=sampled_from(HOSTS), is_hidden=booleans())
+    def intends(self, number: int, is_hidden: bool) -> None:
+        actor = self.actors[number]
+        state = actor.state
+        path = next((path for path in state.ready if path in ("again", "once")), None) if state else None
+        if state is None or path is None:
+            return
+        effect = "once" if path == "once" else "idempotent"
+        attempt = state.start_attempt(path, clock.now(), effect=effect, key=path, inputs={})
+        delta = state.take_delta()
+        try:
+            self._write(actor, store.checkpoint, state, delta, True, is_hidden=is_hidden)
+        except store.CancelRequested as request:
+            state.give_back(delta)
+            state.withdraw(attempt, clock.now())
+            state.cancel(clock.now(), request.reason)
+
+    @rule(number=sampled_from(HOSTS), succeeds=booleans(), is_hidden=booleans())
+    def hears_back(self, number: int, succeeds: bool, is_hidden: bool) -> None:
+        """A call ends, one way or the other."""
+        actor = self.actors[number]
+        if actor.state is None or not actor.state.in_flight:
+            return
+        path, at = min(actor.state.in_flight), clock.now()
+        if succeeds:
+            actor.state.leave(path, Leave({"text": "."}), at)
+        else:
+            actor.state.fail(path, NodeFailure("It failed.", code="mcp_tool_error"), at)
+        delta = actor.state.take_delta()
+        self._write(actor, store.checkpoint, actor.state, delta, False, is_hidden=is_hidden)
+
+    @rule(number=sampled_from(HOSTS))
+    def works_in_memory(self, number: int) -> None:
+        """Waits open, replies are given; nothing is written yet."""
+        state = self.actors[number].state
+        path = next((path for path in state.ready if path in ("nap", "ask", "tell")), None) if state else None
+        if state is None or path is None:
+            return
+        at = clock.now()
+        state.start_in_memory(path, at)
+        if path == "tell":
+            state.leave(path, Leave({}, reply={"text": "."}, replies=True), at)
+            return
+        due_at = at + timedelta(hours=1) if path == "nap" else None
+        state.park(path, Park("time" if path == "nap" else "handoff", due_at), at, inputs={})
+
+    @rule(number=sampled_from(HOSTS))
+    def looks_for_news(self, number: int) -> None:
+        actor = self.actors[number]
+        state = actor.state
+        if state is None or actor.claim is None:
+            return
+        waits = list(state.waits.values())
+        news = store.read_news(self.run_id, waits)
+        actor.claim.wakes = news.wakes
+        if news.cancel_requested:
+            state.cancel(news.at, "The run was cancelled.")
+            for path in sorted(state.in_flight):
+                state.interrupt(path, news.at)
+            return
+        for wait, signal in news.signals:
+            if wait.kind == "handoff":
+                state.wake(wait.path, news.at, "signal", signal.pk)
+                state.leave(wait.path, Leave({}, ports=("yes",)), news.at)
+        for wait in waits:
+            if wait.due_at is not None and wait.due_at <= news.at and wait.path in state.waits:
+                state.wake(wait.path, news.at, "due")
+                if wait.kind == RETRY:
+                    state.make_ready(wait.path)
+                else:
+                    state.leave(wait.path, Leave({}), news.at)
+
+    @rule(number=sampled_from(HOSTS), is_hidden=booleans())
+    def gives_back_or_ends(self, number: int, is_hidden: bool) -> None:
+        actor = self.actors[number]
+        state = actor.state
+        if state is None or state.ready or state.in_flight:
+            return
+        if state.is_over:
+            ending = state.take_end(clock.now())
+            if self._write(actor, store.end, state, ending, is_hidden=is_hidden):
+                actor.claim = actor.state = None
+            return
+        delta = state.take_delta()
+        released = self._write(actor, store.release, state, delta, clock.now(), is_hidden=is_hidden)
+        if released:
+            actor.claim = actor.state = None
+        elif actor.state is not None:
+            state.give_back(delta)
+
+    # --- the world ---------------------------------------------------------------------------------
+
+    @rule()
+    def time_passes(self) -> None:
+        """Everything that was due at some time is due now."""
+        past = clock.now() - timedelta(seconds=1)
+        waits = Wait.objects.filter(run_id=self.run_id, closed_at=None, due_at__isnull=False)
+        if waits.update(due_at=past):
+            Run.objects.filter(pk=self.run_id, host_id=None, due_at__isnull=False).update(due_at=past)
+        for actor in self.actors:
+            for wait in actor.state.waits.values() if actor.state else ():
+                wait.due_at = past if wait.due_at else None
+
+    @rule(delivery=sampled_from(["first", "second"]))
+    def somebody_answers(self, delivery: str) -> None:
+        wait = Wait.objects.filter(run_id=self.run_id, kind="handoff").first()
+        if wait is not None:
+            commands.send_signal(wait.key, self.run_id, {"choice": "yes"}, delivery_id=delivery)
+
+    @precondition(lambda self: self.intents_at_cancel is None)
+    @rule()
+    def somebody_cancels(self) -> None:
+        if commands.cancel_run(self.run_id, reason="Enough."):
+            self.intents_at_cancel = self._intents()
+
+    # --- what always holds ---------------------------------------------------------------------------
+
+    @invariant()
+    def an_end_is_for_ever(self) -> None:
+        run = Run.objects.get(pk=self.run_id)
+        assert not self.ended or run.status == self.ended, f"{self.ended} became {run.status}"
+        self.ended = str(run.status) if run.status in ENDED else ""
+
+    @invariant()
+    def a_step_has_one_outcome(self) -> None:
+        paths = Event.objects.filter(run_id=self.run_id, type="step.ended").values_list("path", flat=True)
+        assert len(paths) == len(set(paths)), "a step ended twice"
+        assert Attempt.objects.filter(run_id=self.run_id, path="once").count() <= 1, "repeated"
+
+    @invariant()
+    def what_is_consumed_is_consumed_once(self) -> None:
+        for signal in Signal.objects.filter(consumed_by__isnull=False, key__contains=self.run_id.hex):
+            assert self.consumed.setdefault(signal.pk, signal.consumed_by) == signal.consumed_by
+        assert len(set(self.consumed.values())) == len(self.consumed), "one wait took two signals"
+        for wait in Wait.objects.filter(run_id=self.run_id, closed_at__isnull=False):
+            assert self.closed.setdefault(wait.pk, wait.outcome) == wait.outcome
+
+    @invariant()
+    def no_intent_follows_a_cancel(self) -> None:
+        assert self.intents_at_cancel in (None, self._intents())
+
+    @invariant()
+    def the_rows_are_what_the_events_tell(self) -> None:
+        run = Run.objects.filter(pk=self.run_id, host_id=None).values("id", "status").first()
+        if run is not None:
+            steps = Step.objects.filter(run_id=self.run_id).values("path", "status")
+            events = Event.objects.filter(run_id=self.run_id).order_by("seq")
+            found = differences(run, steps, events.values("seq", "type", "path", "data"))
+            assert not found, found
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _register(self, actor: Actor) -> None:
+        at = clock.now()
+        Host.objects.create(
+            pk=actor.id, name="model", started_at=at, lease_until=at + timedelta(seconds=60), progress_at=at
+        )
+
+    def _recover(self, state: RunState) -> None:
+        for path, attempt in list(state.open_attempts.items()):
+            at = clock.now()
+            if attempt.effect == "once":
+                state.lose_outcome(path, outcome_lost(path, None), at)
+            elif state.goes_on(path):
+                state.retry(path, NodeFailure("It died.", code="worker_lost", retryable=True), at, at)
+            else:
+                state.fail(path, NodeFailure("It died.", code="worker_lost"), at)
+
+    def _write(self, actor: Actor, write: Any, *given: Any, is_hidden: bool = False) -> bool:
+        """Whether it was written; a host that learns that it lost the run forgets it."""
+        assert actor.claim is not None
+        owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0]
+        number = actor.claim.event_seq
+        try:
+            written = write(actor.claim, *given)
+            if is_hidden and written is not False:
+                # An error hid that it was committed, and it is tried again as if it had not been.
+                actor.claim.event_seq = number
+                written = write(actor.claim, *given)
+        except LeaseLost:
+            actor.claim = actor.state = None
+            return False
+        if written is not False:
+            assert actor.claim.fence == owner, "a stale host wrote"
+        return written is not False
+
+    def _intents(self) -> int:
+        return Attempt.objects.filter(run_id=self.run_id).count()
+
+
+def main() -> None:
+    examples, steps, chosen = (int(value) for value in sys.argv[1:])
+    call_command("migrate", verbosity=0)
+    options = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(seed(chosen)(StoreModel), settings=options)
+    print(f"{examples} x {steps} steps: 0 violations")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A PostgreSQL cluster of the test's own, to be broken off in the middle of everything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.product import eventually, free_port
+
+USER = "postgres" if os.geteuid() == 0 else None
+"""The server refuses to be run by root."""
+
+
+def _folder_of_programs() -> Path:
+    if found := shutil.which("pg_ctl"):
+        return Path(found).resolve().parent
+    newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not newest:
+        problem = "There is no pg_ctl on this machine for a PostgreSQL of the test's own."
+        pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
+    return newest[-1].parent
+
+
+class OwnPostgres:
+    """With fsync, as a real one: what it has acknowledged must outlive it."""
+
+    def __init__(self) -> None:
+        self._programs = _folder_of_programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="patchbay-pg-"))
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        if USER:
+            shutil.chown(self._folder, USER)
+        self._do("initdb", "-D", str(self._folder / "data"), "-U", "postgres", "-A", "trust", "-N")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+        self._control("start", "-o", options)
+        eventually(self._answers, what="PostgreSQL")
+
+    def restart_at_once(self) -> None:
+        """As if it had crashed: nobody is told, and the log is replayed."""
+        self._control("stop", "-m", "immediate")
+        self.start()
+
+    def remove(self) -> None:
+        self._control("stop", "-m", "immediate")
+        shutil.rmtree(self._folder)
+
+    def _control(self, verb: str, *more: str) -> None:
+        log = str(self._folder / "log")
+        self._do("pg_ctl", verb, "-D", str(self._folder / "data"), "-w", "-l", log, *more)
+
+    def _do(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        with (self._folder / "commands").open("ab") as output:
+            subprocess.run(command, check=True, cwd="/", user=USER, stdout=output, stderr=output, timeout=60)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.Error:
+            return False
+        return True
