@@ -10,6 +10,7 @@ from tests.chaos.figures import Figures
 from tests.support.effects import EffectsServer
 from tests.support.histories import unlike_their_events
 from tests.support.installation import Installation
+from tests.support.own_postgres import OwnPostgres, programs
 from tests.support.product import Api
 from tests.support.services import require_services
 
@@ -22,10 +23,24 @@ def effects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EffectsServer]
 
 
 @pytest.fixture(scope="session")
-def broken(tmp_path_factory: pytest.TempPathFactory, effects: EffectsServer) -> Iterator[Installation]:
+def database() -> Iterator[dict[str, str]]:
+    """A PostgreSQL of its own where there can be one: so many processes would take the shared one's connections."""
+    if programs() is None:
+        require_services()
+        yield {}
+        return
+    server = OwnPostgres()
+    server.start()
+    yield {"DATABASE_URL": server.url}
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def broken(
+    tmp_path_factory: pytest.TempPathFactory, effects: EffectsServer, database: dict[str, str]
+) -> Iterator[Installation]:
     """Two workers, with the effects server registered; each family leaves it with living workers or none."""
-    require_services()
-    installation = Installation(tmp_path_factory.mktemp("broken"))
+    installation = Installation(tmp_path_factory.mktemp("broken"), env=database)
     try:
         installation.start(workers=2)
         effects.register(installation.api("admin"))

@@ -17,21 +17,28 @@ USER = "postgres" if os.geteuid() == 0 else None
 """The server refuses to be run by root."""
 
 
-def _folder_of_programs() -> Path:
+def programs() -> Path | None:
+    """The folder of PostgreSQL's own programs, where this machine has them."""
     if found := shutil.which("pg_ctl"):
         return Path(found).resolve().parent
     newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not newest:
+    return newest[-1].parent if newest else None
+
+
+def required_programs() -> Path:
+    """The same; skips on a laptop and fails in CI where there are none."""
+    folder = programs()
+    if folder is None:
         problem = "There is no pg_ctl on this machine for a PostgreSQL of the test's own."
         pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
-    return newest[-1].parent
+    return folder
 
 
 class OwnPostgres:
     """With fsync, as a real one: what it has acknowledged must outlive it."""
 
     def __init__(self) -> None:
-        self._programs = _folder_of_programs()
+        self._programs = required_programs()
         self._folder = Path(tempfile.mkdtemp(prefix="patchbay-pg-"))
         self.port = free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
@@ -40,7 +47,7 @@ class OwnPostgres:
         self._do("initdb", "-D", str(self._folder / "data"), "-U", "postgres", "-A", "trust", "-N")
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+        options = f"-p {self.port} -c max_connections=300 -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
         self._control("start", "-o", options)
         eventually(self._answers, what="PostgreSQL")
 
