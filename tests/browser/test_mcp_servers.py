@@ -68,7 +68,12 @@ def test_a_server_is_registered_by_pasting_its_address(page: Page, pliable: Plia
 
 
 def test_the_doctor_shows_where_a_connection_ends(make_visitor: Any, api: Api) -> None:
-    body = {"slug": "gone", "name": "Gone", "transport": "http", "url": f"http://127.0.0.1:{free_port()}/mcp"}
+    body = {
+        "slug": "nobody-there",
+        "name": "Gone",
+        "transport": "http",
+        "url": f"http://127.0.0.1:{free_port()}/mcp",
+    }
     server = api("POST", "/mcp-servers", body)
     for size, scheme in (("wide", "light"), ("narrow", "dark")):
         visitor = make_visitor(*SIZES[size], scheme)
