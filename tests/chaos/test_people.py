@@ -113,7 +113,7 @@ def test_nothing_starts_after_a_cancel_and_the_run_ends_soon(
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(start_and_cancel, range(CANCELLED)))
-    eventually(lambda: not installation.unsettled(workflow["id"]), within_s=30, what="every run ended")
+    eventually(lambda: not installation.unsettled(workflow["id"]), within_s=60, what="every run ended")
     statuses = installation.statuses(workflow["id"])
     late = installation.rows(INTENTS_AFTER_CANCEL, workflow["id"])[0]["n"]
     figures.note(
