@@ -16,7 +16,7 @@ from django.db.models import F
 from runtime.engine import clock, hints, slots
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
-from runtime.engine.state import SETTLE
+from runtime.engine.state import SETTLE, ended_data
 from runtime.engine.values import storable
 from runtime.errors import ForkImpossible, NotAllowedNow
 from runtime.graph.schema import Graph, digest, dump_graph
@@ -175,13 +175,7 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
             at=at,
             type="step.started" if step.status == StepStatus.RUNNING else "step.ended",
             path=step.path,
-            data={
-                "node": step.node,
-                "type": step.type,
-                "status": step.status,
-                "ports": step.ports,
-                "taken_over": step.taken_from is not None,
-            },
+            data={**ended_data(step), "taken_over": step.taken_from is not None},
         )
         for seq, step in enumerate(steps, start=2)
     )
@@ -193,8 +187,8 @@ def _queue(run: Run, at: datetime, data: Mapping[str, Any], *, last_event: int =
 
     raises   ConcurrencyFull
     """
-    replaced = slots.take(run)
     run.created_at = run.progress_at = at
+    replaced = slots.take(run)
     run.due_at = at if run.has_slot else None
     run.event_seq = last_event
     run.save(force_insert=True)

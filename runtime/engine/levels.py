@@ -14,7 +14,7 @@ from runtime.graph.paths import iteration_prefix
 from runtime.graph.scheduling import Frontier
 from runtime.graph.schema import Graph, Node
 from runtime.graph.templates import render_body_fields
-from runtime.models import Step, StepStatus
+from runtime.models import Run, Step, StepStatus
 from runtime.nodes.base import Iteration, NodeType, Planned, Progress
 
 BROKEN_OFF = {
@@ -23,6 +23,22 @@ BROKEN_OFF = {
     "retryable": False,
     "details": {},
 }
+
+
+def names_before_steps(run: Run) -> dict[str, Any]:
+    """What expressions may read before the first step, and at every later one too."""
+    return {
+        "trigger": run.input,
+        "steps": {},
+        "errors": {},
+        "run": {
+            "id": str(run.pk),
+            "started_at": run.created_at.isoformat(),
+            "workflow": run.facts.get("workflow", {}),
+        },
+        "workspace": run.facts.get("workspace", {}),
+        "vars": run.facts.get("vars", {}),
+    }
 
 
 @dataclass

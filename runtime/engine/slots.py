@@ -12,6 +12,7 @@ import hashlib
 from django.db.models import QuerySet
 
 from runtime.engine import clock
+from runtime.engine.levels import names_before_steps
 from runtime.engine.loading import frozen_graph
 from runtime.errors import ConcurrencyFull, ExpressionError
 from runtime.graph.schema import Concurrency
@@ -78,16 +79,8 @@ def _open(key: str) -> QuerySet[Run]:
 
 def _key(run: Run, settings: Concurrency) -> str:
     """One that cannot be computed is the key of all runs for which it cannot."""
-    scope = {
-        "trigger": run.input,
-        "steps": {},
-        "errors": {},
-        "run": {"id": str(run.pk), "workflow": run.facts.get("workflow", {})},
-        "workspace": run.facts.get("workspace", {}),
-        "vars": run.facts.get("vars", {}),
-    }
     try:
-        value = parse_template(settings.key).render(scope)
+        value = parse_template(settings.key).render(names_before_steps(run))
     except ExpressionError:
         value = None
     return hashlib.blake2s(f"{run.workflow_id}/{value!r}".encode(), digest_size=16).hexdigest()

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from runtime.engine.levels import Level, OpenLoop
+from runtime.engine.levels import Level, OpenLoop, names_before_steps
 from runtime.engine.values import measured, storable
 from runtime.errors import PatchbayError
 from runtime.gateways import ChildStart
@@ -68,6 +68,11 @@ def wait_key(kind: str, run_id: UUID, path: str, number: int) -> str:
     return f"{kind}:{run_id.hex}:{number}:{hashlib.blake2s(path.encode(), digest_size=12).hexdigest()}"
 
 
+def ended_data(step: Step) -> dict[str, Any]:
+    """What every `step.ended` event tells, whoever writes it."""
+    return {"node": step.node, "type": step.type, "status": str(step.status), "ports": step.ports}
+
+
 class RunState:
     """One run, from its rows to its end."""
 
@@ -95,19 +100,7 @@ class RunState:
         self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
         self._loops: dict[str, OpenLoop] = {}
         self._seq = run.event_seq
-        scope: dict[str, Any] = {
-            "trigger": run.input,
-            "steps": {},
-            "errors": {},
-            "run": {
-                "id": str(run.id),
-                "started_at": run.created_at.isoformat(),
-                "workflow": run.facts.get("workflow", {}),
-            },
-            "workspace": run.facts.get("workspace", {}),
-            "vars": run.facts.get("vars", {}),
-        }
-        self._outside = Level("", Frontier(graph), scope)
+        self._outside = Level("", Frontier(graph), names_before_steps(run))
         self._levels: dict[str, Level] = {"": self._outside}
         self._take_over()
 
@@ -718,12 +711,7 @@ class RunState:
         self._add_ready(level.prefix + node_id for node_id in change.ready)
 
     def _emit_end(self, step: Step, at: datetime) -> None:
-        data: dict[str, Any] = {
-            "node": step.node,
-            "type": step.type,
-            "status": str(step.status),
-            "ports": step.ports,
-        }
+        data = ended_data(step)
         if step.started_at is not None:
             data["duration_ms"] = round((at - step.started_at).total_seconds() * 1000)
         if step.error is not None:

@@ -14,7 +14,7 @@ from runtime.engine import clock, faults, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
 from runtime.engine.lease import clear_suspect
-from runtime.engine.state import Child, Delta, RunState
+from runtime.engine.state import Child, Delta, RunState, ended_data
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
@@ -230,7 +230,7 @@ def _leave_steps(run: Run, at: datetime) -> list[Event]:
         is_lost = step.path in lost or step.status == StepStatus.UNKNOWN
         step.status, step.ended_at = StepStatus.UNKNOWN if is_lost else StepStatus.CANCELLED, at
         step.save(update_fields=["status", "ended_at"])
-        data = {"node": step.node, "type": step.type, "status": step.status, "ports": step.ports}
+        data = ended_data(step)
         seq = run.event_seq + len(events) + 1
         events.append(Event(run_id=run.pk, seq=seq, at=at, type="step.ended", path=step.path, data=data))
     return events
