@@ -1,4 +1,4 @@
-"""The web application: pages and API by Django, sockets by Channels, the MCP endpoint; static files before all."""
+"""The web application: pages and API by Django, sockets by Channels; static files, webhooks and the MCP endpoint before them."""
 
 import os
 from typing import Any
@@ -16,13 +16,14 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from builder.http.static import StaticFiles
 from builder.mcp_endpoint.endpoint import McpEndpoint
 from builder.sockets import socket_urls
+from builder.triggers.hooks import WebhookEndpoint
 from runtime.engine.process import publish_hints_to_broker
 
 publish_hints_to_broker()
 
 application: Any = ProtocolTypeRouter(
     {
-        "http": StaticFiles(McpEndpoint(_django)),
+        "http": StaticFiles(WebhookEndpoint(McpEndpoint(_django))),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(socket_urls))),
     }
 )

@@ -90,6 +90,8 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
             "OPTIONS": {
                 **dict(parse_qsl(parts.query)),
                 "connect_timeout": 5,
+                # The engine's own statements are always the same; the ORM's are never prepared.
+                "prepare_threshold": 3,
                 "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
             },
         }

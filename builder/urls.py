@@ -82,7 +82,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oauth/register", oauth.register),
     path("oauth/revoke", oauth.revoke),
     # public addresses
-    path("hooks/<str:token>", triggers.webhook, name="webhook"),
     path("forms/<str:token>", triggers.form_page, name="form"),
     path("healthz", http.healthz, name="healthz"),
     path("readyz", http.readyz, name="readyz"),

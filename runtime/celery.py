@@ -20,8 +20,7 @@ from django.conf import settings
 
 from runtime.engine.process import start_host, stop_host
 from runtime.mcp.stdio import protect_process_memory
-
-QUEUE = "patchbay"
+from runtime.tasks import Hints
 
 app = Celery("patchbay", broker=settings.BROKER_URL or "memory://")
 app.conf.update(
@@ -30,7 +29,7 @@ app.conf.update(
     worker_prefetch_multiplier=0,
     worker_disable_prefetch=False,
     worker_hijack_root_logger=False,
-    task_default_queue=QUEUE,
+    task_default_queue="patchbay",
     task_ignore_result=True,
     task_acks_late=False,
     task_serializer="json",
@@ -45,8 +44,8 @@ app.conf.update(
         "max_retries": 1,
     },
     broker_connection_timeout=2,
-    imports=["runtime.tasks"],
 )
+app.steps["consumer"].add(Hints)
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]

@@ -98,12 +98,12 @@ class HandoffRequest:
 
 
 @dataclass(frozen=True)
-class EndedRun:
-    """A run whose end is being written.
+class FailedRun:
+    """A run whose failure is being written.
 
     version   None for a test of a draft
     trigger   the node that fired
-    error     as the API shows it, for a run that failed
+    error     as the API shows it
     parent_id the run whose step started it
     """
 
@@ -112,7 +112,6 @@ class EndedRun:
     workflow_id: UUID
     version: int | None
     trigger: str
-    status: str
     error: Mapping[str, Any] | None
     parent_id: UUID | None = None
 
@@ -219,8 +218,8 @@ class Triggers(Protocol):
         """
         ...
 
-    def run_ended(self, run: EndedRun) -> None:
-        """What follows from the end of a run, in the transaction that writes it."""
+    def run_failed(self, run: FailedRun) -> None:
+        """What follows from the failure of a run, in the transaction that writes it."""
         ...
 
 

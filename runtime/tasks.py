@@ -1,22 +1,55 @@
-"""The one Celery task: a hint. It hands an id to this process's host and returns at once."""
+"""What the worker takes from the broker: hints, handed to this process's host at once.
 
+They are no Celery tasks but bare messages that need no acknowledgement: a hint that is lost costs a second, and a task's
+bookkeeping would cost more than the step that it announces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from celery import shared_task
+from celery import bootsteps
+from kombu import Consumer, Message, Queue
 
-from runtime.engine.process import current_host
+from runtime.engine.process import HINTS_QUEUE, current_host
+
+QUEUE = Queue(HINTS_QUEUE, routing_key=HINTS_QUEUE, max_length=100_000)
+MAX_RUNS = 1000
+"""More than a host ever sends; the sweep finds the rest."""
 
 
-@shared_task(name="patchbay.advance", ignore_result=True)  # type: ignore[untyped-decorator]
-def advance(run_id: str) -> None:
-    """Look at a run, or for waiting errands when the id is empty. What does not fit is dropped: the sweep finds it."""
+class Hints(bootsteps.ConsumerStep):  # type: ignore[misc]
+    """Consumes hints beside Celery's own consumer, on the connection that it keeps."""
+
+    def get_consumers(self, channel: Any) -> list[Consumer]:
+        return [
+            Consumer(
+                channel,
+                queues=[QUEUE],
+                callbacks=[take],
+                accept=["json"],
+                on_decode_error=_ignore,
+                no_ack=True,
+            )
+        ]
+
+
+def take(body: Any, message: Message) -> None:
+    """{"runs": [id, …], "errands": bool}: runs to look at, and whether errands wait. What does not fit is dropped."""
     host = current_host()
-    if host is None:
+    if host is None or not isinstance(body, Mapping):
         return
-    if not run_id:
+    if body.get("errands") is True:
         host.offer_errand()
-        return
-    try:
-        host.offer(UUID(run_id))
-    except (ValueError, AttributeError, TypeError):
-        return
+    runs = body.get("runs")
+    for text in runs[:MAX_RUNS] if isinstance(runs, list) else ():
+        try:
+            host.offer(UUID(text))
+        except (ValueError, AttributeError, TypeError):
+            continue
+
+
+def _ignore(message: Message, error: Exception) -> None:
+    """Whatever it was, it was no hint."""

@@ -102,7 +102,6 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "settings/programs/<uuid:grant_id>/disconnect": {"POST": "token.own"},
     "settings/audit": {"GET": "audit.read"},
     "forms/<str:token>": {"GET": PUBLIC, "POST": PUBLIC},
-    "hooks/<str:token>": {"POST": PUBLIC},
     # sign-in of programs (OAuth)
     ".well-known/oauth-protected-resource/mcp": {"GET": PUBLIC, "OPTIONS": PUBLIC},
     ".well-known/oauth-authorization-server": {"GET": PUBLIC, "OPTIONS": PUBLIC},
@@ -182,7 +181,10 @@ SOCKETS: Final[Mapping[str, str]] = {
 }
 
 # Mounted beside Django, path -> method -> verb; what is asked for there has a verb of its own, below.
-MOUNTED: Final[Mapping[str, Mapping[str, str]]] = {"mcp": {"POST": "workspace.read"}}
+MOUNTED: Final[Mapping[str, Mapping[str, str]]] = {
+    "mcp": {"POST": "workspace.read"},
+    "hooks/<str:token>": {"POST": PUBLIC},
+}
 
 # What the MCP endpoint offers -> verb. Each published workflow with a tool trigger is one more tool.
 MCP_WORKFLOW_TOOL: Final = "run.start"

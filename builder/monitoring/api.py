@@ -22,7 +22,7 @@ from builder.monitoring.schemas import CancelIn, EventOut, ReplayIn, RunIn, RunO
 from builder.triggers.starting import start_by_person
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
-from runtime.engine.live import run_topic
+from runtime.engine.live import answer_topic
 from runtime.engine.waiting import replied_or_ended, until
 from runtime.models import Event, Run
 
@@ -36,7 +36,7 @@ async def start_run(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> 
     """Start a run of the live version, or of the draft; `wait_s` holds the answer until it replies or ends."""
     run_id = await sync_to_async(_start)(request, workflow_id, payload)
     if payload.wait_s:
-        async with process.live_updates().subscribe(run_topic(run_id)) as news:
+        async with process.live_updates().subscribe(answer_topic(run_id)) as news:
             await until(news, partial(replied_or_ended, run_id), timeout_s=payload.wait_s)
     return Status(201, RunOut.of(await Run.objects.aget(pk=run_id)))
 

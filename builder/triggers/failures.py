@@ -12,9 +12,9 @@ from builder.workflows.actions import on_publish
 from builder.workflows.models import Workflow
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure
-from runtime.gateways import EndedRun
+from runtime.gateways import FailedRun
 from runtime.graph.schema import Graph
-from runtime.models import Run, RunStatus
+from runtime.models import Run
 from runtime.nodes.failure_trigger import NODE, Config
 
 MAX_MESSAGE = 2_000
@@ -35,13 +35,13 @@ def write_watches(workflow: Workflow, graph: Graph) -> None:
     FailureWatch.objects.filter(workflow=workflow).exclude(node__in=wanted).update(is_live=False)
 
 
-def start_watchers(run: EndedRun) -> None:
+def start_watchers(run: FailedRun) -> None:
     """Start every workflow that waits for the failure of this run; in the transaction that writes its end.
 
     Tests of drafts count for nobody. A run that was started by a failure starts no other by failing itself, so
     that two workflows cannot keep each other busy.
     """
-    if run.status != RunStatus.FAILED or run.version is None or _was_started_by_failure(run):
+    if run.version is None or _was_started_by_failure(run):
         return
     failed = Workflow.objects.filter(pk=run.workflow_id).first()
     if failed is None:
@@ -51,9 +51,9 @@ def start_watchers(run: EndedRun) -> None:
             start_live(watch.workflow, watch.node, _value(run, failed), started_by="failure")
 
 
-def _was_started_by_failure(run: EndedRun) -> bool:
+def _was_started_by_failure(run: FailedRun) -> bool:
     """Itself, or a run above it whose step started it."""
-    current: EndedRun | Run | None = run
+    current: FailedRun | Run | None = run
     while current is not None:
         if FailureWatch.objects.filter(workflow_id=current.workflow_id, node=current.trigger).exists():
             return True
@@ -67,7 +67,7 @@ def _watches(failed: Workflow) -> QuerySet[FailureWatch]:
     return live.exclude(workflow=failed).select_related("workflow__workspace", "workflow__live_version")
 
 
-def _value(run: EndedRun, failed: Workflow) -> dict[str, Any]:
+def _value(run: FailedRun, failed: Workflow) -> dict[str, Any]:
     error = dict(run.error or {})
     value = {
         "workflow": {"id": str(failed.pk), "slug": failed.slug, "name": failed.name},

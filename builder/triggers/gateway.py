@@ -10,7 +10,7 @@ from builder.triggers.failures import start_watchers
 from builder.triggers.starting import child_of, start_live
 from builder.workflows.models import Workflow
 from runtime.errors import NodeFailure
-from runtime.gateways import ChildStart, EndedRun
+from runtime.gateways import ChildStart, FailedRun
 
 
 class LiveTriggers:
@@ -29,5 +29,5 @@ class LiveTriggers:
             raise NodeFailure(f'There is no workflow "{workflow}" any more.', code="workflow_unavailable")
         return child_of(found, given)
 
-    def run_ended(self, run: EndedRun) -> None:
+    def run_failed(self, run: FailedRun) -> None:
         start_watchers(run)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.http import Http404
 
 from builder.accounts.access import Member
 from builder.http.errors import Conflict, Invalid
@@ -16,6 +17,7 @@ from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Workflow
 from runtime.engine.commands import freeze, start_run
+from runtime.engine.loading import frozen_graph
 from runtime.errors import ConcurrencyFull, NodeFailure
 from runtime.fields import check_answers
 from runtime.gateways import ChildStart
@@ -94,6 +96,40 @@ def chosen_trigger(graph: Graph, wanted: str | None) -> Node:
         ids = ", ".join(node.id for node in triggers) or "none"
         raise Invalid("trigger_required", f"Say which trigger to start: {ids}.", {"triggers": ids})
     return triggers[0]
+
+
+def live_trigger(workflow: Workflow, node: str) -> Node:
+    """The trigger of the live version; raises Conflict while the workflow takes nothing, Http404 for none."""
+    if workflow.is_paused or workflow.live_version is None:
+        raise Conflict("workflow_paused", "This workflow is paused and takes nothing at the moment.")
+    graph = frozen_graph(workflow.live_version.graph_id)
+    found = next((one for one in graph.nodes if one.id == node), None)
+    if found is None:
+        raise Http404
+    return found
+
+
+def start_at(
+    workflow: Workflow, node: Node, value: Any, *, started_by: str, run_id: UUID | None = None
+) -> Run:
+    """A run of the live version from one of its triggers.
+
+    raises   ConcurrencyFull
+    """
+    version = workflow.live_version
+    if version is None:
+        raise Http404
+    return start_run(
+        run_id=run_id,
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.pk,
+        graph_id=version.graph_id,
+        version=version.number,
+        trigger=node.id,
+        input=value,
+        started_by=started_by,
+        facts=facts_of(workflow),
+    )
 
 
 def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, started_by: str) -> Run | None:

@@ -63,6 +63,7 @@ class AttemptContext:
     on_progress: Callable[[str, float | None], None]
     depth: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
+    _tools: dict[tuple[str, str], tuple[McpServerSettings, ToolFacts]] = field(default_factory=dict)
 
     @property
     def llm(self) -> LlmClient:
@@ -96,11 +97,13 @@ class AttemptContext:
         return start
 
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
-        servers = self.clients.gateways.mcp_servers
-        found: tuple[McpServerSettings, ToolFacts] = await self.clients.in_database(
-            servers.tool_for_call, self.workspace_id, server, tool, self._workflow
-        )
-        return found
+        # Read once for an attempt: whether somebody must agree, the effect and the call itself go by the same facts.
+        if (server, tool) not in self._tools:
+            servers = self.clients.gateways.mcp_servers
+            self._tools[server, tool] = await self.clients.in_database(
+                servers.tool_for_call, self.workspace_id, server, tool, self._workflow
+            )
+        return self._tools[server, tool]
 
     async def admit(self, server: str, tool: str) -> None:
         servers = self.clients.gateways.mcp_servers

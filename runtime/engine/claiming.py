@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
@@ -48,11 +48,10 @@ def claim_due(
     *,
     limit: int,
     may_take_suspect: bool,
-    only: Iterable[UUID] | None = None,
     held: Mapping[UUID, int],
     per_workspace: int,
 ) -> list[Claim]:
-    """Claim up to `limit` due runs, or those of `only` that are due.
+    """Claim up to `limit` due runs.
 
     may_take_suspect   false while the host already holds a suspect
     held               workspace -> how many of its runs the host holds; `per_workspace` are the most
@@ -61,7 +60,7 @@ def claim_due(
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
         due = _due().exclude(workspace_id__in=full)
-        ids = _in_turn(due, limit, may_take_suspect) if only is None else list(only)
+        ids = _in_turn(due, limit, may_take_suspect)
         candidates = due.filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",)) if ids else []
         claims: list[Claim] = []
         for run in candidates:
@@ -78,6 +77,42 @@ def claim_due(
             may_take_suspect = may_take_suspect and not is_suspect
             claims.append(_take(run, host_id, gateways, is_suspect))
     return claims
+
+
+def claim_free(host_id: UUID, gateways: Gateways, ids: Iterable[UUID]) -> list[tuple[Claim, Run]]:
+    """Those of `ids` that are due, belong to no host and have done no harm, in one statement, with their rows."""
+    as_stored = Run._meta.get_field("id").get_db_prep_value
+    given = [as_stored(value, connection) for value in (host_id, *ids)]
+    return [
+        (
+            Claim(
+                run_id=run.pk,
+                workspace_id=run.workspace_id,
+                host_id=host_id,
+                fence=run.fence,
+                event_seq=run.event_seq,
+                wakes=run.wakes,
+                is_suspect=False,
+                gateways=gateways,
+            ),
+            run,
+        )
+        for run in Run.objects.raw(_free_statement(len(given) - 1), given)
+    ]
+
+
+def _free_statement(count: int) -> str:
+    is_postgresql = connection.vendor == "postgresql"
+    now = "now()" if is_postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+    true = "" if is_postgresql else " = 1"
+    # Rows that somebody else is about to change are left to the sweep: nobody waits for anybody here.
+    locked = "FOR UPDATE SKIP LOCKED" if is_postgresql else ""
+    marks = ", ".join(["%s"] * count)
+    return f"""
+        UPDATE runtime_run SET host_id = %s, fence = fence + 1 WHERE id IN (
+            SELECT id FROM runtime_run WHERE id IN ({marks}) AND due_at <= {now} AND host_id IS NULL AND charges = 0
+                AND (has_slot{true} AND attention <> 'budget_exceeded' OR cancel_requested_at IS NOT NULL) {locked}
+        ) RETURNING *"""  # noqa: S608
 
 
 def _due() -> QuerySet[Run]:

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from runtime.engine import clock, hints, slots
+from runtime.engine import clock, hints, rows, slots
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
 from runtime.engine.state import SETTLE, ended_data
@@ -64,7 +63,6 @@ def start_run(
     version   None for a test of the draft
     facts     {"workflow": {...}, "workspace": {"timezone"}, "vars": {...}}: fixed for the life of the run
     """
-    at = clock.now()
     run_id = run_id or new_id()
     run = Run(
         id=run_id,
@@ -83,7 +81,7 @@ def start_run(
         run.depth = parent.run.depth + 1
         # The same for a retry of the parent, so that the keys of the child's calls are the same too.
         run.origin_id = uuid5(parent.run.origin_id, parent.path)
-    return _queue(run, at, {"trigger": trigger})
+    return _queue(run, {"trigger": trigger})
 
 
 def retry_run(run: Run, *, started_by: str) -> Run:
@@ -123,7 +121,7 @@ def replay_run(
         if edits or run.trigger not in {node.id for node in graph.nodes}:
             path = next(iter(edits), run.trigger)
             raise ForkImpossible(f'"{path}" cannot be taken over from the start.', details={"path": path})
-        return _queue(again, clock.now(), {"trigger": run.trigger, "replay_of": str(run.pk)})
+        return _queue(again, {"trigger": run.trigger, "replay_of": str(run.pk)})
     if not run.has_ended:
         raise NotAllowedNow("This run still goes on. Cancel it, or wait until it has ended.")
     again.forked_from = again_from
@@ -179,22 +177,24 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
         )
         for seq, step in enumerate(steps, start=2)
     )
-    return _queue(again, at, {"trigger": run.trigger, **data}, last_event=len(steps) + 1)
+    return _queue(again, {"trigger": run.trigger, **data}, last_event=len(steps) + 1)
 
 
-def _queue(run: Run, at: datetime, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
+def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
     """Insert a run that is due as soon as it has a slot of its concurrency key, and say so.
 
     raises   ConcurrencyFull
     """
-    run.created_at = run.progress_at = at
-    replaced = slots.take(run)
-    run.due_at = at if run.has_slot else None
     run.event_seq = last_event
-    run.save(force_insert=True)
-    Event.objects.create(run_id=run.pk, seq=1, at=at, type="run.queued", data=dict(data))
-    for other in replaced:
-        cancel_run(other.pk, reason=slots.REPLACED)
+    queued = Event(run_id=run.pk, seq=1, type="run.queued", data=dict(data))
+    if slots.are_limited(run):
+        with transaction.atomic():
+            replaced = slots.take(run)
+            rows.insert_run(run, queued)
+            for other in replaced:
+                cancel_run(other.pk, reason=slots.REPLACED)
+    else:
+        rows.insert_run(run, queued)
     if run.has_slot:
         _hint(run.pk)
     return run

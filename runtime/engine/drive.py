@@ -47,6 +47,13 @@ class Surroundings(Protocol):
 
     async def in_database(self, function: Callable[..., Any], *args: Any) -> Any: ...
 
+    async def write(self, write: store.Write) -> bool:
+        """Commit a change of a run; false when it was refused because of news.
+
+        raises   LeaseLost, store.CancelRequested
+        """
+        ...
+
     def now(self) -> datetime:
         """The database's time, as this host last heard it."""
         ...
@@ -129,7 +136,7 @@ class Drive:
         """Park the run; false when it was resumed in the meantime."""
         self.state.emit("run.paused", self.host.now())
         delta = self.state.take_delta()
-        if not await self.host.in_database(store.pause, self.claim, self.state, delta):
+        if not await self.host.write(store.pause(self.claim, self.state, delta)):
             return False
         self.host.tell(self.state)
         return True
@@ -139,7 +146,7 @@ class Drive:
         self.state.run.attention = "budget_exceeded"
         data = {"code": "budget_exceeded", "budget": self._used_up}
         self.state.emit("run.needs_attention", self.host.now(), data=data)
-        await self.host.in_database(store.hold_back, self.claim, self.state, self.state.take_delta())
+        await self.host.write(store.hold_back(self.claim, self.state, self.state.take_delta()))
         self.host.tell(self.state)
         return True
 
@@ -479,7 +486,7 @@ class Drive:
             return
         delta, was_suspect = self.state.take_delta(), self.claim.is_suspect
         try:
-            await self.host.in_database(store.checkpoint, self.claim, self.state, delta, intents)
+            await self.host.write(store.checkpoint(self.claim, self.state, delta, intents))
         except store.CancelRequested as request:
             self.state.give_back(delta)
             self.state.run.cancel_reason = request.reason
@@ -492,7 +499,7 @@ class Drive:
     async def _release(self) -> bool:
         """Give the run back until something happens; false when something just did."""
         delta = self.state.take_delta()
-        released = await self.host.in_database(store.release, self.claim, self.state, delta, self.host.now())
+        released = await self.host.write(store.release(self.claim, self.state, delta, self.host.now()))
         if not released:
             self.state.give_back(delta)
             await self._look_for_news()
@@ -502,7 +509,7 @@ class Drive:
 
     async def _end(self) -> bool:
         delta = self.state.take_end(self.host.now())
-        await self.host.in_database(store.end, self.claim, self.state, delta)
+        await self.host.write(store.end(self.claim, self.state, delta))
         self.host.tell(self.state)
         return True
 

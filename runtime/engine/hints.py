@@ -17,6 +17,7 @@ from uuid import UUID
 logger = logging.getLogger(__name__)
 
 MAX_PENDING = 10_000
+MAX_TOGETHER = 200
 REST_AFTER_FAILURE_S = 5.0
 
 
@@ -29,7 +30,7 @@ class LocalHost(Protocol):
 class _Publisher:
     """Sends ids to the broker from one thread, so that a slow broker costs no request anything."""
 
-    def __init__(self, send: Callable[[str], None]) -> None:
+    def __init__(self, send: Callable[[list[str]], None]) -> None:
         self._send = send
         self._queue: queue.Queue[str] = queue.Queue(MAX_PENDING)
         self._open_until = 0.0
@@ -46,7 +47,7 @@ class _Publisher:
 
     def _run(self) -> None:
         while True:
-            what = self._queue.get()
+            what = [self._queue.get(), *self._pending()]
             try:
                 self._send(what)
             except Exception as error:
@@ -58,11 +59,18 @@ class _Publisher:
                 self._forget_pending()
 
     def _forget_pending(self) -> None:
-        while True:
+        while self._pending():
+            continue
+
+    def _pending(self) -> list[str]:
+        """What has come in the meantime, so that it goes with the next message."""
+        found: list[str] = []
+        while len(found) < MAX_TOGETHER:
             try:
-                self._queue.get_nowait()
+                found.append(self._queue.get_nowait())
             except queue.Empty:
-                return
+                break
+        return found
 
 
 _local: LocalHost | None = None
@@ -76,8 +84,8 @@ def use_local_host(host: LocalHost | None) -> None:
     _local = host
 
 
-def use_broker(send: Callable[[str], None]) -> None:
-    """From here on hints go to the broker; `send` gets a run's id, or an empty text for "an errand waits"."""
+def use_broker(send: Callable[[list[str]], None]) -> None:
+    """From here on hints go to the broker; `send` gets ids of runs, and an empty text for "an errand waits"."""
     global _publisher
     with _lock:
         _publisher = _Publisher(send)

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import uvloop
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from runtime.engine import claiming, errands, faults, lease, loading, schedules, store
@@ -29,10 +30,11 @@ from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
-from runtime.engine.live import LiveUpdates, run_topic
+from runtime.engine.live import LiveUpdates, answer_topic, run_topic
 from runtime.engine.memory import resident_mib
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
+from runtime.engine.writer import Writer
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
 from runtime.identifiers import new_id
@@ -80,6 +82,7 @@ class Host:
         self._up = threading.Event()
         self._stopping = threading.Event()
         self._lease = lease.Lease(self.id, self.name)
+        self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1))
         self._claims: dict[UUID, Claim] = {}
         self._drives: dict[UUID, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,6 +90,7 @@ class Host:
         self._kick: asyncio.Event
         self._wants_more = False
         self._left_some = False
+        self._errands_wait = False
         self._draining = False
         self.clients: Clients
 
@@ -104,7 +108,7 @@ class Host:
     def offer_errand(self) -> None:
         """A hint that an errand waits."""
         if self._loop is not None and self._up.is_set():
-            self._loop.call_soon_threadsafe(self._kick.set)
+            self._loop.call_soon_threadsafe(self._offer_errand)
 
     def stop(self, grace_s: float = DRAIN_S) -> None:
         """Finish the calls that are in flight, hand everything else over, and end."""
@@ -135,6 +139,9 @@ class Host:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
+    async def write(self, write: store.Write) -> bool:
+        return await self._writer.write(write)
+
     def now(self) -> datetime:
         return self._lease.now()
 
@@ -147,6 +154,8 @@ class Host:
         try:
             with faults.around("publish"):
                 self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
+                if state.has_replied or state.ending is not None:
+                    self.live.publish(answer_topic(run.id), {})
         except Exception:
             # What it tells of is committed: a run must not fail because nobody could be told.
             logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})
@@ -161,7 +170,8 @@ class Host:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._main())
         except Exception:
             logger.exception("the host ended unexpectedly", extra={"action": "host", "host": self.name})
         finally:
@@ -221,8 +231,7 @@ class Host:
         while not self._stopping.is_set():
             try:
                 if self._offered:
-                    offered, self._offered = self._offered, set()
-                    await self._claim(only=offered)
+                    await self._claim_offered()
                 is_sweep = time.monotonic() >= next_sweep
                 if self._wants_more and not is_sweep:
                     await self._claim()
@@ -232,7 +241,8 @@ class Host:
                     await self.in_database(schedules.fire_due, self.gateways)
                     await self._claim()
                     await self._look_at_held()
-                await self._take_errands()
+                if is_sweep or self._errands_wait:
+                    await self._take_errands()
             except LeaseLost:
                 await self._register()
             except DatabaseError:
@@ -279,7 +289,19 @@ class Host:
             self._offered.add(run_id)
             self._kick.set()
 
-    async def _claim(self, only: set[UUID] | None = None) -> None:
+    async def _claim_offered(self) -> None:
+        """Take what hints told of, if that is the simple case that it mostly is; else it is found by the sweep."""
+        held = Counter(claim.workspace_id for claim in self._claims.values())
+        room = min(self.capacity - len(self._claims), self._per_workspace - max(held.values(), default=0))
+        offered, self._offered = self._offered, set()
+        if len(offered) > room or self._draining:
+            self._wants_more = True
+            return
+        self.check_lease()
+        for claim, state in await self.in_database(loading.claim_free, self.id, self.gateways, offered):
+            self._hold(claim, state)
+
+    async def _claim(self) -> None:
         self._wants_more = False
         room = self.capacity - len(self._claims)
         if room <= 0 or self._draining:
@@ -294,16 +316,12 @@ class Host:
                 self.gateways,
                 limit=room,
                 may_take_suspect=not holds_suspect,
-                only=only,
                 held=held,
                 per_workspace=self._per_workspace,
             )
         )
         for claim in claims:
-            self._claims[claim.run_id] = claim
-            task = asyncio.create_task(self._hold(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._hold(claim)
         held.update(claim.workspace_id for claim in claims)
         self._left_some = (
             len(claims) == room
@@ -311,10 +329,16 @@ class Host:
             or any(claim.is_suspect for claim in self._claims.values())
         )
 
-    async def _hold(self, claim: Claim) -> None:
+    def _hold(self, claim: Claim, state: RunState | None = None) -> None:
+        self._claims[claim.run_id] = claim
+        task = asyncio.create_task(self._drive_while_held(claim, state))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drive_while_held(self, claim: Claim, state: RunState | None) -> None:
         """Drive a run for as long as it is this host's, then make room for another."""
         try:
-            await self._drive(claim)
+            await self._drive(claim, state)
             if claim.is_suspect:
                 await self.in_database(lease.clear_suspect, self.id)
         finally:
@@ -323,11 +347,11 @@ class Host:
                 del self._claims[claim.run_id]
         self.claim_more()
 
-    async def _drive(self, claim: Claim) -> None:
+    async def _drive(self, claim: Claim, state: RunState | None) -> None:
         again: datetime | None = None
         drive: Drive | None = None
         try:
-            state = await self.in_database(loading.load, claim)
+            state = state or await self.in_database(loading.load, claim)
             drive = self._drives[claim.run_id] = Drive(state, claim, self)
             if self._draining:
                 drive.stop()
@@ -358,14 +382,19 @@ class Host:
 
     async def _look_at_held(self) -> None:
         """Wake drives whose run has news that no hint told of."""
-        if not self._drives:
-            return
         wakes: dict[UUID, int] = await self.in_database(loading.wakes_of, self.id)
+        if unknown := wakes.keys() - self._claims.keys():
+            await self.in_database(loading.give_back, self.id, unknown)
         for run_id, drive in self._drives.items():
             if wakes.get(run_id, drive.claim.wakes) != drive.claim.wakes:
                 drive.woken.set()
 
+    def _offer_errand(self) -> None:
+        self._errands_wait = True
+        self._kick.set()
+
     async def _take_errands(self) -> None:
+        self._errands_wait = False
         for errand in await self.in_database(errands.claim, self.id, 8):
             task = asyncio.create_task(self._do_errand(errand))
             self._tasks.add(task)

@@ -1,6 +1,8 @@
 """News for whoever watches: a page, a held webhook, an errand's caller. All of it may be lost.
 
 Topics are short texts; a message is a small mapping that says where to look, never the thing itself.
+Those of answers go to every process over one channel, because a request that waits for one should not cost Redis a
+subscription of its own; there is one message of the kind per run.
 """
 
 from __future__ import annotations
@@ -24,10 +26,18 @@ CONNECT_TIMEOUT_S = 2.0
 SEND_TIMEOUT_S = 2.0
 RECONNECT_AFTER_S = 1.0
 MAX_PENDING = 1000
+ANSWER = "answer."
+GATHER_S = 0.04
+"""News of one topic within this time is told once, the latest; answers are told at once."""
 
 
 def run_topic(run_id: UUID | str) -> str:
     return f"run.{UUID(str(run_id)).hex}"
+
+
+def answer_topic(run_id: UUID) -> str:
+    """For whoever waits until a run has replied or ended, and for nothing before that."""
+    return f"{ANSWER}{run_id.hex}"
 
 
 class Subscription:
@@ -140,22 +150,51 @@ class _Link:
         self._order = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._pending: set[asyncio.Task[None]] = set()
+        self._unsent: dict[str, str] = {}
+        self._sender: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def send(self, topic: str, news: Mapping[str, Any]) -> None:
-        if len(self._pending) < MAX_PENDING:
-            self._do(self._redis.publish(PREFIX + topic, json.dumps(news, default=str)))
+        if len(self._unsent) >= MAX_PENDING:
+            return
+        if topic.startswith(ANSWER):
+            self._unsent[topic] = topic
+            self._send_unsent()
+            return
+        self._unsent[topic] = json.dumps(news, default=str)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._send_unsent)
+
+    def _send_unsent(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._unsent and (self._sender is None or self._sender.done()):
+            self._sender = self._do(self._send_all())
+
+    async def _send_all(self) -> None:
+        while self._unsent:
+            unsent, self._unsent = self._unsent, {}
+            pipeline = self._redis.pipeline(transaction=False)
+            for topic, text in unsent.items():
+                pipeline.publish(PREFIX if topic.startswith(ANSWER) else PREFIX + topic, text)
+            await pipeline.execute()
 
     async def add(self, topic: str, subscription: Subscription) -> None:
         self._subscribers[topic].add(subscription)
-        await self._bounded(self._listen_as_wanted())
+        if self._reader is None or not topic.startswith(ANSWER):
+            await self._bounded(self._listen_as_wanted())
 
     def remove(self, topic: str, subscription: Subscription) -> None:
         self._subscribers[topic].discard(subscription)
         if not self._subscribers[topic]:
             del self._subscribers[topic]
-            self._do(self._listen_as_wanted())
+            if not topic.startswith(ANSWER):
+                self._do(self._listen_as_wanted())
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = [*self._pending, *([self._reader] if self._reader else [])]
         for task in tasks:
             task.cancel()
@@ -163,10 +202,11 @@ class _Link:
         await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
         await self._bounded(self._redis.aclose())
 
-    def _do(self, what: Awaitable[Any]) -> None:
+    def _do(self, what: Awaitable[Any]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._bounded(what))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
+        return task
 
     async def _bounded(self, what: Awaitable[Any]) -> None:
         with contextlib.suppress(RedisError, OSError, TimeoutError):  # lost news costs its reader one poll
@@ -175,8 +215,9 @@ class _Link:
     async def _listen_as_wanted(self) -> None:
         """Bring what Redis sends in line with who listens; one change at a time, so that none overtakes another."""
         async with self._order:
-            # One topic that nobody uses keeps the connection listening between subscriptions.
-            wanted = {PREFIX, *(PREFIX + topic for topic in self._subscribers)}
+            # The channel of answers also keeps the connection listening between subscriptions.
+            own = (topic for topic in self._subscribers if not topic.startswith(ANSWER))
+            wanted = {PREFIX, *(PREFIX + topic for topic in own)}
             if missing := wanted - self._listened:
                 await self._listening.subscribe(*missing)
                 self._listened |= missing
@@ -191,8 +232,11 @@ class _Link:
         while True:
             try:
                 async for message in self._listening.listen():
-                    if message["type"] in {"message", "subscribe"}:
-                        self._wake(message["channel"].decode().removeprefix(PREFIX))
+                    channel = message["channel"].decode().removeprefix(PREFIX)
+                    if channel and message["type"] in {"message", "subscribe"}:
+                        self._wake(channel)
+                    elif message["type"] == "message":
+                        self._wake(message["data"].decode())
             except (RedisError, OSError):
                 await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
                 self._listening, self._listened = self._redis.pubsub(), set()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from celery import Celery
 from django.conf import settings
 from django.utils.module_loading import import_string
+from kombu import Connection, Producer
 
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runtime.engine.host import Host
 
 DATABASE_THREADS = 4
+HINTS_QUEUE = "patchbay.hints"
 
 _host: Host | None = None
 
@@ -72,20 +73,32 @@ def current_host() -> Host | None:
 def publish_hints_to_broker() -> None:
     """In a web process without a host: hints go to the workers by the broker."""
     if settings.BROKER_URL and _host is None:
-        hints.use_broker(_send)
+        hints.use_broker(BrokerSender(settings.BROKER_URL))
 
 
-def _send(run_id: str) -> None:
-    """Only the name of the task is needed here, so that the web process does not load the worker."""
-    _broker().send_task("patchbay.advance", args=[run_id], queue="patchbay", ignore_result=True, retry=False)
+class BrokerSender:
+    """Puts hints on the workers' queue over one kept connection; called from one thread."""
 
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._producer: Producer | None = None
 
-@lru_cache(maxsize=1)
-def _broker() -> Celery:
-    app = Celery("patchbay-hints", broker=settings.BROKER_URL)
-    app.conf.update(
-        task_ignore_result=True,
-        broker_connection_timeout=2,
-        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1},
-    )
-    return app
+    def __call__(self, what: list[str]) -> None:
+        """raises   whatever the broker's library raises; the next call connects anew"""
+        try:
+            self._connected().publish(
+                {"runs": [run_id for run_id in what if run_id], "errands": "" in what},
+                routing_key=HINTS_QUEUE,
+                serializer="json",
+                delivery_mode="transient",
+            )
+        except Exception:
+            self._producer = None
+            raise
+
+    def _connected(self) -> Producer:
+        if self._producer is None:
+            options = {"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1}
+            connection = Connection(self._url, connect_timeout=2, transport_options=options)
+            self._producer = connection.Producer()
+        return self._producer

@@ -22,6 +22,11 @@ from runtime.models import ENDED, ConcurrencyKey, Run
 REPLACED = "A newer run of the same key has replaced this one."
 
 
+def are_limited(run: Run) -> bool:
+    """Whether the run has a key at all, so that it needs a slot."""
+    return run.version is not None and frozen_graph(run.graph_id).settings.concurrency is not None
+
+
 def take(run: Run) -> list[Run]:
     """Give a run that is about to be inserted its key and, if there is room, a slot of it.
 
@@ -31,6 +36,7 @@ def take(run: Run) -> list[Run]:
     settings = frozen_graph(run.graph_id).settings.concurrency
     if settings is None or run.version is None:
         return []
+    run.created_at = clock.now()
     run.slot_key, run.slot_limit = _key(run, settings), settings.limit
     lock(run)
     holders = list(_open(run.slot_key).order_by("pk"))

@@ -74,7 +74,10 @@ def ended_data(step: Step) -> dict[str, Any]:
 
 
 class RunState:
-    """One run, from its rows to its end."""
+    """One run, from its rows to its end.
+
+    has_waited   whether anything in it may have waited, so that somebody else may have to hear of its end
+    """
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class RunState:
         self.ready: list[str] = []
         self.in_flight: set[str] = set()
         self.ending: Ending | None = None
+        self.has_waited = bool(steps)
         self.delta = Delta()
         self._order = {node.id: position for position, node in enumerate(graph.nodes)}
         self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
@@ -677,6 +681,7 @@ class RunState:
             opened_at=at,
         )
         self.waits[path] = wait
+        self.has_waited = True
         self.delta.opened.append(wait)
         if told:
             due = due_at.isoformat() if due_at else None

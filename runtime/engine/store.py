@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,17 +11,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from runtime.engine import clock, faults, slots
+from runtime.engine import clock, faults, rows, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
 from runtime.engine.lease import clear_suspect
 from runtime.engine.state import Child, Delta, RunState, ended_data
 from runtime.errors import LeaseLost
-from runtime.gateways import EndedRun, Gateways, HandoffRequest
+from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
-
-STEP_FIELDS = ["status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"]
-ATTEMPT_FIELDS = ["ended_at", "error", "usage"]
 
 
 class CancelRequested(Exception):
@@ -73,109 +71,131 @@ def was_agreed(run_id: UUID, path: str) -> bool:
     return Wait.objects.filter(run_id=run_id, path=path, kind="handoff", outcome="signal").exists()
 
 
-def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> None:
-    """Write outcomes and intents; raises LeaseLost, or CancelRequested instead of writing an intent."""
-    with faults.around(_stage(delta, "intent" if intents else "advance")), transaction.atomic():
-        is_cleared = claim.is_suspect and delta.settled > 0
-        row = _advance(claim, state, delta, status=state.status(), attention=state.run.attention)
-        if row is not None:
-            if intents and row.cancel_requested_at is not None:
-                raise CancelRequested(row.cancel_reason)
-            _write(claim.gateways, state, delta)
-            if is_cleared:
-                clear_suspect(claim.host_id)
-    # Also when the write had been committed before: what follows is written on top of it.
-    claim.event_seq = state.run.event_seq
-    claim.is_suspect = claim.is_suspect and not is_cleared
+@dataclass(frozen=True)
+class Write:
+    """One change of a run that a host holds: everything that happened since the last one, to be committed together.
+
+    stage    what a fault point calls it
+    claim    the right to it; brought up to date once it is written
+    change   the new values of the run's row and what must not have happened, see rows.py
+    """
+
+    stage: str
+    claim: Claim
+    state: RunState
+    delta: Delta
+    change: dict[str, Any]
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it touches more than the run's own rows, so that no other write should depend on it."""
+        delta, run = self.delta, self.state.run
+        return (
+            bool(delta.opened or delta.closed or delta.consumed or delta.children)
+            or (self.claim.is_suspect and self.change["settles"])
+            or (self.ends and (self.state.has_waited or bool(run.slot_key or run.parent_key)))
+            or run.status == RunStatus.FAILED
+        )
+
+    @property
+    def ends(self) -> bool:
+        return self.change["ended_at"] is not None
 
 
-def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> bool:
-    """Write, and give the run back until its next due time; False when news came in the meantime."""
+def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> Write:
+    """Outcomes and intents; writing it raises CancelRequested instead of writing an intent of a cancelled run."""
+    stage = _stage(delta, "intent" if intents else "advance")
+    return _write(stage, claim, state, delta, status=state.status(), unless_cancelled=intents)
+
+
+def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> Write:
+    """Outcomes, and the run is given back until its next due time; refused when news came in the meantime."""
     status = state.status()
-    is_news = bool(delta.events) or state.run.status != RunStatus.WAITING
-    if status == RunStatus.WAITING and is_news:
+    if status == RunStatus.WAITING and (delta.events or state.run.status != RunStatus.WAITING):
         state.emit("run.waiting", at, data={"due_at": _text(state.next_due())})
-        more = state.take_delta()
-        delta.events += more.events
-    with faults.around(_stage(delta, "wait")), transaction.atomic():
-        changed = (
-            _mine(claim)
-            .filter(wakes=claim.wakes)
-            .update(
-                **_fields(state, delta),
-                status=status,
-                attention=state.run.attention,
-                host_id=None,
-                due_at=state.next_due(),
-            )
-        )
-        if not changed:
-            return _was_written(claim, state, released=True)
-        _write(claim.gateways, state, delta)
-    return True
+        delta.events += state.take_delta().events
+    return _write(
+        _stage(delta, "wait"),
+        claim,
+        state,
+        delta,
+        status=status,
+        wakes=claim.wakes,
+        releases=True,
+        due_at=state.next_due(),
+    )
 
 
-def end(claim: Claim, state: RunState, delta: Delta) -> None:
-    """Write the end of the run, and what the application does at an end."""
+def end(claim: Claim, state: RunState, delta: Delta) -> Write:
+    """The end of the run, and what is done elsewhere at an end."""
     run = state.run
-    with faults.around(_stage(delta, "advance")), transaction.atomic():
-        slots.lock(run)
-        changed = _mine(claim).update(
-            **_fields(state, delta),
-            status=run.status,
-            error=run.error,
-            attention="",
-            ended_at=run.ended_at,
-            keep_until=_kept_until(state),
-            host_id=None,
-            due_at=None,
-        )
-        if not changed:
-            _was_written(claim, state, released=True)
-            return
-        _write(claim.gateways, state, delta)
-        _tell_end(claim.gateways, run)
+    return _write(
+        _stage(delta, "advance"),
+        claim,
+        state,
+        delta,
+        status=run.status,
+        attention="",
+        error=run.error,
+        ended_at=run.ended_at,
+        keep_until=_kept_until(state),
+        releases=True,
+    )
 
 
-def hold_back(claim: Claim, state: RunState, delta: Delta) -> None:
-    """Write, and park a run that has used up a budget until somebody resumes it."""
+def hold_back(claim: Claim, state: RunState, delta: Delta) -> Write:
+    """Outcomes, and a run that has used up a budget is parked until somebody resumes it."""
+    status = RunStatus.NEEDS_ATTENTION
+    return _write("wait", claim, state, delta, status=status, attention="budget_exceeded", releases=True)
+
+
+def pause(claim: Claim, state: RunState, delta: Delta) -> Write:
+    """Outcomes, and the run is parked until somebody resumes it; refused when somebody has just done so."""
+    return _write("wait", claim, state, delta, status=RunStatus.PAUSED, if_pausing=True, releases=True)
+
+
+def commit(writes: Sequence[Write]) -> list[bool]:
+    """Write all of it in one transaction; false for those that were refused because of news.
+
+    raises   LeaseLost, CancelRequested: of a write that is alone. With several, a refused one is false and the caller
+             finds out why by writing it again, alone.
+    """
+    with ExitStack() as around:
+        for write in writes:
+            around.enter_context(faults.around(write.stage))
+        if len(writes) == 1 and writes[0].stands_alone:
+            done = [_commit_alone(writes[0])]
+        else:
+            done = rows.write_all([(write.change, _rows(write.delta)) for write in writes])
+        if len(writes) == 1 and not done[0]:
+            done = [_was_written(writes[0])]
+    for write, is_written in zip(writes, done, strict=True):
+        if is_written:
+            write.claim.event_seq = write.change["event_seq"]
+    return done
+
+
+def _commit_alone(write: Write) -> bool:
+    claim, run = write.claim, write.state.run
+    is_cleared = claim.is_suspect and write.change["settles"]
     with transaction.atomic():
-        changed = _mine(claim).update(
-            **_fields(state, delta),
-            status=RunStatus.NEEDS_ATTENTION,
-            attention="budget_exceeded",
-            host_id=None,
-            due_at=None,
-        )
-        if not changed:
-            _was_written(claim, state, released=True)
-            return
-        _write(claim.gateways, state, delta)
-
-
-def pause(claim: Claim, state: RunState, delta: Delta) -> bool:
-    """Write, and park the run until somebody resumes it; False when somebody has just done so."""
-    with transaction.atomic():
-        changed = (
-            _mine(claim)
-            .filter(pause_requested_at__isnull=False)
-            .update(
-                **_fields(state, delta),
-                status=RunStatus.PAUSED,
-                attention=state.run.attention,
-                host_id=None,
-                due_at=None,
-            )
-        )
-        if not changed:
-            return _was_written(claim, state, released=True)
-        _write(claim.gateways, state, delta)
+        if write.ends:
+            slots.lock(run)
+        if not rows.write_all([(write.change, _rows(write.delta))])[0]:
+            return False
+        _write_waits(claim.gateways, write.state, write.delta)
+        if is_cleared:
+            clear_suspect(claim.host_id)
+        if write.ends:
+            _tell_end(claim.gateways, run)
+    claim.is_suspect = claim.is_suspect and not is_cleared
     return True
 
 
 def hand_back(claim: Claim) -> None:
     """Give a run back as it is, to be taken by any host at once."""
-    _mine(claim).update(host_id=None, due_at=clock.later(0))
+    held = Run.objects.filter(pk=claim.run_id, host_id=claim.host_id, fence=claim.fence)
+    held.update(host_id=None, due_at=clock.later(0))
 
 
 def fail_broken(claim: Claim) -> None:
@@ -239,18 +259,18 @@ def _leave_steps(run: Run, at: datetime) -> list[Event]:
 def _tell_end(gateways: Gateways, run: Run) -> None:
     gateways.people.close_handoffs(run.pk)
     run_ended(run)
-    gateways.triggers.run_ended(
-        EndedRun(
-            id=run.pk,
-            workspace_id=run.workspace_id,
-            workflow_id=run.workflow_id,
-            version=run.version,
-            trigger=run.trigger,
-            status=run.status,
-            error=run.error,
-            parent_id=run.parent_id,
+    if run.status == RunStatus.FAILED:
+        gateways.triggers.run_failed(
+            FailedRun(
+                id=run.pk,
+                workspace_id=run.workspace_id,
+                workflow_id=run.workflow_id,
+                version=run.version,
+                trigger=run.trigger,
+                error=run.error,
+                parent_id=run.parent_id,
+            )
         )
-    )
 
 
 def _stage(delta: Delta, otherwise: str) -> str:
@@ -258,77 +278,71 @@ def _stage(delta: Delta, otherwise: str) -> str:
     return "record" if any(row.ended_at is not None for row in delta.attempts.values()) else otherwise
 
 
-def _mine(claim: Claim) -> Any:
-    return Run.objects.filter(
-        pk=claim.run_id, host_id=claim.host_id, fence=claim.fence, event_seq=claim.event_seq
-    )
-
-
-def _advance(claim: Claim, state: RunState, delta: Delta, **fields: Any) -> Run | None:
-    """Move the run's row on; None when this very write had been committed before an error hid it."""
-    if not _mine(claim).update(**_fields(state, delta), **fields):
-        _was_written(claim, state, released=False)
-        return None
-    return Run.objects.only("cancel_requested_at", "cancel_reason").get(pk=claim.run_id)
-
-
-def _was_written(claim: Claim, state: RunState, *, released: bool) -> bool:
-    """Tell a write that was committed unseen from one that came too late.
-
-    raises   LeaseLost when another host has the run
-    """
-    row = Run.objects.filter(pk=claim.run_id).values("host_id", "fence", "event_seq", "status").first()
-    if (
-        row is None
-        or row["fence"] != claim.fence
-        or (row["status"] in ENDED and row["event_seq"] != state.run.event_seq)
-    ):
-        raise LeaseLost("Another host has the run.", details={"run_id": str(claim.run_id)})
-    if row["event_seq"] == state.run.event_seq and (row["host_id"] is None) == released:
-        return True
-    if row["host_id"] != claim.host_id:
-        raise LeaseLost("Another host has the run.", details={"run_id": str(claim.run_id)})
-    return False
-
-
-def _fields(state: RunState, delta: Delta) -> dict[str, Any]:
+def _write(stage: str, claim: Claim, state: RunState, delta: Delta, **fields: Any) -> Write:
+    """The values of the run as they are now; what comes after belongs to the next write."""
     run = state.run
-    fields: dict[str, Any] = {
+    change = {
+        "id": claim.run_id,
+        "host_id": claim.host_id,
+        "fence": claim.fence,
+        "seq_before": claim.event_seq,
+        "wakes": None,
+        "unless_cancelled": False,
+        "if_pausing": False,
+        "releases": False,
+        "due_at": None,
+        # Progress clears a suspicion: the run has shown that it does not kill its host.
+        "settles": delta.settled > 0,
+        "attention": run.attention,
         "event_seq": run.event_seq,
         "started_at": run.started_at,
-        "progress_at": clock.later(0),
+        "ended_at": None,
+        "keep_until": None,
         "tokens": run.tokens,
         "cost_usd": run.cost_usd,
         "handled_errors": run.handled_errors,
         "steps_done": run.steps_done,
         "state_bytes": run.state_bytes,
         "active_ms": run.active_ms,
+        "result": run.result,
+        "replied_at": run.replied_at,
+        "error": None,
     }
-    if delta.settled:
-        # Progress clears a suspicion: the run has shown that it does not kill its host.
-        fields["charges"] = 0
-    if run.replied_at is not None:
-        fields |= {"result": run.result, "replied_at": run.replied_at}
-    return fields
+    return Write(stage, claim, state, delta, change | fields)
 
 
-def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
-    if delta.steps:
-        Step.objects.bulk_create(
-            delta.steps.values(),
-            update_conflicts=True,
-            unique_fields=["run_id", "path"],
-            update_fields=STEP_FIELDS,
-        )
-    if delta.attempts:
-        Attempt.objects.bulk_create(
-            delta.attempts.values(),
-            update_conflicts=True,
-            unique_fields=["run_id", "path", "number"],
-            update_fields=ATTEMPT_FIELDS,
-        )
-    if delta.events:
-        Event.objects.bulk_create(delta.events)
+def _rows(delta: Delta) -> rows.Rows:
+    return delta.steps.values(), delta.attempts.values(), delta.events
+
+
+def _was_written(write: Write) -> bool:
+    """Tell a write that was committed before an error hid it from one that came too late, or that news refused.
+
+    raises   LeaseLost when another host has the run, CancelRequested when an intent came after a cancel
+    """
+    claim, change = write.claim, write.change
+    found = Run.objects.filter(pk=claim.run_id)
+    row = found.values(
+        "host_id", "fence", "event_seq", "status", "cancel_requested_at", "cancel_reason"
+    ).first()
+    lost = LeaseLost("Another host has the run.", details={"run_id": str(claim.run_id)})
+    if (
+        row is None
+        or row["fence"] != claim.fence
+        or (row["status"] in ENDED and row["event_seq"] != change["event_seq"])
+    ):
+        raise lost
+    if row["event_seq"] == change["event_seq"] and (row["host_id"] is None) == change["releases"]:
+        return True
+    if row["host_id"] != claim.host_id or row["event_seq"] != change["seq_before"]:
+        raise lost
+    if change["unless_cancelled"] and row["cancel_requested_at"] is not None:
+        raise CancelRequested(row["cancel_reason"])
+    return False
+
+
+def _write_waits(gateways: Gateways, state: RunState, delta: Delta) -> None:
+    """What a write holds besides the run's own rows."""
     for child in delta.children:
         _start_child(state.run, child)
     for wait in delta.closed.values():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -17,16 +17,30 @@ POLL_S = 0.25
 Found = TypeVar("Found")
 
 
+async def _in_request_thread(function: Callable[[], Any]) -> Any:
+    return await sync_to_async(function)()
+
+
 async def until(
-    subscription: Subscription, look: Callable[[], Found | None], *, timeout_s: float
+    subscription: Subscription,
+    look: Callable[[], Found | None],
+    *,
+    timeout_s: float,
+    look_first: bool = True,
+    in_database: Callable[[Callable[[], Any]], Awaitable[Any]] = _in_request_thread,
 ) -> Found | None:
-    """What `look` finds, asked after each piece of news and at least every 250 ms; None when time is up."""
+    """What `look` finds, asked after each piece of news and at least every 250 ms; None when time is up.
+
+    look_first    false where there cannot be anything before the first news
+    in_database   how `look` is called
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     while True:
-        found = await sync_to_async(look)()
+        found: Found | None = await in_database(look) if look_first else None
         if found is not None:
             return found
+        look_first = True
         remaining = deadline - loop.time()
         if remaining <= 0:
             return None

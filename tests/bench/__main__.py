@@ -1,140 +1,131 @@
-"""`make bench`: what the engine adds to a run and to a step, beside a bare service that makes the same calls.
+"""`make bench`: what the engine adds to the calls that a run makes, beside a bare service that makes the same calls.
 
-The floor is one asyncio service with the same libraries over kept sessions, which commits one row per step.
-All figures are medians of one run on this machine; compare them with each other, not with other machines.
+The floor and the product are measured in turns in one run on this machine; compare the ratios. Added latency is what
+a caller waits beyond the outside servers' own time.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import statistics
+import argparse
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.bench.floor import Floor
-from tests.support.cluster import Cluster
-from tests.support.product import Api, Embedded, Example, a_document, a_node, manage, published
+import httpx2
 
-RUNS = 40
-WARM_UP = 5
+from tests.bench.installations import Installation, Outside, cluster, embedded, floor, outside
+from tests.bench.load import Timing, post_all
+from tests.bench.processes import cpu_s, memory_mib
+from tests.bench.workloads import BODY, WORKLOADS, Workload
+
+WARM_UP = 10
+ROUNDS = 3
+"""Floor and product take turns, so that a noisy neighbour meets both."""
+CALLS = {"order-status": 40, "decision": 40, "trivial-10": 60, "trivial-100": 30}
+PARALLEL = {"order-status": (8, 32), "trivial-10": (8, 32)}
+PARALLEL_CALLS = 30
+"""Of each caller, when there are several."""
 
 
-def order_status() -> dict[str, Any]:
-    """Webhook, extraction, condition, tool, reply: two outside calls and three steps in memory."""
-    fields = [{"id": "email", "title": "E-mail", "kind": "email"}]
-    rule = {"all": [{"left": "{{ steps.read.email }}", "op": "is_not_empty"}]}
-    find = {"server": "crm", "tool": "find_contact", "arguments": {"email": "{{ steps.read.email }}"}}
-    return a_document(
-        [
-            a_node("start", "webhook_trigger", {"respond": "when_replied"}),
-            a_node("read", "llm_extract", {"input": "{{ trigger.body.message }}", "fields": fields}),
-            a_node("there", "condition", {"branches": [{"id": "yes", "when": rule}]}),
-            a_node("find", "mcp_tool", find),
-            a_node("tell", "reply", {"data": "{{ steps.find.found }}"}),
-        ],
-        "start>read, read>there, there.yes>find, find>tell",
+@dataclass(frozen=True)
+class Measured:
+    """cpu_ms and commits are per run; own_ms is what the outside servers took per run."""
+
+    timing: Timing
+    cpu_ms: float
+    own_ms: float
+    commits: float | None
+
+    @property
+    def added_p50(self) -> float:
+        return self.timing.p50 - self.own_ms
+
+    @property
+    def added_p95(self) -> float:
+        return self.timing.p95 - self.own_ms
+
+
+def measure(where: Installation, what: Workload, servers: Outside, callers: int, calls: int) -> Measured:
+    url = where.urls[what.name]
+    post_all(url, BODY, callers=callers, calls=max(WARM_UP, callers * 2))
+    own_ms(servers, what)
+    cpu, commits = cpu_s(where.pids()), where.commits()
+    timing = post_all(url, BODY, callers=callers, calls=calls)
+    cpu_ms = (cpu_s(where.pids()) - cpu) * 1000 / calls
+    committed = where.commits()
+    per_run = (committed - commits) / calls if commits is not None and committed is not None else None
+    return Measured(timing, cpu_ms, own_ms(servers, what), per_run)
+
+
+def own_ms(servers: Outside, what: Workload) -> float:
+    """What the outside servers took per run since the last question."""
+    model, crm = (
+        httpx2.get(f"{url}/spent", trust_env=False).json()["median_ms"]
+        for url in (servers.model, servers.crm)
+    )
+    return float(model * what.model_calls + crm * what.tool_calls)
+
+
+def middle(found: list[Measured]) -> Measured:
+    """The round in the middle by its median."""
+    return sorted(found, key=lambda one: one.timing.p50)[len(found) // 2]
+
+
+HEAD = (
+    f"{'work':14}{'callers':>8} {'where':11}{'p50 ms':>8}{'added':>8}{'p95 +':>8}{'runs/s':>8}{'steps/s':>9}"
+    f"{'CPU ms':>8}{'commits':>8} | {'added':>6}{'p95 +':>7}{'CPU':>6}{'runs/s':>7}  beside the floor"
+)
+
+
+def line(where: str, what: Workload, callers: int, found: Measured, base: Measured | None) -> str:
+    commits = f"{found.commits:8.1f}" if found.commits is not None else f"{'':8}"
+    text = (
+        f"{what.name:14}{callers:8} {where:11}{found.timing.p50:8.1f}{found.added_p50:8.2f}{found.added_p95:8.2f}"
+        f"{found.timing.runs_per_s:8.1f}{found.timing.runs_per_s * what.steps:9.0f}{found.cpu_ms:8.2f}{commits}"
+    )
+    if base is None:
+        return text
+    return text + (
+        f" | {found.added_p50 / base.added_p50:6.2f}{found.added_p95 / base.added_p95:7.2f}"
+        f"{found.cpu_ms / base.cpu_ms:6.2f}{found.timing.runs_per_s / base.timing.runs_per_s:7.2f}"
     )
 
 
-def trivial(count: int) -> dict[str, Any]:
-    """Steps without any outside call, in a row."""
-    nodes = [a_node("start", "webhook_trigger", {"respond": "when_replied"})]
-    nodes += [a_node(f"s{n}", "set_values", {"values": [{"id": "n", "value": str(n)}]}) for n in range(count)]
-    nodes.append(a_node("tell", "reply", {"data": {"done": True}}))
-    ids = [node["id"] for node in nodes]
-    return a_document(nodes, ", ".join(f"{a}>{b}" for a, b in itertools.pairwise(ids)))
-
-
-def measured(post: Callable[[], Any]) -> list[float]:
-    """Milliseconds of each of RUNS calls, after a warm-up."""
-    for _ in range(WARM_UP):
-        post()
-    times = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        post()
-        times.append((time.perf_counter() - started) * 1000)
-    return times
-
-
-def connect(api: Api, crm: Example, model: Example) -> None:
-    connection = {"slug": "m", "preset": "other", "base_url": f"{model.url}/v1", "models": ["demo-rules"]}
-    api("POST", "/model-connections", connection)
-    server = {"slug": "crm", "name": "crm", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
-    registered = api("POST", "/mcp-servers", server)
-    answer = api("POST", f"/mcp-servers/{registered['id']}/refresh")
-    if answer["status"] != "ok":
-        raise SystemExit(f"the example server cannot be reached: {answer}")
-
-
-def product_figures(api: Api) -> dict[str, list[float]]:
-    body = {"message": "I am mira@example.com"}
-    figures = {}
-    for name, graph in {
-        "order status": order_status(),
-        "10 trivial": trivial(10),
-        "100 trivial": trivial(100),
-    }.items():
-        hook = published(api, name, graph)["hook"]
-
-        def post(hook: str = hook) -> None:
-            answer = api.http.post(hook, json=body)
-            if answer.status_code != 200:
-                raise SystemExit(f"{answer.status_code}: {answer.text}")
-
-        figures[name] = measured(post)
-    return figures
-
-
-def show(title: str, figures: dict[str, list[float]], floor: dict[str, list[float]]) -> None:
-    print(f"\n{title}")
-    print(
-        f"{'work':14} {'p50 ms':>9} {'p95 ms':>9} {'floor p50':>10} {'ratio':>7} {'added ms':>9} {'per step':>9}"
-    )
-    steps = {"order status": 5, "10 trivial": 12, "100 trivial": 102}
-    for name, times in figures.items():
-        p50, base = statistics.median(times), statistics.median(floor[name])
-        p95 = sorted(times)[int(len(times) * 0.95) - 1]
-        added = p50 - base
-        print(
-            f"{name:14} {p50:9.2f} {p95:9.2f} {base:10.2f} {p50 / base:7.2f} {added:9.2f} {added / steps[name]:9.3f}"
-        )
+def cases(names: list[str]) -> Iterator[tuple[Workload, int, int]]:
+    """Workload, callers, calls."""
+    for name in names:
+        yield WORKLOADS[name], 1, CALLS[name]
+        for callers in PARALLEL.get(name, ()):
+            yield WORKLOADS[name], callers, callers * PARALLEL_CALLS
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--works", default=",".join(WORKLOADS), help="which workloads, with commas between")
+    parser.add_argument("--stores", default="SQLite,PostgreSQL", help="SQLite, PostgreSQL, or both")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    makers = {"SQLite": embedded, "PostgreSQL": cluster}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        crm, model = Example("crm_server", folder), Example("demo_model", folder)
-        (folder / "embedded").mkdir()
-        (folder / "cluster").mkdir()
-        embedded = Embedded(folder / "embedded", demo=False, env={"PATCHBAY_PASSWORD": "a long password"})
-        cluster = Cluster(folder / "cluster", number=2)
-        try:
-            embedded.start()
-            manage("create_workspace", "demo", env=embedded.env)
-            manage(
-                "add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin", env=embedded.env
-            )
-            cluster.start(workers=1)
-            floor = asyncio.run(Floor(cluster.env["DATABASE_URL"], model.url, crm.url).figures(RUNS, WARM_UP))
-            print(
-                f"Medians of {RUNS} runs, one client, one worker. The floor commits one PostgreSQL row per step."
-            )
-            for title, api in (
-                ("SQLite, one process", embedded.api()),
-                ("PostgreSQL + Redis", cluster.api()),
-            ):
-                connect(api, crm, model)
-                show(title, product_figures(api), floor)
-        finally:
-            embedded.stop()
-            cluster.stop()
-            crm.process.kill()
-            model.process.kill()
+        servers = stack.enter_context(outside(folder))
+        places = [stack.enter_context(floor(folder, servers))]
+        for store in options.stores.split(","):
+            (folder / store).mkdir()
+            places.append(stack.enter_context(makers[store](folder / store, servers)))
+        print(HEAD)
+        for what, callers, calls in cases(options.works.split(",")):
+            found: dict[str, list[Measured]] = {place.name: [] for place in places}
+            for _ in range(options.rounds):
+                for place in places:
+                    found[place.name].append(measure(place, what, servers, callers, calls))
+            base = middle(found["floor"])
+            for place in places:
+                print(line(place.name, what, callers, middle(found[place.name]), base), flush=True)
+        for place in places:
+            print(f"memory, loaded: {place.name} {memory_mib(place.pids()):.0f} MiB")
 
 
 if __name__ == "__main__":

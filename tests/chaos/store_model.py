@@ -66,7 +66,7 @@ def nothing(*_: Any, **__: Any) -> None:
 
 GATEWAYS: Any = SimpleNamespace(
     people=SimpleNamespace(open_handoff=nothing, close_handoffs=nothing),
-    triggers=SimpleNamespace(run_ended=nothing),
+    triggers=SimpleNamespace(run_failed=nothing),
 )
 
 
@@ -78,6 +78,11 @@ class Actor:
     claim: Claim | None = None
     state: RunState | None = None
 
+    def holds(self) -> tuple[Claim, RunState]:
+        assert self.claim is not None
+        assert self.state is not None
+        return self.claim, self.state
+
 
 class StoreModel(RuleBasedStateMachine):
     """One run, two hosts, and everything that can happen to them."""
@@ -87,6 +92,8 @@ class StoreModel(RuleBasedStateMachine):
         self.actors = [Actor(new_id()) for _ in HOSTS]
         for actor in self.actors:
             self._register(actor)
+        # Those of earlier examples may still be due.
+        Run.objects.all().delete()
         self.run_id = commands.start_run(
             workspace_id=new_id(),
             workflow_id=new_id(),
@@ -105,26 +112,25 @@ class StoreModel(RuleBasedStateMachine):
 
     # --- hosts -------------------------------------------------------------------------------------
 
-    @rule(number=sampled_from(HOSTS))
-    def claims(self, number: int) -> None:
+    @rule(number=sampled_from(HOSTS), is_hinted=booleans())
+    def claims(self, number: int, is_hinted: bool) -> None:
         actor = self.actors[number]
         if actor.claim is not None:
             return
         held = Run.objects.get(pk=self.run_id)
         is_living = Host.objects.filter(pk=held.host_id, lease_until__gt=clock.now()).exists()
-        claims = claiming.claim_due(
-            actor.id,
-            GATEWAYS,
-            limit=1,
-            may_take_suspect=True,
-            only=[self.run_id],
-            held={},
-            per_workspace=9,
-        )
-        if not claims:
+        if is_hinted:
+            taken = loading.claim_free(actor.id, GATEWAYS, [self.run_id])
+        else:
+            claims = claiming.claim_due(
+                actor.id, GATEWAYS, limit=1, may_take_suspect=True, held={}, per_workspace=9
+            )
+            taken = [(claim, None) for claim in claims]
+        if not taken:
             return
         assert not is_living, "claimed from a living host"
-        actor.claim, actor.state = claims[0], loading.load(claims[0])
+        actor.claim, state = taken[0]
+        actor.state = state or loading.load(actor.claim)
         assert actor.claim.fence not in self.holder_of, "a fence was given twice"
         self.holder_of[actor.claim.fence] = actor.id
         actor.state.begin(clock.now())
@@ -158,7 +164,7 @@ class StoreModel(RuleBasedStateMachine):
         attempt = state.start_attempt(path, clock.now(), effect=effect, key=path, inputs={})
         delta = state.take_delta()
         try:
-            self._write(actor, store.checkpoint, state, delta, True, is_hidden=is_hidden)
+            self._write(actor, store.checkpoint(*actor.holds(), delta, True), is_hidden=is_hidden)
         except store.CancelRequested as request:
             state.give_back(delta)
             state.withdraw(attempt, clock.now())
@@ -176,7 +182,7 @@ class StoreModel(RuleBasedStateMachine):
         else:
             actor.state.fail(path, NodeFailure("It failed.", code="mcp_tool_error"), at)
         delta = actor.state.take_delta()
-        self._write(actor, store.checkpoint, actor.state, delta, False, is_hidden=is_hidden)
+        self._write(actor, store.checkpoint(*actor.holds(), delta, False), is_hidden=is_hidden)
 
     @rule(number=sampled_from(HOSTS))
     def works_in_memory(self, number: int) -> None:
@@ -227,11 +233,11 @@ class StoreModel(RuleBasedStateMachine):
             return
         if state.is_over:
             ending = state.take_end(clock.now())
-            if self._write(actor, store.end, state, ending, is_hidden=is_hidden):
+            if self._write(actor, store.end(*actor.holds(), ending), is_hidden=is_hidden):
                 actor.claim = actor.state = None
             return
         delta = state.take_delta()
-        released = self._write(actor, store.release, state, delta, clock.now(), is_hidden=is_hidden)
+        released = self._write(actor, store.release(*actor.holds(), delta, clock.now()), is_hidden=is_hidden)
         if released:
             actor.claim = actor.state = None
         elif actor.state is not None:
@@ -315,23 +321,31 @@ class StoreModel(RuleBasedStateMachine):
             else:
                 state.fail(path, NodeFailure("It died.", code="worker_lost"), at)
 
-    def _write(self, actor: Actor, write: Any, *given: Any, is_hidden: bool = False) -> bool:
+    def _write(self, actor: Actor, write: store.Write, *, is_hidden: bool = False) -> bool:
         """Whether it was written; a host that learns that it lost the run forgets it."""
         assert actor.claim is not None
         owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0]
         number = actor.claim.event_seq
         try:
-            written = write(actor.claim, *given)
-            if is_hidden and written is not False:
+            written = self._commit(write)
+            if is_hidden and written:
                 # An error hid that it was committed, and it is tried again as if it had not been.
                 actor.claim.event_seq = number
-                written = write(actor.claim, *given)
+                written = self._commit(write)
         except LeaseLost:
             actor.claim = actor.state = None
             return False
-        if written is not False:
-            assert actor.claim.fence == owner, "a stale host wrote"
-        return written is not False
+        assert not written or actor.claim.fence == owner, "a stale host wrote"
+        return written
+
+    def _commit(self, write: store.Write) -> bool:
+        """Where it may, together with another one; what the group refuses is written alone, as the writer does it."""
+        if not write.stands_alone:
+            written, twice = store.commit([write, write])
+            assert not twice, "the same was written twice"
+            if written:
+                return True
+        return store.commit([write])[0]
 
     def _intents(self) -> int:
         return Attempt.objects.filter(run_id=self.run_id).count()

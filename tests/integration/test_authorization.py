@@ -31,6 +31,7 @@ from builder.mcp_endpoint.own_tools import OWN_TOOLS
 from builder.mcp_endpoint.resources import TEMPLATES
 from builder.mcp_endpoint.server import PROMPT
 from builder.sockets import socket_urls
+from builder.triggers.hooks import ROUTE as WEBHOOKS
 from builder.workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +60,7 @@ def test_every_route_and_socket_is_declared_and_nothing_else() -> None:
 
 
 def test_everything_that_the_mcp_endpoint_offers_is_declared_and_nothing_else() -> None:
-    assert list(MOUNTED) == [PATH.lstrip("/")]
+    assert list(MOUNTED) == [PATH.lstrip("/"), WEBHOOKS]
     assert list(MCP_TOOLS) == list(OWN_TOOLS)
     assert list(MCP_RESOURCES) == [template for template, *_ in TEMPLATES]
     assert list(MCP_PROMPTS) == [PROMPT]

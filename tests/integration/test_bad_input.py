@@ -89,6 +89,18 @@ def test_webhooks_that_cannot_be_taken(api: Api, product: Embedded) -> None:
     assert api.http.post(workflow["hook"], json={}).status_code == 202
 
 
+def test_every_answer_of_a_webhook_carries_the_headers_of_a_page(api: Api) -> None:
+    hook = published(api, "Headers", ECHO)["hook"]
+    page = api.http.get("/sign-in").headers
+    for answer in (api.http.post(hook, json={}), api.http.post("/hooks/unknown-token"), api.http.get(hook)):
+        for name in ("x-content-type-options", "referrer-policy", "x-frame-options", "cross-origin-opener-policy"):
+            assert answer.headers[name] == page[name]
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+    foreign = api.http.post(hook, json={}, headers={"host": "elsewhere.example"})
+    assert foreign.status_code == 400
+    assert foreign.headers["content-type"] == "application/problem+json"
+
+
 def test_a_webhook_takes_json_forms_and_text(api: Api) -> None:
     graph = json.loads(json.dumps(ECHO))
     graph["nodes"][0]["config"] = {"respond": "when_replied"}

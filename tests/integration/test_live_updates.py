@@ -61,6 +61,40 @@ async def test_a_topic_can_be_left_and_taken_up_again(make_live: Callable[..., R
             assert await news.wait(5)
 
 
+async def test_an_answer_reaches_whoever_waits_for_it_at_once(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    require_services()
+    here, there = make_live(), make_live()
+    async with here.subscribe("answer.first") as first, here.subscribe("answer.other") as other:
+        await eventually_listening(here, there)
+
+        there.publish("answer.first", {})
+
+        assert await first.wait(5)
+        assert not await other.wait(0.2)
+
+
+async def test_of_many_news_of_a_topic_the_latest_is_enough(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    require_services()
+    here, there = make_live(), make_live()
+    async with here.subscribe("run.busy") as news:
+        await quiet(news)
+        for number in range(500):
+            there.publish("run.busy", {"seq": number})
+        assert await news.wait(5)
+        assert not await news.wait(0.3)
+
+
+async def eventually_listening(here: RedisLiveUpdates, there: RedisLiveUpdates) -> None:
+    """Wait until the first answer comes through."""
+    async with asyncio.timeout(10), here.subscribe("answer.probe") as probe:
+        while not await probe.wait(0.1):
+            there.publish("answer.probe", {})
+
+
 @pytest.mark.timeout(30)
 async def test_without_redis_nothing_is_raised_and_nothing_hangs(
     make_live: Callable[..., RedisLiveUpdates],

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
+from tests.bench.workloads import order_status
 from tests.support.cluster import Cluster
 from tests.support.product import Api, Example, a_document, a_node, eventually, published
 
@@ -151,3 +153,19 @@ def test_runs_are_shared_between_the_workers(admin: Api) -> None:
     runs = [admin("POST", f"/workflows/{workflow['id']}/runs", {"input": {}}) for _ in range(20)]
     ended = [admin.run_until(run["id"], "succeeded", "failed") for run in runs]
     assert {run["status"] for run in ended} == {"succeeded"}
+
+
+def test_a_run_with_two_outside_calls_commits_five_times(cluster: Cluster, admin: Api) -> None:
+    """Accepted; claimed; the model's intent; its outcome with the tool's intent; the tool's outcome with the end."""
+    hook = published(admin, "Commits", order_status().graph)["hook"]
+    for _ in range(3):
+        answer = admin.http.post(hook, json={"message": "I am mira@example.com"})
+        assert answer.json() is True
+        with psycopg.connect(cluster.env["DATABASE_URL"]) as database:
+            # Each commit but that of the claim writes events, and a row tells the transaction that wrote it.
+            (commits,) = database.execute(
+                "SELECT count(DISTINCT e.xmin::text) + max(r.fence) FROM runtime_event e"
+                " JOIN runtime_run r ON r.id = e.run_id WHERE r.id = %s",
+                [answer.headers["x-run-id"]],
+            ).fetchone() or (0,)
+        assert commits == 5

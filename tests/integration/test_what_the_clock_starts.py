@@ -21,7 +21,7 @@ from builder.triggers.starting import start_by_person
 from builder.workflows import actions
 from builder.workflows.models import Workflow
 from runtime.engine import clock, process, schedules
-from runtime.gateways import EndedRun, Gateways
+from runtime.gateways import FailedRun, Gateways
 from runtime.models import Run, Schedule, ScheduledRun
 from tests.support.product import a_document, a_node
 
@@ -318,17 +318,16 @@ def a_watcher(by: Member, name: str, *slugs: str) -> Workflow:
     return publish(by, graph, actions.create_workflow(by, name=name, graph=graph))
 
 
-def an_end(workflow: Workflow, **changes: Any) -> EndedRun:
+def an_end(workflow: Workflow, **changes: Any) -> FailedRun:
     run = {
         "id": UUID(int=7),
         "workspace_id": workflow.workspace_id,
         "workflow_id": workflow.pk,
         "version": 1,
         "trigger": "start",
-        "status": "failed",
         "error": ERROR,
     }
-    return EndedRun(**{**run, **changes})
+    return FailedRun(**{**run, **changes})
 
 
 def started() -> list[tuple[UUID, str]]:
@@ -343,7 +342,7 @@ def test_a_failure_starts_whoever_waits_for_it(admin: Member) -> None:
         a_watcher(admin, "Other", "something-else"),
     )
 
-    LiveTriggers().run_ended(an_end(work))
+    LiveTriggers().run_failed(an_end(work))
 
     assert sorted(started()) == sorted([(every.pk, "failed"), (one.pk, "failed")])
     assert other.pk not in {workflow for workflow, _ in started()}
@@ -357,24 +356,23 @@ def test_a_failure_starts_whoever_waits_for_it(admin: Member) -> None:
     }
 
 
-@pytest.mark.parametrize("changes", [{"version": None}, {"status": "succeeded"}, {"status": "cancelled"}])
-def test_tests_of_drafts_and_other_ends_start_nothing(admin: Member, changes: dict[str, Any]) -> None:
+def test_tests_of_drafts_start_nothing(admin: Member) -> None:
     work = a_plain("Work", admin)
     a_watcher(admin, "Every")
-    LiveTriggers().run_ended(an_end(work, **changes))
+    LiveTriggers().run_failed(an_end(work, version=None))
     assert started() == []
 
 
 def test_a_failure_of_a_failure_workflow_starts_nothing(admin: Member) -> None:
     first, second = a_watcher(admin, "First"), a_watcher(admin, "Second", "first")
     for workflow in (first, second):
-        LiveTriggers().run_ended(an_end(workflow, trigger="failed"))
+        LiveTriggers().run_failed(an_end(workflow, trigger="failed"))
     assert started() == []
 
 
 def test_a_workflow_never_waits_for_itself(admin: Member) -> None:
     watcher = a_watcher(admin, "Watcher", "watcher")
-    LiveTriggers().run_ended(an_end(watcher, trigger="by_hand"))
+    LiveTriggers().run_failed(an_end(watcher, trigger="by_hand"))
     assert started() == []
 
 
@@ -382,7 +380,7 @@ def test_failures_of_another_workspace_start_nothing(admin: Member) -> None:
     a_watcher(admin, "Every")
     elsewhere = Workspace.objects.create(slug="elsewhere", name="Elsewhere")
     work = Workflow.objects.create(workspace=elsewhere, slug="work", name="Work")
-    LiveTriggers().run_ended(an_end(work))
+    LiveTriggers().run_failed(an_end(work))
     assert started() == []
 
 
@@ -393,12 +391,12 @@ def test_a_watcher_that_is_paused_archived_or_without_its_trigger_starts_nothing
     changed = a_watcher(admin, "Changed")
     publish(admin, a_schedule(), changed)
 
-    LiveTriggers().run_ended(an_end(work))
+    LiveTriggers().run_failed(an_end(work))
     assert started() == []
 
     # A run of the version before, still going on, is known for what started it.
     a_watcher(admin, "Every")
-    LiveTriggers().run_ended(an_end(changed, trigger="failed"))
+    LiveTriggers().run_failed(an_end(changed, trigger="failed"))
     assert started() == []
 
 
@@ -407,7 +405,7 @@ def test_an_error_as_large_as_a_value_may_be_is_told_without_its_details(admin: 
     a_watcher(admin, "Every")
     large = ERROR | {"details": {"said": "x" * (8 * 1024 * 1024 - 100)}}
 
-    LiveTriggers().run_ended(an_end(work, error=large))
+    LiveTriggers().run_failed(an_end(work, error=large))
 
     assert Run.objects.get().input["error"] == ERROR
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from runtime.engine.attempt import AttemptContext, Clients, rendered_config, run_attempt, typed_config
 from runtime.errors import LlmError, McpError, NodeFailure
-from runtime.gateways import ChildStart, EndedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
+from runtime.gateways import ChildStart, FailedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
@@ -198,7 +198,7 @@ class NoTriggers:
             raise NodeFailure("There is no such workflow.", code="workflow_unavailable")
         return ChildStart(CHILD_ID, CHILD_ID, "graph", 3, "start", dict(given), {})
 
-    def run_ended(self, run: EndedRun) -> None: ...
+    def run_failed(self, run: FailedRun) -> None: ...
 
 
 @dataclass

@@ -1,0 +1,191 @@
+"""POST /hooks/<token>: verify, commit, then answer; mounted beside Django, whose middleware serves people with sessions.
+
+A caller here has no session and no page, only a secret address, and waits for every millisecond.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+from csp.middleware import CSPMiddleware
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
+
+from builder.accounts.matrix import MOUNTED
+from builder.http.database import in_database
+from builder.http.errors import Conflict, ProblemError, problem_for
+from builder.http.idempotency import body_digest, key_of
+from builder.http.limits import too_large
+from builder.triggers.addresses import address_for
+from builder.triggers.models import Address, Delivery
+from builder.triggers.starting import live_trigger, start_at
+from runtime.engine import process
+from runtime.engine.live import answer_topic
+from runtime.engine.waiting import replied_or_ended, until
+from runtime.graph.schema import Node
+from runtime.identifiers import new_id
+
+HOLD_S = 30.0
+ROUTE = "hooks/<str:token>"
+METHODS = MOUNTED[ROUTE]
+KEPT_HEADERS = {
+    "content-type",
+    "user-agent",
+    "webhook-id",
+    "webhook-timestamp",
+    "idempotency-key",
+    "accept-language",
+}
+_PATH = re.compile(r"/hooks/([^/]+)")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class WebhookEndpoint:
+    """Answers the addresses of webhooks and hands everything else on."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        # Every reply carries the same headers, whoever makes it.
+        self._finish = [
+            middleware(_unused).process_response
+            for middleware in (XFrameOptionsMiddleware, CSPMiddleware, SecurityMiddleware)
+        ]
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        found = _PATH.fullmatch(scope["path"])
+        if found is None:
+            await self._inner(scope, receive, send)
+            return
+        request, response = await _answered(scope, receive, found[1])
+        for finish in self._finish:
+            finish(request, response)
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
+        headers.append((b"content-length", str(len(response.content)).encode()))
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
+
+
+def _unused(request: HttpRequest) -> HttpResponse:
+    raise AssertionError("only what these do to a response is wanted")
+
+
+async def _answered(
+    scope: MutableMapping[str, Any], receive: Receive, token: str
+) -> tuple[HttpRequest, HttpResponse]:
+    request: HttpRequest = ASGIRequest(scope, BytesIO())
+    try:
+        request.get_host()
+        if request.method not in METHODS:
+            raise ProblemError(405, "method_not_allowed", f"{request.method} is not possible here.")
+        if refused := too_large(request):
+            return request, refused
+        request = ASGIRequest(scope, BytesIO(await _body_of(receive)))
+        return request, await _webhook(request, token)
+    except DisallowedHost:
+        return request, problem_for(
+            ProblemError(400, "wrong_host", "This host is not served here. See ALLOWED_HOSTS.")
+        )
+    except Exception as error:
+        return request, problem_for(error)
+
+
+async def _body_of(receive: Receive) -> bytes:
+    """The whole body; raises as soon as it is too large, whatever was announced."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemError(400, "bad_request", "The body ended too early.")
+        body += message.get("body", b"")
+        if len(body) > settings.MAX_WEBHOOK_BYTES:
+            limit = settings.MAX_WEBHOOK_BYTES
+            raise ProblemError(413, "too_large", f"The body is larger than {limit} bytes.")
+        more = bool(message.get("more_body"))
+    return bytes(body)
+
+
+async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
+    """202 {"run_id"} once the run is committed; with `when_replied` up to 30 s of waiting for the reply."""
+    given, key, run_id = _input(request), key_of(request), new_id()
+    async with process.live_updates().subscribe(answer_topic(run_id)) as news:
+        started, holds = await in_database(_accept, token, given, key, run_id)
+        if not holds:
+            return JsonResponse({"run_id": str(started)}, status=202)
+        # A run that was just committed cannot have replied yet.
+        run = await until(
+            news,
+            lambda: replied_or_ended(started),
+            timeout_s=HOLD_S,
+            look_first=started != run_id,
+            in_database=in_database,
+        )
+    if run is None or run.replied_at is None:
+        return JsonResponse({"run_id": str(started)}, status=202)
+    return JsonResponse(run.result, safe=False, headers={"X-Run-Id": str(started)})
+
+
+def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[UUID, bool]:
+    """Commit the run before anything is answered: the run, and whether its reply is waited for.
+
+    The same delivery id gives the same run.
+    """
+    address = address_for("hook", token)
+    if address is None or not address.is_live:
+        raise Http404
+    node = live_trigger(address.workflow, address.node)
+    holds = node.config.get("respond") == "when_replied"
+    if not key:
+        return _start(address, node, given, run_id), holds
+    digest = body_digest(given["body"])
+    try:
+        with transaction.atomic():
+            Delivery.objects.create(address=address, key=key, digest=digest, run_id=run_id)
+            return _start(address, node, given, run_id), holds
+    except IntegrityError:
+        return _delivered(address, key, digest), holds
+
+
+def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID) -> UUID:
+    run = start_at(address.workflow, node, given, started_by="webhook", run_id=run_id)
+    return run.pk
+
+
+def _delivered(address: Address, key: str, digest: str) -> UUID:
+    delivery = Delivery.objects.get(address=address, key=key)
+    if delivery.digest != digest:
+        raise Conflict("idempotency_mismatch", "This delivery id came with another body before.")
+    return delivery.run_id
+
+
+def _input(request: HttpRequest) -> dict[str, Any]:
+    """What `trigger` shows: body, headers, query, method."""
+    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in KEPT_HEADERS}
+    query = {name: str(value) for name, value in request.GET.items()}
+    return {"body": _body(request), "headers": headers, "query": query, "method": request.method}
+
+
+def _body(request: HttpRequest) -> Any:
+    """JSON, a form's fields, or {"text"}; the content type says which."""
+    kind = request.content_type or ""
+    if kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return {name: str(value) for name, value in request.POST.items()}
+    raw = request.body
+    if kind == "application/json" or kind.endswith("+json"):
+        try:
+            return json.loads(raw) if raw.strip() else {}
+        except (ValueError, RecursionError) as error:
+            raise ProblemError(400, "bad_request", "The body is not JSON.") from error
+    return {"text": raw.decode("utf-8", "replace")} if raw else {}

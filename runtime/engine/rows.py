@@ -1,0 +1,263 @@
+"""The one statement that each change of a run costs, written by hand: the ORM would build five for it, every time.
+
+PostgreSQL takes the run's new values and the rows of steps, attempts and events as JSON and writes them in a single
+statement, so that a change needs one round trip and one commit. SQLite, in this very process, takes rows as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+from django.db import connection, models, transaction
+
+from runtime.engine import clock
+from runtime.models import Attempt, Event, Run, Step
+
+WRITTEN = (
+    "status",
+    "attention",
+    "event_seq",
+    "started_at",
+    "ended_at",
+    "keep_until",
+    "tokens",
+    "cost_usd",
+    "handled_errors",
+    "steps_done",
+    "state_bytes",
+    "active_ms",
+    "result",
+    "replied_at",
+    "error",
+)
+"""What the host that holds a run knows best; each change writes all of it."""
+CONDITIONS = {
+    "host_id": "uuid",
+    "fence": "bigint",
+    "seq_before": "bigint",
+    "wakes": "bigint",
+    "unless_cancelled": "boolean",
+    "if_pausing": "boolean",
+    "releases": "boolean",
+    "due_at": "timestamptz",
+    "settles": "boolean",
+}
+"""Whose run it must be, what must not have happened since, and whether the run is given back."""
+STEP_CHANGES = ("status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at")
+ATTEMPT_CHANGES = ("ended_at", "error", "usage")
+
+Change: TypeAlias = Mapping[str, Any]
+"""A value for `id` and for each of WRITTEN and CONDITIONS."""
+Rows: TypeAlias = tuple[Iterable[Step], Iterable[Attempt], Iterable[Event]]
+Table: TypeAlias = type[models.Model]
+
+
+def write_all(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
+    """Write each change whose conditions hold, all in one transaction; which of them held."""
+    connection.ensure_connection()
+    if connection.vendor == "postgresql":
+        return _write_postgresql(changes)
+    with transaction.atomic(), connection.wrap_database_errors:
+        return [_write_sqlite(change, rows) for change, rows in changes]
+
+
+def insert_run(run: Run, event: Event) -> None:
+    """A new run, due at once if it has its slot, and its first event; their times are the database's."""
+    connection.ensure_connection()
+    if connection.vendor == "postgresql":
+        with connection.wrap_database_errors:
+            cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
+            given = (_as_json([_values(run)]), _as_json([_values(event)]))
+            (at,) = cursor.execute(_new_run_statement(), given).fetchone() or (None,)
+            _begin_at(run, event, at)
+        return
+    _begin_at(run, event, clock.now())
+    with transaction.atomic(), connection.wrap_database_errors:
+        for row in (run, event):
+            _sqlite().execute(_sqlite_insert(type(row)), _plain(row))
+
+
+def _begin_at(run: Run, event: Event, at: Any) -> None:
+    run.created_at = run.progress_at = event.at = at
+    run.due_at = at if run.has_slot else None
+    run._state.adding = False
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------
+
+
+def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
+    given = [
+        (_as_json(change), change["id"], *(_as_json([_values(row) for row in table]) for table in rows))
+        for change, rows in changes
+    ]
+    with connection.wrap_database_errors:
+        # Not the ORM's cursor: that one writes values into the text, which can then not be prepared.
+        cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
+        if len(given) == 1:
+            return [_held(cursor.execute(_change_statement(), given[0]))]
+        with transaction.atomic():
+            cursor.executemany(_change_statement(), given, returning=True)
+            held = [_held(cursor)]
+            while cursor.nextset():
+                held.append(_held(cursor))
+            return held
+
+
+def _held(cursor: psycopg.Cursor[Any]) -> bool:
+    row = cursor.fetchone()
+    return row is not None and row[0] == 1
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+@lru_cache(maxsize=1)
+def _change_statement() -> str:
+    types = {**CONDITIONS, **{name: _type(Run, name) for name in WRITTEN}}
+    given = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    written = ", ".join(f"{name} = w.{name}" for name in WRITTEN)
+    # The names are those of this module and of the models.
+    return f"""
+        WITH changed AS (
+            UPDATE runtime_run AS r SET {written}, progress_at = now(),
+                charges = CASE WHEN w.settles THEN 0 ELSE r.charges END,
+                host_id = CASE WHEN w.releases THEN NULL ELSE r.host_id END,
+                due_at = CASE WHEN w.releases THEN w.due_at ELSE r.due_at END
+            FROM json_to_record(%s) AS w ({given})
+            WHERE r.id = %s AND r.host_id = w.host_id AND r.fence = w.fence AND r.event_seq = w.seq_before
+                AND (w.wakes IS NULL OR r.wakes = w.wakes)
+                AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)
+                AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
+            RETURNING 1
+        ), steps AS (
+            {_insert_from_json(Step)} WHERE EXISTS (SELECT FROM changed)
+            ON CONFLICT (run_id, path) DO UPDATE SET {_excluded(STEP_CHANGES)}
+        ), attempts AS (
+            {_insert_from_json(Attempt)} WHERE EXISTS (SELECT FROM changed)
+            ON CONFLICT (run_id, path, number) DO UPDATE SET {_excluded(ATTEMPT_CHANGES)}
+        ), events AS (
+            {_insert_from_json(Event)} WHERE EXISTS (SELECT FROM changed)
+        )
+        SELECT count(*) FROM changed"""  # noqa: S608
+
+
+@lru_cache(maxsize=1)
+def _new_run_statement() -> str:
+    now = {"created_at": "now()", "progress_at": "now()", "due_at": "CASE WHEN has_slot THEN now() END"}
+    return f"WITH run AS ({_insert_from_json(Run, now)}) {_insert_from_json(Event, {'at': 'now()'})} RETURNING at"
+
+
+def _insert_from_json(table: Table, computed: Mapping[str, str] | None = None) -> str:
+    """computed   column -> what it gets instead of the value that is given"""
+    names = _columns(table)
+    given = ", ".join(f"{name} {_type(table, name)}" for name in names)
+    values = ", ".join((computed or {}).get(name, name) for name in names)
+    return (
+        f"INSERT INTO {table._meta.db_table} ({', '.join(names)})"  # noqa: S608
+        f" SELECT {values} FROM json_to_recordset(%s) AS x ({given})"
+    )
+
+
+def _type(table: Table, name: str) -> str:
+    return str(table._meta.get_field(name).db_type(connection))
+
+
+# --- SQLite -----------------------------------------------------------------------------------------
+
+
+def _write_sqlite(change: Change, rows: Rows) -> bool:
+    conditions = "".join(
+        text
+        for name, text in (
+            ("wakes", " AND wakes = :wakes"),
+            ("unless_cancelled", " AND cancel_requested_at IS NULL"),
+            ("if_pausing", " AND pause_requested_at IS NOT NULL"),
+        )
+        if change[name] not in (None, False)
+    )
+    also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ""
+    also += ", charges = 0" if change["settles"] else ""
+    given = {
+        name: json.dumps(value) if name in _json_columns(Run) and value is not None else _adapted(value)
+        for name, value in change.items()
+    }
+    cursor = _sqlite().execute(
+        f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
+        " progress_at = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+        f" WHERE id = :id AND host_id = :host_id AND fence = :fence AND event_seq = :seq_before{conditions}",
+        given,
+    )
+    if not cursor.rowcount:
+        return False
+    for table, found in zip((Step, Attempt, Event), rows, strict=True):
+        if values := [_plain(row) for row in found]:
+            _sqlite().executemany(_sqlite_insert(table), values)
+    return True
+
+
+@lru_cache(maxsize=4)
+def _sqlite_insert(table: Table) -> str:
+    names = _columns(table)
+    conflict = ""
+    if table is Step:
+        conflict = f" ON CONFLICT (run_id, path) DO UPDATE SET {_excluded(STEP_CHANGES)}"
+    elif table is Attempt:
+        conflict = f" ON CONFLICT (run_id, path, number) DO UPDATE SET {_excluded(ATTEMPT_CHANGES)}"
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {table._meta.db_table} ({', '.join(names)}) VALUES ({marks}){conflict}"  # noqa: S608
+
+
+def _sqlite() -> Any:
+    """The cursor below Django's, which takes many rows at once."""
+    return connection.connection.cursor()
+
+
+def _plain(row: models.Model) -> list[Any]:
+    """The row's values as SQLite keeps them."""
+    found = row.__dict__
+    in_json = _json_columns(type(row))
+    return [
+        json.dumps(found[name]) if name in in_json and found[name] is not None else _adapted(found[name])
+        for name in _columns(type(row))
+    ]
+
+
+def _adapted(value: Any) -> Any:
+    """As Django's backend for SQLite writes it: ids as 32 hexadecimal digits, times in UTC without saying so."""
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return str(value.astimezone(UTC).replace(tzinfo=None))
+    return value
+
+
+# --- both -------------------------------------------------------------------------------------------
+
+
+def _values(row: models.Model) -> dict[str, Any]:
+    found = row.__dict__
+    return {name: found[name] for name in _columns(type(row))}
+
+
+def _excluded(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+
+
+@lru_cache(maxsize=8)
+def _columns(table: Table) -> tuple[str, ...]:
+    return tuple(field.column for field in table._meta.concrete_fields if field.column)
+
+
+@lru_cache(maxsize=8)
+def _json_columns(table: Table) -> frozenset[str]:
+    return frozenset(
+        str(field.column) for field in table._meta.concrete_fields if isinstance(field, models.JSONField)
+    )

@@ -1,0 +1,81 @@
+"""Group commit: changes of runs that come while others are being written are written together, in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from runtime.engine import store
+from runtime.engine.store import Write
+
+MAX_TOGETHER = 64
+
+InDatabase = Callable[..., Awaitable[Any]]
+
+
+class Writer:
+    """Lives on the host's loop.
+
+    in_database   runs a function on a database thread, and again while the database is away and the lease holds
+    at_once       transactions under way at the same time; further changes wait, and go together
+    """
+
+    def __init__(self, in_database: InDatabase, *, at_once: int) -> None:
+        self._in_database = in_database
+        self._waiting: deque[tuple[Write, asyncio.Future[bool]]] = deque()
+        self._free = at_once
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def write(self, write: Write) -> bool:
+        """False when it was refused because of news; raises LeaseLost, CancelRequested."""
+        if write.stands_alone:
+            return await self._alone(write)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((write, done))
+        if self._free:
+            self._free -= 1
+            task = asyncio.create_task(self._write_waiting())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await done
+
+    async def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), MAX_TOGETHER)
+                await self._write_together([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._free += 1
+
+    async def _write_together(self, asked: Sequence[tuple[Write, asyncio.Future[bool]]]) -> None:
+        if len(asked) > 1:
+            try:
+                written = await self._in_database(store.commit, [write for write, _ in asked])
+            except Exception:
+                # One of them may be at fault; each finds out by itself.
+                written = [False] * len(asked)
+        else:
+            written = [False]
+        for (write, done), is_written in zip(asked, written, strict=True):
+            if is_written:
+                _settle(done, True)
+            else:
+                await self._settle_alone(write, done)
+
+    async def _settle_alone(self, write: Write, done: asyncio.Future[bool]) -> None:
+        try:
+            _settle(done, await self._alone(write))
+        except Exception as error:
+            if not done.done():
+                done.set_exception(error)
+
+    async def _alone(self, write: Write) -> bool:
+        return bool((await self._in_database(store.commit, [write]))[0])
+
+
+def _settle(done: asyncio.Future[bool], result: bool) -> None:
+    # Whoever waited may have been told to stop; the change is written all the same.
+    if not done.done():
+        done.set_result(result)

@@ -1,0 +1,122 @@
+"""What is measured side by side: the floor, the product in one process, and the product on PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.bench.workloads import MODEL, WORKLOADS
+from tests.support.cluster import Cluster
+from tests.support.product import Api, Embedded, Process, free_port, manage, published, stopping, wait_ready
+from tests.support.services import drop_database, fresh_database
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The servers that everybody calls."""
+
+    model: str
+    crm: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """urls: workload -> where to post; pids: its processes without the stores; commits: of its PostgreSQL so far"""
+
+    name: str
+    urls: dict[str, str]
+    pids: Callable[[], list[int]]
+    database_url: str = ""
+
+    def commits(self) -> int | None:
+        """What PostgreSQL has committed in this database, this question not counted; None on SQLite."""
+        if not self.database_url:
+            return None
+        with psycopg.connect(self.database_url.rpartition("/")[0] + "/postgres") as connection:
+            row = connection.execute(
+                "SELECT xact_commit FROM pg_stat_database WHERE datname = %s",
+                [self.database_url.rpartition("/")[2]],
+            ).fetchone()
+        return int(row[0]) if row else None
+
+
+@contextmanager
+def outside(folder: Path) -> Iterator[Outside]:
+    found = {}
+    processes = []
+    try:
+        for what in ("model", "crm"):
+            port = free_port()
+            arguments = ["-m", "tests.bench.outside", what, "--port", str(port)]
+            arguments += ["--data", str(folder / f"{what}.sqlite3")]
+            process = Process([sys.executable, *arguments], env={}, log=folder / f"{what}.log")
+            processes.append(process)
+            found[what] = f"http://127.0.0.1:{port}"
+            wait_ready(found[what], process, page="spent")
+        yield Outside(**found)
+    finally:
+        for process in processes:
+            process.kill()
+
+
+@contextmanager
+def floor(folder: Path, outside: Outside) -> Iterator[Installation]:
+    url, port = fresh_database("patchbay_bench_floor"), free_port()
+    env = {"DATABASE_URL": url, "FLOOR_MODEL": outside.model, "FLOOR_CRM": outside.crm}
+    arguments = [sys.executable, "-m", "tests.bench.floor", "--port", str(port)]
+    try:
+        with stopping(Process(arguments, env=env, log=folder / "floor.log")) as process:
+            base = f"http://127.0.0.1:{port}"
+            wait_ready(base, process, page="healthz")
+            yield Installation(
+                "floor", {name: f"{base}/{name}" for name in WORKLOADS}, lambda: [process.pid], url
+            )
+    finally:
+        drop_database("patchbay_bench_floor")
+
+
+@contextmanager
+def embedded(folder: Path, outside: Outside) -> Iterator[Installation]:
+    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password"})
+    try:
+        product.start()
+        manage("create_workspace", "demo", env=product.env)
+        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
+        manage(*person, env=product.env)
+        urls = set_up(product.api(), outside)
+        yield Installation("SQLite", urls, lambda: [product.process.pid] if product.process else [])
+    finally:
+        product.stop()
+
+
+@contextmanager
+def cluster(folder: Path, outside: Outside) -> Iterator[Installation]:
+    product = Cluster(folder, number=2)
+    try:
+        product.start(workers=1)
+        urls = set_up(product.api(), outside)
+        yield Installation(
+            "PostgreSQL",
+            urls,
+            lambda: [process.pid for process in [product.web, *product.workers] if process],
+            product.env["DATABASE_URL"],
+        )
+    finally:
+        product.stop()
+
+
+def set_up(api: Api, outside: Outside) -> dict[str, str]:
+    """Register model and server, publish every workload; workload -> its webhook."""
+    connection = {"slug": "m", "preset": "other", "base_url": f"{outside.model}/v1", "models": [MODEL]}
+    api("POST", "/model-connections", {**connection, "default_model": MODEL})
+    server = {"slug": "crm", "name": "crm", "transport": "http", "url": f"{outside.crm}/mcp", "enable": "all"}
+    registered = api("POST", "/mcp-servers", server)
+    answer = api("POST", f"/mcp-servers/{registered['id']}/refresh")
+    if answer["status"] != "ok":
+        raise SystemExit(f"the example server cannot be reached: {answer}")
+    return {name: published(api, name, workload.graph)["hook"] for name, workload in WORKLOADS.items()}

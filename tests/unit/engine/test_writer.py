@@ -1,0 +1,102 @@
+"""Group commit: what comes while something is being written goes together, and nobody suffers from a neighbour."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from runtime.engine.writer import Writer
+from runtime.errors import LeaseLost
+
+
+def a_write(name: str, *, alone: bool = False) -> Any:
+    return SimpleNamespace(name=name, stands_alone=alone)
+
+
+class Database:
+    """Notes what is committed together; `answers` says what becomes of a write that is alone."""
+
+    def __init__(self, **answers: bool | Exception) -> None:
+        self.committed: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self._answers = answers
+
+    async def call(self, _: Callable[..., Any], writes: Sequence[Any]) -> list[bool]:
+        names = [write.name for write in writes]
+        self.committed.append(names)
+        await self.gate.wait()
+        if len(names) > 1:
+            if any(isinstance(self._answers.get(name), OSError) for name in names):
+                raise OSError
+            return [self._answers.get(name, True) is True for name in names]
+        answer = self._answers.get(names[0], True)
+        if isinstance(answer, Exception):
+            raise answer
+        return [answer]
+
+
+async def written(database: Database, *writes: Any) -> list[Any]:
+    """The first is under way when the others come."""
+    writer = Writer(database.call, at_once=1)
+    first = asyncio.create_task(writer.write(writes[0]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(writer.write(write)) for write in writes[1:]]
+    await asyncio.sleep(0)
+    database.gate.set()
+    return await asyncio.gather(first, *others, return_exceptions=True)
+
+
+async def test_what_comes_meanwhile_goes_together() -> None:
+    database = Database()
+    assert await written(database, a_write("a"), a_write("b"), a_write("c"), a_write("d")) == [True] * 4
+    assert database.committed == [["a"], ["b", "c", "d"]]
+
+
+async def test_what_touches_more_than_its_run_goes_alone_and_waits_for_nobody() -> None:
+    database = Database()
+    await written(database, a_write("a"), a_write("b", alone=True), a_write("c"))
+    assert database.committed == [["a"], ["b"], ["c"]]
+
+
+async def test_one_that_is_refused_learns_why_and_the_others_are_written() -> None:
+    lost = LeaseLost("gone")
+    database = Database(c=lost, d=False)
+    found = await written(database, a_write("a"), a_write("b"), a_write("c"), a_write("d"))
+    assert found == [True, True, lost, False]
+    assert database.committed == [["a"], ["b", "c", "d"], ["c"], ["d"]]
+
+
+async def test_one_that_breaks_the_transaction_harms_nobody_else() -> None:
+    broken = OSError()
+    database = Database(c=broken)
+    assert await written(database, a_write("a"), a_write("b"), a_write("c")) == [True, True, broken]
+    assert database.committed == [["a"], ["b", "c"], ["b"], ["c"]]
+
+
+async def test_one_whose_owner_was_stopped_is_written_and_disturbs_nobody() -> None:
+    database = Database()
+    writer = Writer(database.call, at_once=1)
+    tasks = [asyncio.create_task(writer.write(a_write(name))) for name in "abc"]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    database.gate.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(found[1], asyncio.CancelledError)
+    assert [found[0], found[2]] == [True, True]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_no_more_transactions_than_allowed_are_under_way(at_once: int) -> None:
+    database = Database()
+    writer = Writer(database.call, at_once=at_once)
+    tasks = [asyncio.create_task(writer.write(a_write(str(number)))) for number in range(10)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(database.committed) <= at_once
+    database.gate.set()
+    assert await asyncio.gather(*tasks) == [True] * 10
