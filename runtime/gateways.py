@@ -16,6 +16,14 @@ from runtime.graph.node_types import ToolFacts
 
 
 @dataclass(frozen=True)
+class SamplingSettings:
+    """That a server may have a model asked: which one, and how many tokens an answer may have."""
+
+    model: str
+    max_tokens: int
+
+
+@dataclass(frozen=True)
 class McpServerSettings:
     """How to reach a registered server.
 
@@ -23,6 +31,10 @@ class McpServerSettings:
     revision       changes whenever a setting or secret changes; connections are pooled by it
     wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
     account        whose tokens go with each request, at a server that people sign in to
+    name           what people call it
+    elicitation    what becomes of a question in mid-call: people are asked, or it is declined at once
+    elicitation_due_s   for so long people may answer
+    sampling       None: the server may not have a model asked
     """
 
     id: str
@@ -37,6 +49,10 @@ class McpServerSettings:
     revision: str = "1"
     wire: Literal["", "streamable", "sse"] = ""
     account: str = ""
+    name: str = ""
+    elicitation: Literal["ask", "decline"] = "ask"
+    elicitation_due_s: float = 7 * 24 * 3600.0
+    sampling: SamplingSettings | None = None
 
 
 @dataclass
@@ -148,6 +164,14 @@ class McpServers(Protocol):
         """Count a call of a tool that has a rate; raises McpError (mcp_rate_limited) when it is one too many."""
         ...
 
+    def begin_sampling(self, server_id: str) -> None:
+        """Count that a server has a model asked; raises McpError (mcp_sampling_refused) over its budget."""
+        ...
+
+    def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        """What that took: input_tokens, output_tokens, cost_usd."""
+        ...
+
     def tool_for_trial(
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
@@ -200,6 +224,10 @@ class People(Protocol):
 
     def expire_handoff(self, wait_key: str) -> bool:
         """Close an unanswered handoff whose time is over; false when someone has answered it. May be repeated."""
+        ...
+
+    def close_handoff(self, wait_key: str) -> None:
+        """Nobody waits for this answer any more, although the run goes on; in the engine's transaction."""
         ...
 
     def close_handoffs(self, run_id: UUID) -> None:

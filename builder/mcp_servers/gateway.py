@@ -9,14 +9,14 @@ from typing import Any, cast
 from django.db.models import F, Q
 
 from builder.http.encryption import SecretUnreadable
-from builder.mcp_servers import health
+from builder.mcp_servers import health, sampling
 from builder.mcp_servers.listings import take_listing
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings, ServerUse
+from runtime.gateways import McpServerSettings, SamplingSettings, ServerUse
 from runtime.graph.node_types import Effect, ServerFacts, ToolFacts
 
 RATE_SPREAD_S = 3.0
@@ -113,6 +113,12 @@ class RegisteredServers(KeptAccounts):
             },
         )
 
+    def begin_sampling(self, server_id: str) -> None:
+        sampling.begin(server_id)
+
+    def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        sampling.end(server_id, usage)
+
     def tool_for_trial(
         self, workspace_id: str, server: str, tool: str
     ) -> tuple[McpServerSettings, ToolFacts]:
@@ -160,7 +166,13 @@ def settings_of(row: McpServer) -> McpServerSettings:
         "id": str(row.pk),
         "workspace_id": str(row.workspace_id),
         "slug": row.slug,
+        "name": row.name,
         "revision": str(row.revision),
+        "elicitation": row.elicitation,
+        "elicitation_due_s": float(row.elicitation_due_s),
+        "sampling": SamplingSettings(row.sampling_model, row.sampling_max_tokens)
+        if row.sampling_model
+        else None,
     }
     if row.transport == McpServer.Transport.HTTP:
         wire: Any = row.wire
@@ -185,7 +197,7 @@ def _headers(row: McpServer, secret: str) -> dict[str, str]:
     if row.auth_kind == "bearer":
         return {"Authorization": f"Bearer {secret}"}
     if row.auth_kind == "header":
-        return {row.auth_header: secret}
+        return row.header_values
     return {}
 
 

@@ -181,6 +181,12 @@ def too_large(server: str) -> McpError:
     return failure(server, "mcp_too_large", message, sent=True)
 
 
+def asks_wrongly(server: str, why: str) -> McpError:
+    """What the server asks back cannot be answered; its call has ended without a result."""
+    message = f'"{server}" asks back in a way that cannot be answered: it {why}.'
+    return failure(server, "mcp_protocol_error", message, sent=True, answered=True)
+
+
 def tool_error(server: str, tool: str, text: str) -> McpError:
     """The tool itself says that it failed; its code, if it gives one, says whether trying again helps."""
     found = _structured(text)
