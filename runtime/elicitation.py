@@ -100,7 +100,7 @@ def _kind(name: str, about: Mapping[str, Any]) -> tuple[str, list[dict[str, str]
             if choices := _choices(about):
                 return "choice", choices
             longest = about.get("maxLength")
-            is_long = _is_number(longest) and longest >= LONG_TEXT_FROM
+            is_long = isinstance(longest, (int, float)) and longest >= LONG_TEXT_FROM
             return FORMATS.get(str(about.get("format")), "long_text" if is_long else "text"), []
     raise SchemaUnusable(f'"{name[:100]}" is nothing that a form can ask')
 

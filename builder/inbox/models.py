@@ -47,3 +47,10 @@ class InboxItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def choice_title(self) -> str:
+        """What was chosen, in the words of its button."""
+        chosen = str((self.answer or {}).get("choice", ""))
+        titles = {str(choice["id"]): str(choice.get("title") or choice["id"]) for choice in self.choices}
+        return titles.get(chosen, chosen)

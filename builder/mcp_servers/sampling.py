@@ -44,7 +44,7 @@ def begin(server_id: str) -> None:
 def end(server_id: str, usage: Mapping[str, Any]) -> None:
     """Add what a question took; one whose model has no price costs nothing here."""
     tokens = int(usage.get("input_tokens") or 0) + int(usage.get("output_tokens") or 0)
-    rows = McpSampling.objects.filter(server_id=server_id, day=clock.now().date())
+    rows = McpSampling.objects.filter(server__pk=server_id, day=clock.now().date())
     rows.update(tokens=F("tokens") + tokens, cost_usd=F("cost_usd") + float(usage.get("cost_usd") or 0))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from runtime.errors import McpError, NodeFailure
+from runtime.errors import NodeFailure
 from runtime.gateways import McpServerSettings
 from runtime.graph.argument_limits import check_limits, refused_arguments
 from runtime.graph.node_types import Effect, JsonSchema, Known, ToolFacts
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 APPROVE, DECLINE = "approve", "decline"
 DEFINITIONS = ("$defs", "definitions")
 ROUNDS_AT_MOST = 20
-"""Calls in a row that a server may ask for without asking a person anything."""
+"""Calls in a row that a server may want answered by models and the like, without a person."""
 SOON_S, LATER_S = 0.1, 5.0
+"""It is called again so soon when it only wants time, then ever later."""
 ANYONE = {"kind": "anyone"}
 UNSTRUCTURED_OUTPUT: JsonSchema = {
     "type": "object",
@@ -253,12 +255,14 @@ async def _called(
     """The result, or what the server asks a person first; what needs no person is answered at once."""
     asker = StepAsker(settings, config.tool, tool.approval or ANYONE, ctx)
     further = continuation(ctx.asked)
-    for number in range(ROUNDS_AT_MOST):
+    left_s, pause_s, rounds = ctx.timeout_s, SOON_S, 0
+    ends = time.monotonic() + left_s
+    while rounds < ROUNDS_AT_MOST:
         result = await ctx.mcp.call_tool(
             settings,
             config.tool,
             arguments,
-            timeout_s=min(ctx.timeout_s, tool.timeout_s or ctx.timeout_s),
+            timeout_s=min(left_s, tool.timeout_s or left_s),
             idempotency_key=ctx.idempotency_key,
             input_schema=tool.input_schema,
             output_schema=tool.output_schema,
@@ -272,14 +276,15 @@ async def _called(
         further, question = await asker.answered(result)
         if question is not None:
             return question
-        if further.responses is None:
-            # It only wants to be asked again, a little later.
-            await asyncio.sleep(min(SOON_S * 2**number, LATER_S))
-    raise McpError(
-        f'"{config.server}" wants {config.tool} to be called again and again without coming to an end.',
-        code="mcp_protocol_error",
-        details={"server": config.server, "tool": config.tool, "sent": True, "answered": True},
-    )
+        left_s = ends - time.monotonic()
+        if left_s < pause_s:
+            raise asker.wrong(f"has not come to an end after {ctx.timeout_s:g} s")
+        if further.responses is not None:
+            rounds += 1
+            continue
+        await asyncio.sleep(pause_s)
+        left_s, pause_s = left_s - pause_s, min(pause_s * 2, LATER_S)
+    raise asker.wrong(f"has got {ROUNDS_AT_MOST} answers in a row and wants more")
 
 
 NODE = NodeType(

@@ -167,7 +167,7 @@ class StepAsker:
         if not left:
             return further, None
         if sum(map(is_question, self.ctx.asked)) >= QUESTIONS_AT_MOST:
-            raise self._wrong(f"has asked {QUESTIONS_AT_MOST} times and asks again")
+            raise self.wrong(f"has asked {QUESTIONS_AT_MOST} times and asks again")
         due_s = self.settings.elicitation_due_s
         return further, _in_round(left, done, wanted.state, due_s, self.ctx.now())
 
@@ -179,9 +179,9 @@ class StepAsker:
         try:
             fields = form_fields(schema) if mode == "form" else []
         except SchemaUnusable as error:
-            raise self._wrong(f"wants a form that cannot be shown: {error}") from error
+            raise self.wrong(f"wants a form that cannot be shown: {error}") from error
         if mode == "url" and not _is_web_address(address):
-            raise self._wrong("wants a person to open something that is no web address")
+            raise self.wrong("wants a person to open something that is no web address")
         name = self.settings.name or self.settings.slug
         return {
             "title": f"{name} asks before “{self.tool}” goes on"[:300],
@@ -223,7 +223,8 @@ class StepAsker:
             details={"server": self.settings.slug, "tool": self.tool, "sent": True, "answered": True},
         )
 
-    def _wrong(self, why: str) -> McpError:
+    def wrong(self, why: str) -> McpError:
+        """That the server asks back without end, or what nobody can answer; its call has ended."""
         return McpError(
             f'"{self.settings.slug}" asks back in a way that cannot be answered: it {why}.',
             code="mcp_protocol_error",
