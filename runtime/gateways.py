@@ -16,6 +16,20 @@ from runtime.graph.node_types import ToolFacts
 
 
 @dataclass(frozen=True)
+class Caller:
+    """The run that calls a tool.
+
+    workflow     its slug
+    version      None for a test of the draft
+    started_by   a person's e-mail, or the name of what else started it
+    """
+
+    workflow: str = ""
+    version: int | None = None
+    started_by: str = ""
+
+
+@dataclass(frozen=True)
 class SamplingSettings:
     """That a server may have a model asked: which one, and how many tokens an answer may have."""
 
@@ -31,6 +45,7 @@ class McpServerSettings:
     revision       changes whenever a setting or secret changes; connections are pooled by it
     wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
     account        whose tokens go with each request, at a server that people sign in to
+    person         whose account that is (e-mail); empty for the workspace's
     name           what people call it
     elicitation    what becomes of a question in mid-call: people are asked, or it is declined at once
     elicitation_due_s   for so long people may answer
@@ -49,6 +64,7 @@ class McpServerSettings:
     revision: str = "1"
     wire: Literal["", "streamable", "sse"] = ""
     account: str = ""
+    person: str = ""
     name: str = ""
     elicitation: Literal["ask", "decline"] = "ask"
     elicitation_due_s: float = 7 * 24 * 3600.0
@@ -147,16 +163,16 @@ class ChildStart:
 
 
 class McpServers(Protocol):
-    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
-        """By slug; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
+    def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
+        """By slug, for a person (e-mail) who asks; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
         ...
 
     def tool_for_call(
-        self, workspace_id: str, server: str, tool: str, workflow: str
+        self, workspace_id: str, server: str, tool: str, caller: Caller
     ) -> tuple[McpServerSettings, ToolFacts]:
-        """For a run of a workflow (its slug); raises McpError when it may not use the tool.
+        """For a run; raises McpError when it may not use the tool.
 
-        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved
+        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved, mcp_unauthorized
         """
         ...
 
@@ -173,7 +189,7 @@ class McpServers(Protocol):
         ...
 
     def tool_for_trial(
-        self, workspace_id: str, server: str, tool: str
+        self, workspace_id: str, server: str, tool: str, person: str = ""
     ) -> tuple[McpServerSettings, ToolFacts]:
         """For a person who tries a tool out, also one that runs may not use yet."""
         ...

@@ -18,7 +18,8 @@ from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
 from builder.mcp_servers.differences import changes_of
 from builder.mcp_servers.imports import Proposal, read_proposals
-from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.models import Account, McpServer, McpTool
+from builder.mcp_servers.oauth import account_for, may_connect
 from builder.mcp_servers.policy_form import policy_form, read_policies
 from builder.mcp_servers.queries import dependents_of, offers
 from builder.mcp_servers.questions_form import questions_form, read_questions
@@ -162,13 +163,21 @@ def _header_rows(names: list[str]) -> list[dict[str, Any]]:
 def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
-    account = server.accounts.filter(membership=None).first()
+    account = account_for(member, server)
     context = {
         **offers(server, request.GET.get("q", "")),
         "account": account,
+        "may_connect": may_connect(member, server),
+        "accounts": _accounts_of(server) if member.may("mcp.manage") else [],
         "sampled": today_of(server),
     }
     return render(request, "mcp_servers/server.html", context)
+
+
+def _accounts_of(server: McpServer) -> list[Account]:
+    """Those of people, for an admin to see who is connected."""
+    rows = server.accounts.exclude(membership=None).select_related("membership__user")
+    return list(rows.order_by("membership__user__email"))
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
@@ -202,8 +211,8 @@ def _settings_context(server: McpServer) -> dict[str, Any]:
 
 
 async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    server, _ = await sync_to_async(server_for)(request, server_id)
-    server = await errands.refresh_server(server)
+    server, member = await sync_to_async(server_for)(request, server_id)
+    server = await errands.refresh_server(server, member)
     if server.error is None:
         await sync_to_async(messages.success)(request, f"Connected to {server.name}.")
     return redirect("mcp_server", server_id=server.pk)

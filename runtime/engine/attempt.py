@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from runtime.engine import faults
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
-from runtime.gateways import ChildStart, Gateways, McpServerSettings, ModelSettings
+from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
 from runtime.nodes.base import NodeType, Outcome, Park, Waited
@@ -63,6 +63,8 @@ class AttemptContext:
     trigger: Any
     on_progress: Callable[[str, float | None], None]
     depth: int = 0
+    version: int | None = None
+    started_by: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
     asked: Sequence[Waited] = ()
     on_question: Callable[[Park], Awaitable[Mapping[str, Any] | None]] | None = None
@@ -106,7 +108,7 @@ class AttemptContext:
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         servers = self.clients.gateways.mcp_servers
         found: tuple[McpServerSettings, ToolFacts] = await self.clients.in_database(
-            servers.tool_for_call, self.workspace_id, server, tool, self._workflow
+            servers.tool_for_call, self.workspace_id, server, tool, self._caller
         )
         return found
 
@@ -127,10 +129,10 @@ class AttemptContext:
         await self.clients.in_database(servers.admit_call, self.workspace_id, server, tool)
 
     @property
-    def _workflow(self) -> str:
-        """The slug of the workflow that the run belongs to."""
+    def _caller(self) -> Caller:
         run = self.scope.get("run") or {}
-        return str((run.get("workflow") or {}).get("slug", ""))
+        workflow = str((run.get("workflow") or {}).get("slug", ""))
+        return Caller(workflow, self.version, self.started_by)
 
     def spend(self, usage: Mapping[str, Any]) -> None:
         for name in ("input_tokens", "output_tokens", "cost_usd"):

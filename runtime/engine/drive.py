@@ -294,6 +294,8 @@ class Drive:
             started_at=self.host.now(),
             trigger=self.state.run.input,
             depth=self.state.run.depth,
+            version=self.state.run.version,
+            started_by=self.state.run.started_by,
             on_progress=lambda message, share: self._progress(path, message, share),
             asked=asked,
             on_question=lambda question: self._questions.ask(path, question, self.host.now()),

@@ -246,6 +246,8 @@ class McpPool:
             else:
                 breaker.succeeded()
             self._note(settings, time.monotonic() - started, failed=error.code in TROUBLE)
+            if error.code == "mcp_unauthorized" and settings.person:
+                raise errors.of_person(error, settings.person) from error
             raise
         except BaseException:
             breaker.gave_up()

@@ -46,7 +46,7 @@ def test_an_admin_connects_a_server_and_it_stays_connected(page: Page, site: Sit
     assert findings(page) == []
 
     server = next(row for row in api("GET", "/mcp-servers")["items"] if row["url"] == site.url)
-    assert server["auth"] == {"kind": "oauth", "is_set": True}
+    assert server["auth"] == {"kind": "oauth", "is_set": True, "account": "workspace"}
     tool = f"/mcp-servers/{server['id']}/tools"
 
     def call(name: str, **options: Any) -> dict[str, Any]:

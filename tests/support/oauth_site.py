@@ -15,6 +15,7 @@ from typing import Any
 
 import mcp_types as wire
 import uvicorn
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import (
     AccessToken,
     AuthorizationCode,
@@ -57,6 +58,7 @@ class Site:
     reuses: int = 0
     revoked: int = 0
     calls: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
@@ -166,6 +168,8 @@ def _application(site: Site) -> Any:
 
     async def call_tool(context: Any, params: wire.CallToolRequestParams) -> wire.CallToolResult:
         site.calls.append(params.name)
+        token = get_access_token()
+        site.tokens.append(token.token if token else "")
         return wire.CallToolResult(content=[wire.TextContent(type="text", text=f"done: {params.name}")])
 
     server: Server[Any] = Server("notes", version="1", on_list_tools=list_tools, on_call_tool=call_tool)

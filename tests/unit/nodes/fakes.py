@@ -13,7 +13,15 @@ from uuid import UUID
 
 from runtime.engine.attempt import AttemptContext, Clients, rendered_config, run_attempt, typed_config
 from runtime.errors import LlmError, McpError, NodeFailure
-from runtime.gateways import ChildStart, EndedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
+from runtime.gateways import (
+    Caller,
+    ChildStart,
+    EndedRun,
+    Gateways,
+    HandoffRequest,
+    McpServerSettings,
+    ModelSettings,
+)
 from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
@@ -172,20 +180,20 @@ class FakeServers:
         self.room = room
         self.admitted = 0
 
-    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
+    def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
         return McpServerSettings("1", workspace_id, server, "http", url="https://orders.example/mcp")
 
     def tool_for_call(
-        self, workspace_id: str, server: str, tool: str, workflow: str
+        self, workspace_id: str, server: str, tool: str, caller: Caller
     ) -> tuple[McpServerSettings, ToolFacts]:
         if tool not in self._tools:
             raise McpError("The tool is not there.", code="mcp_tool_blocked")
         return self.settings(workspace_id, server), self._tools[tool]
 
     def tool_for_trial(
-        self, workspace_id: str, server: str, tool: str
+        self, workspace_id: str, server: str, tool: str, person: str = ""
     ) -> tuple[McpServerSettings, ToolFacts]:
-        return self.tool_for_call(workspace_id, server, tool, "")
+        return self.tool_for_call(workspace_id, server, tool, Caller())
 
     def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
         self.admitted += 1
