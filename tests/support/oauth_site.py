@@ -43,7 +43,9 @@ PAGE = """<!doctype html><html lang="en"><title>Sign in to Notes</title><h1>Note
 
 @dataclass
 class Site:
-    """refreshes, reuses: how often tokens were refreshed, and a used one came; calls: tools that were called"""
+    """refreshes, reuses: how often tokens were refreshed, and a used one came; calls: tools that were called, tokens:
+    with which token each
+    """
 
     port: int
     token_life_s: int = 3600
