@@ -145,7 +145,9 @@ class Site:
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         self.revoked += 1
-        self.shut_out()
+        client = token.client_id
+        self.access = {key: row for key, row in self.access.items() if row.client_id != client}
+        self.refresh = {key: row for key, row in self.refresh.items() if row.client_id != client}
 
     def _issue(self, client_id: str, scopes: list[str], resource: str | None) -> OAuthToken:
         access, refresh = secrets.token_hex(20), secrets.token_hex(20)
