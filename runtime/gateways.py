@@ -16,6 +16,28 @@ from runtime.graph.node_types import ToolFacts
 
 
 @dataclass(frozen=True)
+class Caller:
+    """The run that calls a tool.
+
+    workflow     its slug
+    version      None for a test of the draft
+    started_by   a person's e-mail, or the name of what else started it
+    """
+
+    workflow: str = ""
+    version: int | None = None
+    started_by: str = ""
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """That a server may have a model asked: which one, and how many tokens an answer may have."""
+
+    model: str
+    max_tokens: int
+
+
+@dataclass(frozen=True)
 class McpServerSettings:
     """How to reach a registered server.
 
@@ -23,6 +45,11 @@ class McpServerSettings:
     revision       changes whenever a setting or secret changes; connections are pooled by it
     wire           over HTTP, the transport that worked last: the newer one is tried first where it is not known
     account        whose tokens go with each request, at a server that people sign in to
+    person         whose account that is (e-mail); empty for the workspace's
+    name           what people call it
+    elicitation    what becomes of a question in mid-call: people are asked, or it is declined at once
+    elicitation_due_s   for so long people may answer
+    sampling       None: the server may not have a model asked
     """
 
     id: str
@@ -37,6 +64,11 @@ class McpServerSettings:
     revision: str = "1"
     wire: Literal["", "streamable", "sse"] = ""
     account: str = ""
+    person: str = ""
+    name: str = ""
+    elicitation: Literal["ask", "decline"] = "ask"
+    elicitation_due_s: float = 7 * 24 * 3600.0
+    sampling: SamplingSettings | None = None
 
 
 @dataclass
@@ -130,16 +162,16 @@ class ChildStart:
 
 
 class McpServers(Protocol):
-    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
-        """By slug; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
+    def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
+        """By slug, for a person (e-mail) who asks; raises McpError (mcp_unreachable) when there is none, or its secret cannot be read."""
         ...
 
     def tool_for_call(
-        self, workspace_id: str, server: str, tool: str, workflow: str
+        self, workspace_id: str, server: str, tool: str, caller: Caller
     ) -> tuple[McpServerSettings, ToolFacts]:
-        """For a run of a workflow (its slug); raises McpError when it may not use the tool.
+        """For a run; raises McpError when it may not use the tool.
 
-        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved
+        raises   mcp_tool_blocked, mcp_tool_changed, mcp_tool_reserved, mcp_unauthorized
         """
         ...
 
@@ -147,8 +179,16 @@ class McpServers(Protocol):
         """Count a call of a tool that has a rate; raises McpError (mcp_rate_limited) when it is one too many."""
         ...
 
+    def begin_sampling(self, server_id: str) -> None:
+        """Count that a server has a model asked; raises McpError (mcp_sampling_refused) over its budget."""
+        ...
+
+    def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        """What that took: input_tokens, output_tokens, cost_usd."""
+        ...
+
     def tool_for_trial(
-        self, workspace_id: str, server: str, tool: str
+        self, workspace_id: str, server: str, tool: str, person: str = ""
     ) -> tuple[McpServerSettings, ToolFacts]:
         """For a person who tries a tool out, also one that runs may not use yet."""
         ...
@@ -199,6 +239,10 @@ class People(Protocol):
 
     def expire_handoff(self, wait_key: str) -> bool:
         """Close an unanswered handoff whose time is over; false when someone has answered it. May be repeated."""
+        ...
+
+    def close_handoff(self, wait_key: str) -> None:
+        """Nobody waits for this answer any more, although the run goes on; in the engine's transaction."""
         ...
 
     def close_handoffs(self, run_id: UUID) -> None:

@@ -78,8 +78,9 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "mcp-servers/<uuid:server_id>/doctor": {"POST": "mcp.manage"},
     "mcp-servers/<uuid:server_id>/inspector": {"GET": "mcp.call", "POST": "mcp.call"},
     "mcp-servers/<uuid:server_id>/remove": {"POST": "mcp.manage"},
-    "mcp-servers/<uuid:server_id>/connect": {"POST": "mcp.manage"},
-    "mcp-servers/<uuid:server_id>/disconnect": {"POST": "mcp.manage"},
+    # Their own accounts; that of the workspace is for admins, which the view looks at.
+    "mcp-servers/<uuid:server_id>/connect": {"POST": "mcp.read"},
+    "mcp-servers/<uuid:server_id>/disconnect": {"POST": "mcp.read"},
     "mcp-servers/oauth/callback": {"GET": SIGNED_IN},
     "mcp-servers/oauth/client.json": {"GET": PUBLIC},
     "mcp-servers/<uuid:server_id>/tools/<str:name>": {"GET": "mcp.read", "POST": "mcp.manage"},

@@ -11,13 +11,14 @@ from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.inbox.models import InboxItem
+from runtime.elicitation import ACCEPT, check_content
 from runtime.engine.commands import send_signal
 from runtime.fields import Field, check_answers
 
 CLOSED = {
     InboxItem.Status.ANSWERED: ("already_answered", "Someone has answered this already."),
     InboxItem.Status.EXPIRED: ("expired", "The time to answer is over; the workflow has gone on without."),
-    InboxItem.Status.CANCELLED: ("cancelled", "The run has ended, so no answer is needed any more."),
+    InboxItem.Status.CANCELLED: ("cancelled", "No answer is needed any more: nobody waits for it."),
 }
 
 
@@ -33,7 +34,7 @@ def answer_item(
         raise Invalid(
             "invalid_choice", "Choose one of the answers that are offered.", {"choices": item.choices}
         )
-    clean, problems = check_answers([Field.model_validate(field) for field in item.fields], answers)
+    clean, problems = _checked(item, choice, answers)
     if problems:
         fields = [{"field": name, "message": message} for name, message in problems.items()]
         raise Invalid("invalid_answers", "Some fields need another value.", {"fields": fields})
@@ -63,6 +64,15 @@ def answer_item(
     )
     item.refresh_from_db()
     return item
+
+
+def _checked(item: InboxItem, choice: str, answers: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The answers as they are handed on, and field -> sentence for each that does not fit."""
+    if item.question is None:
+        return check_answers([Field.model_validate(field) for field in item.fields], answers)
+    if choice != ACCEPT:
+        return {}, {}
+    return check_content(item.question["requested_schema"], answers, zone=item.workspace.timezone)
 
 
 def _closed(item: InboxItem) -> Conflict:

@@ -30,6 +30,7 @@ class Inbox:
             data=data.get("data") or [],
             choices=data.get("choices") or [],
             fields=data.get("fields") or [],
+            question=data.get("question"),
             assign_kind=kind,
             assign_value=value,
             due_at=request.due_at,
@@ -41,6 +42,11 @@ class Inbox:
             status=InboxItem.Status.EXPIRED, closed_at=timezone.now()
         )
         return not rows.filter(status=InboxItem.Status.ANSWERED).exists()
+
+    def close_handoff(self, wait_key: str) -> None:
+        InboxItem.objects.filter(wait_key=wait_key, status=InboxItem.Status.OPEN).update(
+            status=InboxItem.Status.CANCELLED, closed_at=timezone.now()
+        )
 
     def close_handoffs(self, run_id: UUID) -> None:
         InboxItem.objects.filter(run_id=run_id, status=InboxItem.Status.OPEN).update(

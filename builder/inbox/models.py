@@ -9,7 +9,11 @@ from runtime.identifiers import new_id
 
 
 class InboxItem(models.Model):
-    """A handoff as the person sees it; made and closed in the engine's own transactions."""
+    """A handoff as the person sees it; made and closed in the engine's own transactions.
+
+    question   of a server in the middle of a call, else null: mode ("form", "url"), server, server_name, tool,
+               requested_schema, url, and held: whether the server's connection is kept open until the answer
+    """
 
     class Status(models.TextChoices):
         OPEN = "open", "Waiting"
@@ -28,6 +32,7 @@ class InboxItem(models.Model):
     data = models.JSONField(default=list)
     choices = models.JSONField(default=list)
     fields = models.JSONField(default=list)
+    question = models.JSONField(null=True)
     assign_kind = models.CharField(max_length=8, default="anyone")
     assign_value = models.CharField(max_length=254, blank=True)
     due_at = models.DateTimeField(null=True)
@@ -42,3 +47,10 @@ class InboxItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def choice_title(self) -> str:
+        """What was chosen, in the words of its button."""
+        chosen = str((self.answer or {}).get("choice", ""))
+        titles = {str(choice["id"]): str(choice.get("title") or choice["id"]) for choice in self.choices}
+        return titles.get(chosen, chosen)

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
@@ -14,6 +14,22 @@ class AnswerIn(Schema):
     comment: str = Field(default="", max_length=4000)
 
 
+class QuestionOut(Schema):
+    """What an MCP server asks in the middle of a call; its words and address are a stranger's.
+
+    `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so.
+    With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`.
+    """
+
+    mode: Literal["form", "url"]
+    server: str
+    server_name: str
+    tool: str
+    requested_schema: dict[str, Any]
+    url: str
+    held: bool
+
+
 class InboxItemOut(Schema):
     id: UUID
     title: str
@@ -21,6 +37,7 @@ class InboxItemOut(Schema):
     data: list[Any]
     choices: list[Any]
     fields: list[Any]
+    question: QuestionOut | None
     assign_to: dict[str, str]
     status: str
     workflow: dict[str, str]
@@ -39,6 +56,7 @@ class InboxItemOut(Schema):
             data=item.data,
             choices=item.choices,
             fields=item.fields,
+            question=QuestionOut.model_validate(item.question) if item.question else None,
             assign_to={"kind": item.assign_kind, "value": item.assign_value},
             status=item.status,
             workflow={"id": str(item.workflow_id), "name": item.workflow.name},

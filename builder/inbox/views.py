@@ -42,7 +42,7 @@ def item(request: HttpRequest, item_id: UUID) -> HttpResponse:
     request.member = member  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "item": row,
-        "answers": {},
+        "answers": {field["id"]: field["default"] for field in row.fields if "default" in field},
         "problems": {},
         "may_answer": member.may("inbox.answer"),
     }

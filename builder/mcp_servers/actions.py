@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from builder.mcp_servers.listings import pin
 from builder.mcp_servers.models import McpServer, McpTool
 from builder.mcp_servers.oauth import forget_accounts
 from builder.mcp_servers.policies import set_policies
+from builder.mcp_servers.sign_in import set_sign_in
 from builder.mcp_servers.templates import command_templates
 
 
@@ -30,6 +32,8 @@ def register_server(
     parameters: dict[str, Any] | None = None,
     auth: dict[str, Any] | None = None,
     enable: str = "read_only",
+    elicitation: dict[str, Any] | None = None,
+    sampling: dict[str, Any] | None = None,
     is_demo: bool = False,
 ) -> McpServer:
     """A new server; nothing is started or reached until someone refreshes it."""
@@ -43,7 +47,9 @@ def register_server(
         is_demo=is_demo,
     )
     _set_target(server, url=url, template=template, parameters=parameters or {})
-    _set_auth(server, auth or {"kind": "none"})
+    set_sign_in(server, auth or {"kind": "none"})
+    _set_questions(server, elicitation or {})
+    _set_sampling(server, sampling)
     try:
         with transaction.atomic():
             server.save()
@@ -55,7 +61,7 @@ def register_server(
 
 @transaction.atomic
 def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> McpServer:
-    """Change name, target, sign-in or which tools are allowed at first; the slug never changes."""
+    """Change name, target, sign-in, what it may ask, or which tools are allowed at first; the slug never changes."""
     if "name" in changes:
         server.name = str(changes["name"]).strip() or server.name
     if changes.get("url", server.url) != server.url:
@@ -68,7 +74,11 @@ def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> Mcp
             parameters=changes.get("parameters", server.parameters),
         )
     if changes.get("auth") is not None:
-        _set_auth(server, changes["auth"])
+        set_sign_in(server, changes["auth"])
+    if changes.get("elicitation") is not None:
+        _set_questions(server, changes["elicitation"])
+    if "sampling" in changes:
+        _set_sampling(server, changes["sampling"])
     if "enable" in changes:
         server.enable = changes["enable"]
     server.revision += 1
@@ -138,28 +148,31 @@ def _set_target(server: McpServer, *, url: str, template: str, parameters: dict[
     server.url, server.template, server.parameters = "", template, offered.check(parameters)
 
 
-def _set_auth(server: McpServer, auth: dict[str, Any]) -> None:
-    kind = auth.get("kind", "none")
-    if kind not in {"none", "bearer", "header", "oauth"}:
-        raise Invalid("invalid_request", f'Sign-in of kind "{kind}" is not possible here.')
-    if kind == "oauth" and server.transport != McpServer.Transport.HTTP:
-        raise Invalid("invalid_request", "Only servers with an address have a sign-in.")
-    if server.auth_kind == "oauth" and kind != "oauth":
-        forget_accounts(server)
-    server.auth_kind, server.auth_header = kind, ""
-    secret = str(auth.get("token") or auth.get("value") or "")
-    if kind == "header":
-        server.auth_header = str(auth.get("header") or auth.get("name") or "")
-        if not server.auth_header.replace("-", "").isalnum():
-            raise Invalid("invalid_request", "The name of the header has letters, digits and hyphens.")
-    if "\n" in secret or "\r" in secret:
-        raise Invalid("invalid_request", "A secret is one line.")
-    if kind in {"none", "oauth"}:
-        server.set_secret("")
-    elif secret:
-        server.set_secret(secret)
-    elif not server.sealed_auth:
-        raise Invalid("invalid_request", "Enter the secret for this kind of sign-in.")
+def _set_questions(server: McpServer, given: Mapping[str, Any]) -> None:
+    """What becomes of what the server asks people in the middle of a call."""
+    server.elicitation = given.get("mode") or server.elicitation
+    if given.get("due_s") is not None:
+        server.elicitation_due_s = int(given["due_s"])
+
+
+def _set_sampling(server: McpServer, given: Mapping[str, Any] | None) -> None:
+    """Which model the server may have asked; None: none."""
+    if not given:
+        server.sampling_model = ""
+        return
+    model = str(given["model"])
+    slug = model.partition("/")[0]
+    rows = server.workspace.model_connections
+    is_known = rows.filter(is_default=True) if model == "default" else rows.filter(slug=slug)
+    if not is_known.exists():
+        message = f'There is no model connection for "{model}" in this workspace.'
+        field = [{"field": "sampling/model", "message": message}]
+        raise Invalid("invalid_request", message, {"fields": field})
+    server.sampling_model = model
+    if given.get("max_tokens") is not None:
+        server.sampling_max_tokens = int(given["max_tokens"])
+    if given.get("usd_per_day") is not None:
+        server.sampling_usd_per_day = float(given["usd_per_day"])
 
 
 def _record(by: Member, verb: str, server: McpServer, **details: Any) -> None:

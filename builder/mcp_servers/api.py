@@ -114,8 +114,8 @@ def list_dependents(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
 @router.post("/mcp-servers/{uuid:server_id}/refresh", response=RefreshOut)
 async def refresh_server(request: HttpRequest, server_id: UUID) -> RefreshOut:
     """Connect and read the tools; what went wrong stands in `error`."""
-    server, _ = await sync_to_async(server_for)(request, server_id)
-    server = await errands.refresh_server(server)
+    server, member = await sync_to_async(server_for)(request, server_id)
+    server = await errands.refresh_server(server, member)
     tools = await sync_to_async(server.tools.filter(missing_since=None).count)()
     return RefreshOut(status=server.status, tools=tools, error=server.error)
 

@@ -22,18 +22,25 @@ CALL_TIMEOUT_S = 30.0
 EXAMINE_TIMEOUT_S = 55.0
 
 
-async def refresh_server(server: McpServer) -> McpServer:
-    """Read the tools of a server anew; how it went stands on the returned server."""
+async def refresh_server(server: McpServer, by: Member | None = None) -> McpServer:
+    """Read the tools of a server anew; how it went stands on the returned server.
+
+    by   whose account is used where each person has their own; None for anybody's
+    """
     try:
         listing = await errand_result(
             server.workspace_id,
             "mcp.list",
-            {"server": server.slug, "timeout_s": REFRESH_TIMEOUT_S - 5},
+            {"server": server.slug, "person": _person(by), "timeout_s": REFRESH_TIMEOUT_S - 5},
             REFRESH_TIMEOUT_S,
         )
     except PatchbayError as error:
         return await sync_to_async(listings.note_failure)(server, error.as_dict())
     return await sync_to_async(listings.take_listing)(server, listing)
+
+
+def _person(by: Member | None) -> str:
+    return by.actor if by else ""
 
 
 async def examine_server(by: Member, server: McpServer) -> McpServer:
@@ -44,7 +51,7 @@ async def examine_server(by: Member, server: McpServer) -> McpServer:
         report = await errand_result(
             server.workspace_id,
             "mcp.examine",
-            {"server": server.slug, "tool": tool},
+            {"server": server.slug, "person": _person(by), "tool": tool},
             EXAMINE_TIMEOUT_S,
         )
     except PatchbayError as error:
@@ -104,7 +111,7 @@ async def inspect_server(
     answer: dict[str, Any] = await errand_result(
         server.workspace_id,
         "mcp.inspect",
-        {"server": server.slug, "method": method, "params": params},
+        {"server": server.slug, "person": _person(by), "method": method, "params": params},
         CALL_TIMEOUT_S + 20,
     )
     return answer
@@ -118,6 +125,7 @@ async def _tool_errand(by: Member, tool: McpTool, kind: str, arguments: dict[str
     await sync_to_async(_note_trial)(by, tool)
     payload = {
         "server": tool.server.slug,
+        "person": _person(by),
         "tool": tool.name,
         "arguments": arguments,
         "timeout_s": CALL_TIMEOUT_S,

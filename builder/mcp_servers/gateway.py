@@ -9,14 +9,14 @@ from typing import Any, cast
 from django.db.models import F, Q
 
 from builder.http.encryption import SecretUnreadable
-from builder.mcp_servers import health
+from builder.mcp_servers import health, sampling
 from builder.mcp_servers.listings import take_listing
 from builder.mcp_servers.models import McpServer, McpTool
-from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of
+from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of, person_behind
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings, ServerUse
+from runtime.gateways import Caller, McpServerSettings, SamplingSettings, ServerUse
 from runtime.graph.node_types import Effect, ServerFacts, ToolFacts
 
 RATE_SPREAD_S = 3.0
@@ -54,14 +54,14 @@ def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
 class RegisteredServers(KeptAccounts):
     """Implements runtime.gateways.McpServers over the registry's tables."""
 
-    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
+    def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
         row = McpServer.objects.filter(workspace_id=workspace_id, slug=server).first()
         if row is None:
             raise _unreachable(server, f'There is no MCP server "{server}" in this workspace.')
-        return settings_of(row)
+        return settings_of(row, person)
 
     def tool_for_call(
-        self, workspace_id: str, server: str, tool: str, workflow: str
+        self, workspace_id: str, server: str, tool: str, caller: Caller
     ) -> tuple[McpServerSettings, ToolFacts]:
         row = self._tool(workspace_id, server, tool)
         if not row.enabled:
@@ -76,14 +76,14 @@ class RegisteredServers(KeptAccounts):
                 code="mcp_tool_changed",
                 details={"server": server, "tool": tool, "sent": False},
             )
-        facts = tool_facts(row, workflow)
+        facts = tool_facts(row, caller.workflow)
         if facts.reserved:
             raise McpError(
                 f'The tool "{tool}" of "{server}" is kept for other workflows.',
                 code="mcp_tool_reserved",
-                details={"server": server, "tool": tool, "workflow": workflow, "sent": False},
+                details={"server": server, "tool": tool, "workflow": caller.workflow, "sent": False},
             )
-        return settings_of(row.server), facts
+        return settings_of(row.server, person_behind(row.server, caller)), facts
 
     def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
         row = self._tool(workspace_id, server, tool)
@@ -113,11 +113,17 @@ class RegisteredServers(KeptAccounts):
             },
         )
 
+    def begin_sampling(self, server_id: str) -> None:
+        sampling.begin(server_id)
+
+    def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        sampling.end(server_id, usage)
+
     def tool_for_trial(
-        self, workspace_id: str, server: str, tool: str
+        self, workspace_id: str, server: str, tool: str, person: str = ""
     ) -> tuple[McpServerSettings, ToolFacts]:
         row = self._tool(workspace_id, server, tool)
-        return settings_of(row.server), tool_facts(row)
+        return settings_of(row.server, person), tool_facts(row)
 
     def tend(self, uses: Mapping[str, ServerUse]) -> list[McpServerSettings]:
         if uses:
@@ -150,8 +156,12 @@ class RegisteredServers(KeptAccounts):
         return row
 
 
-def settings_of(row: McpServer) -> McpServerSettings:
-    """The settings with their secrets opened; raises McpError when a secret or a template is gone."""
+def settings_of(row: McpServer, person: str = "") -> McpServerSettings:
+    """The settings with their secrets opened; raises McpError when a secret, an account or a template is gone.
+
+    person   e-mail of whoever it is for, where each has an account of their own; without one anybody's will do, for
+             what is no call: checks and listings
+    """
     try:
         secret = row.secret
     except SecretUnreadable as error:
@@ -160,7 +170,13 @@ def settings_of(row: McpServer) -> McpServerSettings:
         "id": str(row.pk),
         "workspace_id": str(row.workspace_id),
         "slug": row.slug,
+        "name": row.name,
         "revision": str(row.revision),
+        "elicitation": row.elicitation,
+        "elicitation_due_s": float(row.elicitation_due_s),
+        "sampling": SamplingSettings(row.sampling_model, row.sampling_max_tokens)
+        if row.sampling_model
+        else None,
     }
     if row.transport == McpServer.Transport.HTTP:
         wire: Any = row.wire
@@ -169,7 +185,7 @@ def settings_of(row: McpServer) -> McpServerSettings:
             url=row.url,
             headers=_headers(row, secret),
             wire=wire,
-            account=account_of(row) if row.auth_kind == "oauth" else "",
+            **(account_of(row, person) if row.auth_kind == "oauth" else {}),
             **common,
         )
     template = command_templates().get(row.template)
@@ -185,7 +201,7 @@ def _headers(row: McpServer, secret: str) -> dict[str, str]:
     if row.auth_kind == "bearer":
         return {"Authorization": f"Bearer {secret}"}
     if row.auth_kind == "header":
-        return {row.auth_header: secret}
+        return row.header_values
     return {}
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from builder.http.errors import Invalid
 from builder.mcp_servers.loose_json import read_loose_json
+from builder.mcp_servers.sign_in import MAX_HEADERS
 from builder.mcp_servers.templates import CommandTemplate, matching_template
 
 MAX_SERVERS = 100
@@ -38,7 +39,7 @@ class Proposal:
     name: str
     transport: Literal["http", "stdio"]
     url: str = ""
-    auth: dict[str, str] = field(default_factory=lambda: {"kind": "none"})
+    auth: dict[str, Any] = field(default_factory=lambda: {"kind": "none"})
     command: str = ""
     template: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -101,20 +102,22 @@ def _remote(name: str, url: str, headers: Mapping[str, str], description: str = 
     return Proposal(name[:120], "http", url=url[:500], auth=auth, description=description, missing=missing)
 
 
-def _sign_in(headers: Mapping[str, str]) -> tuple[dict[str, str], list[Missing]]:
+def _sign_in(headers: Mapping[str, str]) -> tuple[dict[str, Any], list[Missing]]:
     if not headers:
         return {"kind": "none"}, []
-    # The one that is a sign-in by its name comes first; a server here has one.
-    names = sorted(headers, key=lambda name: name.lower() != "authorization")
-    first, others = names[0], names[1:]
-    is_bearer = first.lower() == "authorization" and _is_bearer(headers[first])
-    auth = {"kind": "bearer"} if is_bearer else {"kind": "header", "header": first}
-    what = "The bearer token" if is_bearer else f"The value of the header {first}"
-    missing = [Missing("secret", first, f"{what}: enter it; it is never taken from the document.")]
-    if others:
-        message = f"Only one header can be sent; {', '.join(others)} would be left out."
-        missing.append(Missing("left_out", ", ".join(others), message))
-    return auth, missing
+    # The one that is a sign-in by its name comes first.
+    names = sorted(headers, key=lambda name: name.lower() != "authorization")[:MAX_HEADERS]
+    first = names[0]
+    if len(headers) == 1 and first.lower() == "authorization" and _is_bearer(headers[first]):
+        message = "The bearer token: enter it; it is never taken from the document."
+        return {"kind": "bearer"}, [Missing("secret", first, message)]
+    missing = [
+        Missing(
+            "secret", name, f"The value of the header {name}: enter it; it is never taken from the document."
+        )
+        for name in names
+    ]
+    return {"kind": "header", "header": first, "headers": [{"name": name} for name in names]}, missing
 
 
 def _is_bearer(value: str) -> bool:

@@ -1,6 +1,7 @@
 """The registry: which MCP servers a workspace may use, and their tools as they were last read."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -12,7 +13,13 @@ from runtime.identifiers import new_id
 
 
 class McpServer(models.Model):
-    """A registered server; `slug` is what graphs name and never changes."""
+    """A registered server; `slug` is what graphs name and never changes.
+
+    auth_header        names of the headers for sign-in by headers, with commas; their values are the lines of the secret
+    account_scope      whose account calls use at a server that people sign in to
+    elicitation        what becomes of its questions in mid-call; people have `elicitation_due_s` to answer
+    sampling_model     the model that it may have asked, as a graph names one; empty where it may not
+    """
 
     class Transport(models.TextChoices):
         HTTP = "http", "Streamable HTTP"
@@ -23,6 +30,14 @@ class McpServer(models.Model):
         OK = "ok", "Connected"
         ERROR = "error", "Cannot connect"
 
+    class AccountScope(models.TextChoices):
+        WORKSPACE = "workspace", "One account for the workspace"
+        PERSON = "person", "Each person connects their own"
+
+    class Elicitation(models.TextChoices):
+        ASK = "ask", "Ask in the inbox"
+        DECLINE = "decline", "Decline at once"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="mcp_servers")
     slug = models.SlugField(max_length=63)
@@ -32,9 +47,17 @@ class McpServer(models.Model):
     template = models.CharField(max_length=63, blank=True)
     parameters = models.JSONField(default=dict, blank=True)
     auth_kind = models.CharField(max_length=8, default="none")
-    auth_header = models.CharField(max_length=80, blank=True)
+    auth_header = models.CharField(max_length=1000, blank=True)
     sealed_auth = models.TextField(blank=True)
+    account_scope = models.CharField(
+        max_length=12, choices=AccountScope.choices, default=AccountScope.WORKSPACE
+    )
     enable = models.CharField(max_length=12, default="read_only")
+    elicitation = models.CharField(max_length=8, choices=Elicitation.choices, default=Elicitation.ASK)
+    elicitation_due_s = models.PositiveIntegerField(default=7 * 24 * 3600)
+    sampling_model = models.CharField(max_length=200, blank=True)
+    sampling_max_tokens = models.PositiveIntegerField(default=1000)
+    sampling_usd_per_day = models.FloatField(default=1.0)
     revision = models.PositiveIntegerField(default=1)
 
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)
@@ -71,6 +94,21 @@ class McpServer(models.Model):
 
     def set_secret(self, value: str) -> None:
         self.sealed_auth = seal(value, place=f"mcp_server:{self.pk}:auth") if value else ""
+
+    @property
+    def header_names(self) -> list[str]:
+        """Of a sign-in by headers."""
+        return [name for name in self.auth_header.split(", ") if name]
+
+    @property
+    def header_values(self) -> dict[str, str]:
+        """Header -> its secret value; only the worker asks for it."""
+        return dict(zip(self.header_names, self.secret.split("\n"), strict=False))
+
+    def set_headers(self, values: Mapping[str, str]) -> None:
+        """Each value is one line."""
+        self.auth_header = ", ".join(values)
+        self.set_secret("\n".join(values.values()))
 
 
 class McpTool(models.Model):
@@ -140,6 +178,26 @@ class McpUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.server} {self.hour:%Y-%m-%d %H}"
+
+
+class McpSampling(models.Model):
+    """What a server had models asked for on one day (UTC); refused: how often it was not allowed to."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="samplings")
+    day = models.DateField()
+    calls = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["server", "day"], name="one_sampling_per_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.day}"
 
 
 class McpResource(models.Model):

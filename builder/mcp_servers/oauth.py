@@ -10,6 +10,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from builder.accounts.access import Member
+from builder.accounts.models import Membership
 from builder.audit.actions import record
 from builder.http.encryption import keyed_hash
 from builder.http.waiting import errand_result
@@ -23,7 +24,7 @@ REVOKE_TIMEOUT_S = 60.0
 
 async def begin_connecting(by: Member, server: McpServer, *, redirect_uri: str) -> str:
     """Where the person's browser goes to sign in; raises PatchbayError."""
-    account = await sync_to_async(_account_for)(server, redirect_uri)
+    account = await sync_to_async(_account_for)(by, server, redirect_uri)
     asked = {"account": str(account.pk), "more_scope": account.needs_scope}
     answer = await errand_result(server.workspace_id, "mcp.oauth_begin", asked, BEGIN_TIMEOUT_S)
     await sync_to_async(_expect)(by, account, str(answer["url"]))
@@ -44,40 +45,62 @@ def account_awaiting(state: str, user_id: object) -> Account:
     rows = (
         Account.objects.filter(came_for=keyed_hash(f"{user_id}:{state}")) if state else Account.objects.none()
     )
-    account = rows.select_related("server__workspace").first()
+    account = rows.select_related("server__workspace", "membership").first()
     if account is None:
         raise Http404
     return account
 
 
+def account_for(by: Member, server: McpServer) -> Account | None:
+    """The account that this person connects: the workspace's, or their own."""
+    return server.accounts.filter(membership=_whose(by, server)).first()
+
+
+def may_connect(by: Member, server: McpServer) -> bool:
+    """Everybody their own account; the workspace's is for admins."""
+    return server.account_scope == McpServer.AccountScope.PERSON or by.may("mcp.manage")
+
+
 @transaction.atomic
 def disconnect(by: Member, server: McpServer) -> None:
-    """Forget the tokens, and have them revoked."""
-    forget_accounts(server)
+    """Forget the tokens, and have them revoked: the workspace's, or the person's own."""
+    server.accounts.filter(membership=_whose(by, server)).delete()
     _end_connections(server)
     _record(by, "mcp_server.disconnect", server)
 
 
 def forget_accounts(server: McpServer) -> None:
-    """Take a server's accounts out; a host revokes what they hold, once this transaction is through."""
-    for account in server.accounts.exclude(sealed_state=""):
-        errands.request(
-            server.workspace_id,
-            "mcp.oauth_revoke",
-            {"account": str(account.pk), "sealed": account.sealed_state},
-            timeout_s=REVOKE_TIMEOUT_S,
-        )
+    """Take all of a server's accounts out; what they hold is revoked."""
     server.accounts.all().delete()
+
+
+def revoke_account(account: Account) -> None:
+    """It is about to be taken out: a host revokes what it holds, once this transaction is through."""
+    if not account.sealed_state:
+        return
+    errands.request(
+        account.server.workspace_id,
+        "mcp.oauth_revoke",
+        {"account": str(account.pk), "sealed": account.sealed_state},
+        timeout_s=REVOKE_TIMEOUT_S,
+    )
     transaction.on_commit(hints.offer_errand)
 
 
 # --- inside -----------------------------------------------------------------------------------------------
 
 
+def _whose(by: Member, server: McpServer) -> Membership | None:
+    """None for the workspace."""
+    if server.account_scope == McpServer.AccountScope.WORKSPACE:
+        return None
+    return Membership.objects.get(user=by.user, workspace_id=server.workspace_id)
+
+
 @transaction.atomic
-def _account_for(server: McpServer, redirect_uri: str) -> Account:
+def _account_for(by: Member, server: McpServer, redirect_uri: str) -> Account:
     account, _ = Account.objects.get_or_create(
-        server=server, membership=None, defaults={"redirect_uri": redirect_uri}
+        server=server, membership=_whose(by, server), defaults={"redirect_uri": redirect_uri}
     )
     if account.redirect_uri != redirect_uri:
         # The registration was made for another address of this installation.

@@ -16,10 +16,12 @@ from django.utils import timezone
 from builder.http.encryption import SecretUnreadable
 from builder.mcp_servers.models import Account, McpServer
 from runtime.errors import McpError
-from runtime.gateways import McpAccount
+from runtime.gateways import Caller, McpAccount
 
 CLAIM = timedelta(seconds=30)
 """Longer than a refresh may take; the claim of a host that died ends by itself."""
+NOBODY = "-"
+"""In the place of an e-mail: a run that no person is behind."""
 DOCUMENT_PATH = "/mcp-servers/oauth/client.json"
 
 
@@ -29,15 +31,56 @@ def document_url() -> str:
     return settings.PUBLIC_URL + DOCUMENT_PATH if is_public else ""
 
 
-def account_of(server: McpServer) -> str:
-    """The id of the workspace's account; raises McpError where nobody has connected it."""
-    account = server.accounts.filter(membership=None).first()
-    if account is None or not account.is_connected:
-        again = "again " if account and account.status == Account.Status.AGAIN else ""
-        raise _unauthorized(
-            server.slug, f'"{server.name}" needs a sign-in. An admin connects it {again}on its page.'
+def person_behind(server: McpServer, caller: Caller) -> str:
+    """E-mail of the person whose account a run uses, where each has their own; "" where nobody is behind it.
+
+    That is the member who started the run by hand, and else the one who published the version that runs.
+    """
+    members = server.workspace.memberships.filter(user__is_active=True)
+    if members.filter(user__email__iexact=caller.started_by).exists():
+        return caller.started_by
+    workflow = server.workspace.workflows.filter(slug=caller.workflow).first()
+    versions = workflow.versions.select_related("published_by") if workflow else None
+    version = versions.filter(number=caller.version).first() if versions and caller.version else None
+    return version.published_by.email if version and version.published_by else NOBODY
+
+
+def account_of(server: McpServer, person: str) -> dict[str, Any]:
+    """`account` and `person` of the settings; raises McpError where it is not connected.
+
+    person   "" for whoever connected last
+    """
+    if server.account_scope == McpServer.AccountScope.WORKSPACE:
+        return {"account": str(_connected(server, server.accounts.filter(membership=None).first(), "").pk)}
+    own = server.accounts.exclude(membership=None).select_related("membership__user")
+    if person:
+        account = own.filter(membership__user__email__iexact=person).first()
+    else:
+        account = own.filter(status=Account.Status.CONNECTED).order_by("-connected_at").first()
+    account = _connected(server, account, person)
+    return {"account": str(account.pk), "person": person}
+
+
+def _connected(server: McpServer, account: Account | None, person: str) -> Account:
+    """The account, if it can be used; raises McpError that says who must connect it, and where."""
+    if account is not None and account.is_connected:
+        return account
+    again = "again " if account and account.status == Account.Status.AGAIN else ""
+    page = f"/mcp-servers/{server.pk}"
+    if server.account_scope == McpServer.AccountScope.WORKSPACE:
+        message = f'"{server.name}" needs a sign-in. An admin connects it {again}on its page.'
+        raise _unauthorized(server.slug, message, connect_at=page)
+    if person == NOBODY:
+        message = (
+            f'At "{server.name}" people have accounts of their own, and nobody is behind this run. '
+            "Publish the workflow again, and it uses the account of whoever does."
         )
-    return str(account.pk)
+        raise _unauthorized(server.slug, message, connect_at=page)
+    who = person or "Somebody"
+    message = (
+        f'"{server.name}" needs a sign-in of {who}: {who} must connect {again}on the page of the server.'
+    )
+    raise _unauthorized(server.slug, message, connect_at=page, person=person)
 
 
 class KeptAccounts:
@@ -74,7 +117,9 @@ class KeptAccounts:
         else:
             rows.update(status=Account.Status.AGAIN, claimed_until=None, version=F("version") + 1)
             error = _unauthorized("", "The server has ended the sign-in. Connect again.").as_dict()
-            McpServer.objects.filter(accounts__pk=account).update(status=McpServer.Status.ERROR, error=error)
+            # A person's own account says nothing of the server.
+            of_workspace = McpServer.objects.filter(accounts__pk=account, accounts__membership=None)
+            of_workspace.update(status=McpServer.Status.ERROR, error=error)
 
     def ended_account(self, account: str, sealed: str) -> McpAccount:
         return _shown(Account(pk=UUID(account)), "", "", sealed)
@@ -97,5 +142,5 @@ def _shown(row: Account, slug: str, url: str, sealed: str) -> McpAccount:
     )
 
 
-def _unauthorized(slug: str, message: str) -> McpError:
-    return McpError(message, code="mcp_unauthorized", details={"server": slug, "sent": False})
+def _unauthorized(slug: str, message: str, **details: str) -> McpError:
+    return McpError(message, code="mcp_unauthorized", details={"server": slug, "sent": False, **details})

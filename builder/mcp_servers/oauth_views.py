@@ -8,6 +8,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,14 +21,14 @@ from builder.mcp_servers.models import Account
 from builder.mcp_servers.oauth_gateway import document_url
 from runtime.errors import PatchbayError
 
-MANAGE = "mcp.manage"
-
 
 async def connect(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Send the browser to the server's sign-in."""
     server, member = await sync_to_async(server_for)(request, server_id)
     if server.auth_kind != "oauth":
         raise Http404
+    if not oauth.may_connect(member, server):
+        raise PermissionDenied
     try:
         target = await oauth.begin_connecting(member, server, redirect_uri=_callback_of(request))
     except PatchbayError as error:
@@ -52,7 +53,7 @@ async def callback(request: HttpRequest) -> HttpResponse:
     except PatchbayError as error:
         await sync_to_async(messages.error)(request, error.message)
         return redirect("mcp_server", server_id=server.pk)
-    server = await errands.refresh_server(server)
+    server = await errands.refresh_server(server, member)
     if server.error is None:
         await sync_to_async(messages.success)(request, f"{server.name} is connected.")
     return redirect("mcp_server", server_id=server.pk)
@@ -60,6 +61,8 @@ async def callback(request: HttpRequest) -> HttpResponse:
 
 def disconnect(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
+    if not oauth.may_connect(member, server):
+        raise PermissionDenied
     oauth.disconnect(member, server)
     messages.success(request, f"{server.name} is disconnected.")
     return redirect("mcp_server", server_id=server.pk)
@@ -93,6 +96,7 @@ def _awaiting(request: HttpRequest) -> tuple[Account, Member]:
     assert isinstance(user, User)
     account = oauth.account_awaiting(request.GET.get("state", ""), user.pk)
     member = member_of(user, account.server.workspace_id)
-    if not member.may(MANAGE):
+    is_own = account.membership is not None and account.membership.user_id == user.pk
+    if not is_own and not (account.membership is None and oauth.may_connect(member, account.server)):
         raise Http404
     return account, member

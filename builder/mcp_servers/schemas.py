@@ -8,16 +8,43 @@ from pydantic import ConfigDict, Field
 from builder.mcp_servers.models import McpServer, McpTool
 
 
-class AuthIn(Schema):
-    """`token` for bearer, `header` and `value` for a header of its own; both are written and never shown.
+class HeaderIn(Schema):
+    """A header that goes with each request; an empty value keeps what is there."""
 
-    For `oauth` somebody connects on the server's page.
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(max_length=80)
+    value: str = Field(default="", max_length=8000)
+
+
+class AuthIn(Schema):
+    """`token` for bearer, `headers` for headers of its own, or `header` and `value` for one; never shown again.
+
+    For `oauth` people connect on the server's page: one `account` for the `workspace`, or each `person` their own.
     """
 
     kind: Literal["none", "bearer", "header", "oauth"] = "none"
     token: str | None = Field(default=None, max_length=8000)
     header: str | None = Field(default=None, max_length=80)
     value: str | None = Field(default=None, max_length=8000)
+    headers: list[HeaderIn] | None = Field(default=None, max_length=10)
+    account: Literal["workspace", "person"] | None = None
+
+
+class ElicitationIn(Schema):
+    """What becomes of questions to people in the middle of a call; `due_s`: for so long they may answer."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Literal["ask", "decline"] | None = None
+    due_s: int | None = Field(default=None, ge=60, le=400 * 24 * 3600)
+
+
+class SamplingIn(Schema):
+    """The model that the server may have asked, as a graph names one; tokens of an answer, US dollars of a day (UTC)."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = Field(default="default", max_length=200)
+    max_tokens: int | None = Field(default=None, ge=1, le=100_000)
+    usd_per_day: float | None = Field(default=None, gt=0, le=100_000)
 
 
 class McpServerIn(Schema):
@@ -30,6 +57,8 @@ class McpServerIn(Schema):
     parameters: dict[str, Any] = Field(default_factory=dict)
     auth: AuthIn = Field(default_factory=AuthIn)
     enable: Literal["all", "read_only", "none"] = "read_only"
+    elicitation: ElicitationIn | None = None
+    sampling: SamplingIn | None = None
 
 
 class ImportIn(Schema):
@@ -51,7 +80,7 @@ class ProposalOut(Schema):
     name: str
     transport: Literal["http", "stdio"]
     url: str
-    auth: dict[str, str]
+    auth: dict[str, Any]
     command: str
     template: str
     parameters: dict[str, str]
@@ -71,6 +100,8 @@ class McpServerPatch(Schema):
     parameters: dict[str, Any] | None = None
     auth: AuthIn | None = None
     enable: Literal["all", "read_only", "none"] | None = None
+    elicitation: ElicitationIn | None = None
+    sampling: SamplingIn | None = None
 
 
 class McpServerOut(Schema):
@@ -83,6 +114,8 @@ class McpServerOut(Schema):
     parameters: dict[str, Any]
     auth: dict[str, Any]
     enable: str
+    elicitation: dict[str, Any]
+    sampling: dict[str, Any] | None
     status: str
     error: dict[str, Any] | None
     tools: int
@@ -94,10 +127,14 @@ class McpServerOut(Schema):
     @staticmethod
     def of(server: McpServer) -> "McpServerOut":
         auth: dict[str, Any] = {"kind": server.auth_kind, "is_set": bool(server.sealed_auth)}
-        if server.auth_header:
-            auth["header"] = server.auth_header
+        if server.auth_kind == "header":
+            auth |= {
+                "header": server.header_names[0],
+                "headers": [{"name": name} for name in server.header_names],
+            }
         if server.auth_kind == "oauth":
-            auth["is_set"] = server.accounts.filter(membership=None, status="ok").exists()
+            auth["account"] = server.account_scope
+            auth["is_set"] = server.accounts.filter(status="ok").exists()
         return McpServerOut(
             id=server.pk,
             slug=server.slug,
@@ -108,6 +145,8 @@ class McpServerOut(Schema):
             parameters=server.parameters,
             auth=auth,
             enable=server.enable,
+            elicitation={"mode": server.elicitation, "due_s": server.elicitation_due_s},
+            sampling=_sampling(server),
             status=server.status,
             error=server.error,
             tools=sum(tool.missing_since is None for tool in server.tools.all()),
@@ -116,6 +155,16 @@ class McpServerOut(Schema):
             server_version=server.server_version,
             listed_at=server.listed_at.isoformat() if server.listed_at else None,
         )
+
+
+def _sampling(server: McpServer) -> dict[str, Any] | None:
+    if not server.sampling_model:
+        return None
+    return {
+        "model": server.sampling_model,
+        "max_tokens": server.sampling_max_tokens,
+        "usd_per_day": server.sampling_usd_per_day,
+    }
 
 
 class HealthOut(Schema):

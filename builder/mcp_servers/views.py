@@ -18,12 +18,18 @@ from builder.mcp_servers import actions, errands
 from builder.mcp_servers.api import server_for, servers, tool_for
 from builder.mcp_servers.differences import changes_of
 from builder.mcp_servers.imports import Proposal, read_proposals
-from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.models import Account, McpServer, McpTool
+from builder.mcp_servers.oauth import account_for, may_connect
 from builder.mcp_servers.policy_form import policy_form, read_policies
 from builder.mcp_servers.queries import dependents_of, offers
+from builder.mcp_servers.questions_form import questions_form, read_questions
+from builder.mcp_servers.sampling import today_of
+from builder.mcp_servers.sign_in import MAX_HEADERS
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
 from runtime.errors import PatchbayError
+
+EMPTY_HEADER_LINES = 2
 
 
 def server_list(request: HttpRequest) -> HttpResponse:
@@ -34,7 +40,11 @@ def server_list(request: HttpRequest) -> HttpResponse:
 
 async def new_server(request: HttpRequest) -> HttpResponse:
     member = await sync_to_async(calling_member)(request)
-    context: dict[str, Any] = {"templates": command_templates().values(), "given": request.POST}
+    context: dict[str, Any] = {
+        "templates": command_templates().values(),
+        "given": request.POST,
+        "header_rows": _header_rows([]),
+    }
     if request.method != "POST":
         return await sync_to_async(render)(request, "mcp_servers/new.html", context)
     try:
@@ -76,7 +86,13 @@ async def import_servers(request: HttpRequest) -> HttpResponse:
 def _add(member: Member, proposal: Proposal, given: Any) -> McpServer:
     if not proposal.can_be_added:
         raise Invalid("invalid_request", "This server cannot be added as it is.")
-    secret = given.get("secret", "")
+    secrets = given.getlist("secret")
+    secret = secrets[0] if secrets else ""
+    auth: dict[str, Any] = {**proposal.auth, "token": secret, "value": secret}
+    if auth["kind"] == "header":
+        auth["headers"] = [
+            {**row, "value": value} for row, value in zip(auth["headers"], secrets, strict=False)
+        ]
     return actions.register_server(
         member,
         slug=_free_slug(member, proposal.name),
@@ -85,7 +101,7 @@ def _add(member: Member, proposal: Proposal, given: Any) -> McpServer:
         url=given.get("url") or proposal.url,
         template=proposal.template,
         parameters=dict(proposal.parameters),
-        auth={**proposal.auth, "token": secret, "value": secret},
+        auth=auth,
     )
 
 
@@ -124,17 +140,44 @@ def _register(member: Member, request: HttpRequest) -> McpServer:
 
 
 def _auth(given: Any) -> dict[str, Any]:
-    kind = given.get("auth_kind", "none")
-    secret = given.get("secret", "")
-    return {"kind": kind, "token": secret, "value": secret, "header": given.get("auth_header", "")}
+    names, values = given.getlist("header_name"), given.getlist("header_value")
+    headers = [
+        {"name": name.strip(), "value": value}
+        for name, value in zip(names, values, strict=False)
+        if name.strip()
+    ]
+    return {
+        "kind": given.get("auth_kind", "none"),
+        "token": given.get("secret", ""),
+        "headers": headers,
+        "account": given.get("account"),
+    }
+
+
+def _header_rows(names: list[str]) -> list[dict[str, Any]]:
+    """Lines of the form: the headers that are there, and empty ones."""
+    rows = [{"name": name, "is_kept": True} for name in names]
+    return rows + [{"name": "", "is_kept": False}] * min(EMPTY_HEADER_LINES, MAX_HEADERS - len(rows))
 
 
 def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server, member = server_for(request, server_id)
     request.member = member  # type: ignore[attr-defined]
-    account = server.accounts.filter(membership=None).first()
-    context = {**offers(server, request.GET.get("q", "")), "account": account}
+    account = account_for(member, server)
+    context = {
+        **offers(server, request.GET.get("q", "")),
+        "account": account,
+        "may_connect": may_connect(member, server),
+        "accounts": _accounts_of(server) if member.may("mcp.manage") else [],
+        "sampled": today_of(server),
+    }
     return render(request, "mcp_servers/server.html", context)
+
+
+def _accounts_of(server: McpServer) -> list[Account]:
+    """Those of people, for an admin to see who is connected."""
+    rows = server.accounts.exclude(membership=None).select_related("membership__user")
+    return list(rows.order_by("membership__user__email"))
 
 
 def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
@@ -142,7 +185,11 @@ def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
     request.member = member  # type: ignore[attr-defined]
     if request.method != "POST":
         return render(request, "mcp_servers/settings.html", _settings_context(server))
-    changes: dict[str, Any] = {"name": request.POST.get("name", server.name), "auth": _auth(request.POST)}
+    changes: dict[str, Any] = {
+        "name": request.POST.get("name", server.name),
+        "auth": _auth(request.POST),
+        **read_questions(request.POST),
+    }
     if server.transport == McpServer.Transport.HTTP:
         changes["url"] = request.POST.get("url", "").strip()
     try:
@@ -155,12 +202,17 @@ def server_settings(request: HttpRequest, server_id: UUID) -> HttpResponse:
 
 
 def _settings_context(server: McpServer) -> dict[str, Any]:
-    return {"server": server, "dependents": dependents_of(server)}
+    return {
+        "server": server,
+        "dependents": dependents_of(server),
+        "header_rows": _header_rows(server.header_names),
+        **questions_form(server),
+    }
 
 
 async def refresh(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    server, _ = await sync_to_async(server_for)(request, server_id)
-    server = await errands.refresh_server(server)
+    server, member = await sync_to_async(server_for)(request, server_id)
+    server = await errands.refresh_server(server, member)
     if server.error is None:
         await sync_to_async(messages.success)(request, f"Connected to {server.name}.")
     return redirect("mcp_server", server_id=server.pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,12 @@ from pydantic import BaseModel, ValidationError
 from runtime.engine import faults
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
-from runtime.gateways import ChildStart, Gateways, McpServerSettings, ModelSettings
+from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
-from runtime.nodes.base import NodeType, Outcome
+from runtime.nodes.base import NodeType, Outcome, Park, Waited
 from runtime.outbound import OutboundPolicy
+from runtime.time_limits import standing_still
 
 if TYPE_CHECKING:
     from runtime.llm.client import LlmClient
@@ -62,8 +63,17 @@ class AttemptContext:
     trigger: Any
     on_progress: Callable[[str, float | None], None]
     depth: int = 0
+    version: int | None = None
+    started_by: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
+    asked: Sequence[Waited] = ()
+    on_question: Callable[[Park], Awaitable[Mapping[str, Any] | None]] | None = None
+    clock: Callable[[], datetime] | None = None
+    limit: asyncio.Timeout | None = None
     _tools: dict[tuple[str, str], tuple[McpServerSettings, ToolFacts]] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return self.clock() if self.clock else self.started_at
 
     @property
     def llm(self) -> LlmClient:
@@ -101,19 +111,31 @@ class AttemptContext:
         if (server, tool) not in self._tools:
             servers = self.clients.gateways.mcp_servers
             self._tools[server, tool] = await self.clients.in_database(
-                servers.tool_for_call, self.workspace_id, server, tool, self._workflow
+                servers.tool_for_call, self.workspace_id, server, tool, self._caller
             )
         return self._tools[server, tool]
+
+    async def ask(self, question: Park) -> Mapping[str, Any] | None:
+        if self.on_question is None:
+            return None
+        with standing_still(self.limit):
+            return await self.on_question(question)
+
+    async def begin_sampling(self, server_id: str) -> None:
+        await self.clients.in_database(self.clients.gateways.mcp_servers.begin_sampling, server_id)
+
+    async def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        await self.clients.in_database(self.clients.gateways.mcp_servers.end_sampling, server_id, usage)
 
     async def admit(self, server: str, tool: str) -> None:
         servers = self.clients.gateways.mcp_servers
         await self.clients.in_database(servers.admit_call, self.workspace_id, server, tool)
 
     @property
-    def _workflow(self) -> str:
-        """The slug of the workflow that the run belongs to."""
+    def _caller(self) -> Caller:
         run = self.scope.get("run") or {}
-        return str((run.get("workflow") or {}).get("slug", ""))
+        workflow = str((run.get("workflow") or {}).get("slug", ""))
+        return Caller(workflow, self.version, self.started_by)
 
     def spend(self, usage: Mapping[str, Any]) -> None:
         for name in ("input_tokens", "output_tokens", "cost_usd"):
@@ -166,7 +188,7 @@ def typed_config(node_type: NodeType[Any], config: Mapping[str, Any]) -> BaseMod
 async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: AttemptContext) -> Outcome:
     """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
     try:
-        async with asyncio.timeout(context.timeout_s + GRACE_S):
+        async with asyncio.timeout(context.timeout_s + GRACE_S) as context.limit:
             with faults.around("call", context.path):
                 return await node_type.run(config, context)
     except PatchbayError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from runtime.engine.attempt import (
     typed_config,
 )
 from runtime.engine.backoff import attempts_allowed, delay_before
+from runtime.engine.questions import Questions
 from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
@@ -81,6 +82,7 @@ class Started:
     config: Any
     inputs: dict[str, Any]
     context: AttemptContext
+    calls_with_questions: int
 
 
 class Drive:
@@ -92,7 +94,8 @@ class Drive:
         self.host = host
         self.woken = asyncio.Event()
         self._calls: dict[asyncio.Task[Outcome], Started] = {}
-        self._agreed: set[str] = set()
+        self._asked: dict[str, dict[str, Waited]] = {}
+        self._questions = Questions(state, self.woken)
         self._cancelled = False
         self._stopping = False
         self._pausing = False
@@ -117,11 +120,14 @@ class Drive:
     def stop(self) -> None:
         """Start nothing more; once the calls in flight have ended, give the run back."""
         self._stopping = True
+        self._questions.close(self.host.now())
         self.woken.set()
 
     async def _wind_down(self) -> bool:
         while self._calls:
             await self._wait_for_something()
+            # A question that a call asks meanwhile must be written to be seen.
+            await self._checkpoint(intents=False)
         await self._checkpoint(intents=False)
         if self.state.is_over:
             return await self._end()
@@ -228,12 +234,15 @@ class Drive:
         node, node_type = self.state.node_at(path), self.state.type_of(path)
         inputs: dict[str, Any] = dict(node.config)
         question: Park | None = None
+        asked: Sequence[Waited] = ()
+        calls_with_questions = 0
         try:
-            is_agreed = node_type.ask_first is not None and await self._is_agreed(path)
-            # What a person agreed to is what is called, whatever expressions would give by now.
-            inputs, config = self._stored(path) if is_agreed else self._given(path)
-            context = self._context(node_type, path)
-            if node_type.ask_first is not None and not is_agreed:
+            if node_type.ask_first is not None and path in self.state.steps:
+                asked, calls_with_questions = await self._asked_before(path)
+            # What a person was asked about is what is called, whatever expressions would give by now.
+            inputs, config = self._stored(path) if asked else self._given(path)
+            context = self._context(node_type, path, asked)
+            if node_type.ask_first is not None:
                 question = await node_type.ask_first(config, context)
             effect = await node_type.effect(config, context) if node_type.effect else "none"
         except PatchbayError as error:
@@ -246,7 +255,7 @@ class Drive:
         attempt = self.state.start_attempt(
             path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
         )
-        return Started(node, node_type, attempt, config, inputs, context)
+        return Started(node, node_type, attempt, config, inputs, context, calls_with_questions)
 
     def _given(self, path: str) -> tuple[dict[str, Any], BaseModel]:
         """What the step is executed with, as its row keeps it and as its type reads it.
@@ -267,18 +276,18 @@ class Drive:
         inputs = dict(self.state.steps[path].input or {})
         return inputs, typed_config(node_type, planned.config if planned else inputs)
 
-    async def _is_agreed(self, path: str) -> bool:
-        """Whether a person has agreed to the call of this step, told to this host or to one before it."""
-        if path in self._agreed or path not in self.state.steps:
-            return path in self._agreed
-        return bool(await self.host.in_database(store.was_agreed, self.state.run.id, path))
+    async def _asked_before(self, path: str) -> tuple[Sequence[Waited], int]:
+        """What people were asked for this step, told to this host or to one before it, and after how many calls."""
+        stored, calls = await self.host.in_database(store.asked_before, self.state.run.id, path)
+        # What was heard just now is not written yet.
+        return tuple({**stored, **self._asked.get(path, {})}.values()), calls
 
     def _withdrawn(self, started: list[Started]) -> list[Started]:
         for call in started:
             self.state.withdraw(call.attempt, self.host.now())
         return []
 
-    def _context(self, node_type: NodeType[Any], path: str) -> AttemptContext:
+    def _context(self, node_type: NodeType[Any], path: str, asked: Sequence[Waited] = ()) -> AttemptContext:
         node, step = self.state.node_at(path), self.state.steps.get(path)
         return AttemptContext(
             clients=self.host.clients,
@@ -292,7 +301,12 @@ class Drive:
             started_at=self.host.now(),
             trigger=self.state.run.input,
             depth=self.state.run.depth,
+            version=self.state.run.version,
+            started_by=self.state.run.started_by,
             on_progress=lambda message, share: self._progress(path, message, share),
+            asked=asked,
+            on_question=lambda question: self._questions.ask(path, question, self.host.now()),
+            clock=self.host.now,
         )
 
     def _progress(self, path: str, message: str, share: float | None) -> None:
@@ -304,6 +318,7 @@ class Drive:
         """Take the outcomes of calls that have ended."""
         for task in [task for task in self._calls if task.done()]:
             call = self._calls.pop(task)
+            self._questions.withdraw(call.attempt.path, self.host.now())
             self._note_usage(call)
             if task.cancelled():
                 self.state.interrupt(call.attempt.path, self.host.now())
@@ -340,7 +355,8 @@ class Drive:
         if left_unknown(error, call.attempt.effect):
             self._lost(path, error)
             return
-        allowed = attempts_allowed(settings.retry, call.attempt.effect)
+        # A call that ended with a question did not fail.
+        allowed = attempts_allowed(settings.retry, call.attempt.effect) + call.calls_with_questions
         has_tries = call.attempt.number < allowed or bool(error.details.get("held_back"))
         if error.retryable and has_tries and self.state.goes_on(path):
             delay = delay_before(call.attempt.number + 1, settings.retry, error)
@@ -372,6 +388,9 @@ class Drive:
     def _recover(self) -> None:
         """Calls whose outcome died with another host: repeat what may be repeated, ask about the rest."""
         for path, attempt in list(self.state.open_attempts.items()):
+            if path in self.state.waits:
+                # A person was asked over a connection that is gone.
+                self.state.wake(path, self.host.now(), "closed")
             if attempt.effect == "once":
                 self._lost(path, None)
                 continue
@@ -424,7 +443,8 @@ class Drive:
             self._settled(wait, payload, at, signal_id)
             return
         self.state.wake(wait.path, at, "signal", signal_id)
-        self._resume(wait, payload, at)
+        if not self._questions.settle(wait.path, payload, at):
+            self._resume(wait, payload, at)
 
     def _settled(self, wait: Wait, payload: dict[str, Any], at: datetime, signal_id: Any) -> None:
         """An operator said what became of a call."""
@@ -448,7 +468,7 @@ class Drive:
         self.state.wake(wait.path, at, "due")
         if wait.kind == RETRY:
             self.state.make_ready(wait.path)
-        else:
+        elif not self._questions.settle(wait.path, None, at):
             self._resume(wait, None, at)
 
     def _resume(self, wait: Wait, payload: dict[str, Any] | None, at: datetime) -> None:
@@ -461,7 +481,7 @@ class Drive:
             _, config = self._stored(wait.path)
             outcome = node_type.resume(config, waited, context)
             if isinstance(outcome, Proceed):
-                self._agreed.add(wait.path)
+                self._asked.setdefault(wait.path, {})[wait.key] = waited
                 self.state.make_ready(wait.path)
             else:
                 self.state.leave(wait.path, outcome, at)
@@ -524,6 +544,7 @@ class Drive:
         finally:
             woken.cancel()
         self._collect()
+        self._questions.drop_closed()
         if self.woken.is_set() or self._until_due() == 0:
             await self._look_for_news()
 

@@ -24,6 +24,8 @@ from runtime.errors import NodeFailure, PatchbayError
 from runtime.gateways import McpServerSettings
 from runtime.graph.argument_limits import check_limits
 from runtime.graph.node_types import ToolFacts
+from runtime.mcp import errors
+from runtime.mcp.input_required import InputRequired
 from runtime.mcp.oauth_documents import read_client_document
 from runtime.models import Errand
 
@@ -92,7 +94,10 @@ def _finish(errand_id: UUID, result: Any, error: dict[str, Any] | None) -> None:
 
 async def _list_server(errand: Errand, clients: Clients) -> Any:
     settings = await clients.in_database(
-        clients.gateways.mcp_servers.settings, str(errand.workspace_id), errand.payload["server"]
+        clients.gateways.mcp_servers.settings,
+        str(errand.workspace_id),
+        errand.payload["server"],
+        errand.payload.get("person", ""),
     )
     return asdict(await clients.mcp.list_all(settings, timeout_s=errand.payload.get("timeout_s", 20.0)))
 
@@ -100,7 +105,10 @@ async def _list_server(errand: Errand, clients: Clients) -> Any:
 async def _examine_server(errand: Errand, clients: Clients) -> Any:
     payload = errand.payload
     settings = await clients.in_database(
-        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+        clients.gateways.mcp_servers.settings,
+        str(errand.workspace_id),
+        payload["server"],
+        payload.get("person", ""),
     )
     report = await clients.mcp.examine(
         settings, tool=payload.get("tool", ""), arguments=payload.get("arguments")
@@ -112,7 +120,7 @@ async def _tool_for_trial(errand: Errand, clients: Clients) -> tuple[McpServerSe
     """Where to call, if the policies allow these arguments and one more call."""
     servers, payload = clients.gateways.mcp_servers, errand.payload
     where = (str(errand.workspace_id), payload["server"], payload["tool"])
-    settings, facts = await clients.in_database(servers.tool_for_trial, *where)
+    settings, facts = await clients.in_database(servers.tool_for_trial, *where, payload.get("person", ""))
     check_limits(payload["server"], payload["tool"], payload["arguments"], facts.limits)
     if facts.rate is not None:
         await clients.in_database(servers.admit_call, *where)
@@ -128,7 +136,10 @@ async def _inspect_tool(errand: Errand, clients: Clients) -> Any:
 async def _inspect_server(errand: Errand, clients: Clients) -> Any:
     payload = errand.payload
     settings = await clients.in_database(
-        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+        clients.gateways.mcp_servers.settings,
+        str(errand.workspace_id),
+        payload["server"],
+        payload.get("person", ""),
     )
     found = await clients.mcp.inspect(
         settings, payload["method"], payload["params"], timeout_s=INSPECT_TIMEOUT_S
@@ -147,6 +158,8 @@ async def _call_tool(errand: Errand, clients: Clients) -> Any:
         input_schema=facts.input_schema,
         output_schema=facts.output_schema,
     )
+    if isinstance(result, InputRequired):
+        raise errors.asks_back(payload["server"], payload["tool"])
     return asdict(result)
 
 

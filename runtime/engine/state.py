@@ -63,7 +63,7 @@ class Delta:
         return bool(self.steps or self.attempts or self.events or self.opened or self.closed)
 
 
-def wait_key(kind: str, run_id: UUID, path: str, number: int) -> str:
+def wait_key(kind: str, run_id: UUID, path: str, number: int | str) -> str:
     """What a signal names; the path goes in as a digest because it may be long."""
     return f"{kind}:{run_id.hex}:{number}:{hashlib.blake2s(path.encode(), digest_size=12).hexdigest()}"
 
@@ -250,9 +250,26 @@ class RunState:
         step = self.steps[path]
         self._close_attempt(path, at, None)
         step.status, step.input = StepStatus.WAITING, inputs
-        self._open_wait(path, park.kind, park.due_at, at, dict(park.data))
+        self._open_wait(path, park.kind, park.due_at, at, dict(park.data), part=park.part)
         if park.starts is not None:
             self.delta.children.append(Child(path, self.waits[path].key, park.starts))
+        self._touch(step)
+
+    def ask(self, path: str, question: Park, at: datetime) -> Wait:
+        """A person is asked while the step's call goes on."""
+        step = self.steps[path]
+        step.status = StepStatus.WAITING
+        data = dict(question.data)
+        self._open_wait(path, question.kind, question.due_at, at, data, part=question.part)
+        self._touch(step)
+        return self.waits[path]
+
+    def go_on(self, path: str, at: datetime) -> None:
+        """The call that a person was asked for goes on with the answer."""
+        step = self.steps[path]
+        step.status = StepStatus.RUNNING
+        data = {"node": step.node, "type": step.type}
+        self.emit("step.started", at, path, attempt=step.attempts, data=data)
         self._touch(step)
 
     def hold(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
@@ -581,6 +598,9 @@ class RunState:
                 self._close_loop(self._loops[path], at)
             elif path in self.waits and step is not None:
                 wait = self.wake(path, at, "closed")
+                if path in self.in_flight:
+                    # Its call goes on, and comes to an end without the answer.
+                    continue
                 self._drop(step, at, None if wait.kind == SETTLE else StepStatus.CANCELLED)
 
     def _close_loop(self, loop: OpenLoop, at: datetime) -> None:
@@ -669,13 +689,14 @@ class RunState:
         *,
         told: bool = True,
         number: int | None = None,
+        part: int = 0,
     ) -> None:
         number = self.steps[path].attempts if number is None else number
         wait = Wait(
             run_id=self.run.id,
             path=path,
             kind=kind,
-            key=wait_key(kind, self.run.id, path, number),
+            key=wait_key(kind, self.run.id, path, f"{number}.{part}" if part else number),
             due_at=due_at,
             data=data,
             opened_at=at,
@@ -740,7 +761,7 @@ class RunState:
                 self._drop(self.steps[path], at, StepStatus.CANCELLED)
         self.ready.clear()
         for path in list(self.waits):
-            if self.wake(path, at, "closed").kind != SETTLE:
+            if self.wake(path, at, "closed").kind != SETTLE and path not in self.in_flight:
                 self._drop(self.steps[path], at, StepStatus.CANCELLED)
 
 

@@ -19,6 +19,7 @@ from runtime.engine.state import Child, Delta, RunState, ended_data
 from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
+from runtime.nodes.base import Waited
 
 
 class CancelRequested(Exception):
@@ -66,9 +67,23 @@ def _news(run_id: UUID, waits: Sequence[Wait]) -> News:
     )
 
 
-def was_agreed(run_id: UUID, path: str) -> bool:
-    """Whether a person answered what a step asked before its call; a refusal has ended the step."""
-    return Wait.objects.filter(run_id=run_id, path=path, kind="handoff", outcome="signal").exists()
+def asked_before(run_id: UUID, path: str) -> tuple[dict[str, Waited], int]:
+    """What people were asked for a step, in order, by the key of the wait; and how many calls ended with a question."""
+    over = Wait.objects.filter(run_id=run_id, path=path, kind="handoff", outcome__in=("signal", "due"))
+    waits = list(over.order_by("closed_at", "id"))
+    consumed = Signal.objects.filter(key__in=[wait.key for wait in waits]).exclude(consumed_by=None)
+    answers = dict(consumed.values_list("consumed_by", "payload")) if waits else {}
+    told = {
+        wait.key: Waited(
+            signal=answers.get(wait.pk),
+            opened_at=wait.opened_at,
+            ended_at=wait.closed_at or wait.opened_at,
+            data=wait.data,
+        )
+        for wait in waits
+    }
+    calls = Attempt.objects.filter(run_id=run_id, path=path, ended_at__isnull=False, error__isnull=True)
+    return told, calls.count() if waits else 0
 
 
 @dataclass(frozen=True)
@@ -348,6 +363,8 @@ def _write_waits(gateways: Gateways, state: RunState, delta: Delta) -> None:
     for wait in delta.closed.values():
         if wait.kind == "child" and wait.outcome == "closed":
             cancel_run(UUID(wait.data["run_id"]), reason="The run that waited for it has ended.")
+        if wait.kind == "handoff" and wait.outcome == "closed":
+            gateways.people.close_handoff(wait.key)
         Wait.objects.filter(pk=wait.pk, closed_at=None).update(closed_at=wait.closed_at, outcome=wait.outcome)
     for signal_id, wait_id in delta.consumed.items():
         if not Signal.objects.filter(pk=signal_id, consumed_by=None).update(consumed_by=wait_id):

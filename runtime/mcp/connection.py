@@ -17,6 +17,7 @@ from mcp_types import Implementation
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
+from runtime.mcp.asking import CallInFlight, CallsInFlight
 from runtime.mcp.http import RpcTransport
 from runtime.mcp.oauth_transport import Accounts, AccountTransport
 from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
@@ -60,6 +61,7 @@ class Connection:
         self._on_changed = on_changed
         self._accounts = accounts
         self._refusals: list[dict[str, Any]] = []
+        self._calls = CallsInFlight()
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -116,15 +118,24 @@ class Connection:
                 raise errors.refused(self.settings.slug, self._refusals[-1]) from error
             raise errors.connecting(self.settings.slug, error, self._said()) from error
 
-    async def call(self, ask: Callable[[Client], Awaitable[Result]], timeout_s: float) -> Result:
-        """Ask something of the server; raises McpError, also when the connection dies meanwhile."""
+    async def call(
+        self,
+        ask: Callable[[Client], Awaitable[Result]],
+        timeout_s: float,
+        *,
+        answering: CallInFlight | None = None,
+    ) -> Result:
+        """Ask something of the server; raises McpError, also when the connection dies meanwhile.
+
+        answering   who answers what the server asks back meanwhile; the time limit stands still for it
+        """
         client, owner = self.client, self._owner
         assert owner is not None
         self.in_use += 1
         self._idle.clear()
         call = asyncio.ensure_future(ask(client))
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as limit, self._noted(answering, limit):
                 await asyncio.wait({call, owner}, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             raise errors.timed_out(self.settings.slug, timeout_s) from None
@@ -142,6 +153,21 @@ class Connection:
             return call.result()
         known = errors.calling(self.settings.slug, error, timeout_s)
         raise (self._lost(known) if known.code == "mcp_connection_lost" else known) from error
+
+    @asynccontextmanager
+    async def _noted(self, call: CallInFlight | None, limit: asyncio.Timeout) -> AsyncIterator[None]:
+        call = call or CallInFlight(None)
+        call.limit = limit
+        self._calls.begin(call)
+        try:
+            yield
+        finally:
+            self._calls.end(call)
+
+    @property
+    def asks_back(self) -> bool:
+        """Whether the server has ever asked something in the middle of a call over this connection."""
+        return self._calls.has_asked
 
     async def close(self) -> None:
         """Hang up and wait for the owner's cleanup; a stdio server gets time to end by itself."""
@@ -199,7 +225,11 @@ class Connection:
             "client_info": CLIENT_INFO,
             "cache": None,
             "message_handler": self._heard,
+            "elicitation_callback": self._calls.elicit,
         }
+        if settings.sampling is not None:
+            # Only then the server is told that it may ask for a model.
+            options["sampling_callback"] = self._calls.sample
 
         def looked_at(transport: Any) -> Any:
             return transport if self._trace is None else traced(transport, self._trace)

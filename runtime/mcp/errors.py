@@ -181,6 +181,28 @@ def too_large(server: str) -> McpError:
     return failure(server, "mcp_too_large", message, sent=True)
 
 
+def asks_wrongly(server: str, why: str) -> McpError:
+    """What the server asks back cannot be answered; its call has ended without a result."""
+    message = f'"{server}" asks back in a way that cannot be answered: it {why}.'
+    return failure(server, "mcp_protocol_error", message, sent=True, answered=True)
+
+
+def asks_back(server: str, tool: str) -> McpError:
+    """Somebody tries a tool out, and its server asks a person or a model first."""
+    message = (
+        f'"{server}" asks something before "{tool}" goes on. Try it in a workflow: there people can answer.'
+    )
+    return failure(server, "mcp_input_required", message, sent=True, answered=True)
+
+
+def of_person(error: McpError, person: str) -> McpError:
+    """The same about an account that is a person's own: only they can mend it."""
+    server = error.details["server"]
+    message = f'The account of {person} at "{server}" does not work. {person} must connect it on the server\'s page.'
+    details = {**error.details, "person": person}
+    return McpError(message, code=error.code, retryable=error.retryable, details=details)
+
+
 def tool_error(server: str, tool: str, text: str) -> McpError:
     """The tool itself says that it failed; its code, if it gives one, says whether trying again helps."""
     found = _structured(text)

@@ -15,14 +15,17 @@ from typing import Any
 
 import mcp_types as wire
 from mcp import Client
+from pydantic import TypeAdapter
 
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings, ServerUse
 from runtime.mcp import errors
+from runtime.mcp.asking import HOLD_S, CallInFlight, is_modern
 from runtime.mcp.breaker import Breaker
 from runtime.mcp.connection import Connection
 from runtime.mcp.doctor.examination import examine
 from runtime.mcp.doctor.report import Report
+from runtime.mcp.input_required import Asker, InputRequired, Response, read_input_required
 from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
 from runtime.mcp.oauth_transport import Accounts
@@ -45,7 +48,9 @@ FAILED_TO_ANSWER = frozenset({"mcp_unreachable", "mcp_timeout", "mcp_connection_
 """What says of a server that it is in trouble; anything else is an answer."""
 TROUBLE = FAILED_TO_ANSWER | {"mcp_unauthorized", "mcp_protocol_error", "mcp_too_large"}
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
+_Answer = wire.CallToolResult | wire.InputRequiredResult
+_ANSWER: TypeAdapter[_Answer] = TypeAdapter(_Answer)
 
 
 class McpPool:
@@ -67,6 +72,7 @@ class McpPool:
         self._breakers: dict[Key, Breaker] = {}
         self._uses: dict[str, ServerUse] = {}
         self._changed: dict[str, McpServerSettings] = {}
+        self._asking: set[str] = set()
         self._tending: asyncio.Task[None] | None = None
 
     async def call_tool(
@@ -80,30 +86,45 @@ class McpPool:
         input_schema: Mapping[str, Any] | None = None,
         output_schema: Mapping[str, Any] | None = None,
         on_progress: Callable[[str, float | None], None] | None = None,
-    ) -> ToolResult:
+        asker: Asker | None = None,
+        responses: Mapping[str, Response] | None = None,
+        state: str | None = None,
+    ) -> ToolResult | InputRequired:
         """Call a tool once, within `timeout_s` including the connection.
 
         on_progress   gets the server's words and the share that is done, 0 … 1 or None
+        asker         answers what servers of older revisions ask in the middle of the call
+        responses, state   what an earlier call of the same asked for (`InputRequired`), and its state
         raises        McpError; arguments are checked before anything is sent, the result against `output_schema`
         """
         check_arguments(settings.slug, arguments, input_schema)
         deadline = time.monotonic() + timeout_s
-        params = wire.CallToolRequestParams(
-            name=name,
-            arguments=dict(arguments),
-            _meta={IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else None,
+        params = wire.CallToolRequestParams.model_validate(
+            {
+                "name": name,
+                "arguments": dict(arguments),
+                "inputResponses": responses,
+                "requestState": state,
+                "_meta": {IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else None,
+            }
         )
 
-        async def ask(client: Client) -> wire.CallToolResult:
+        async def ask(client: Client) -> _Answer:
             # Client.call_tool would list the tools too, and judge the result by the latest definition.
+            may_be_held = asker is not None and not is_modern(client.protocol_version)
             return await client.session.send_request(
                 wire.CallToolRequest(params=params),
-                wire.CallToolResult,
-                request_read_timeout_seconds=_left(deadline),
+                _ANSWER,
+                request_read_timeout_seconds=_left(deadline) + (HOLD_S if may_be_held else 0.0),
                 progress_callback=_progress(on_progress) if on_progress else None,
             )
 
-        answer, duration_s = await self._counted(settings, ask, deadline, timeout_s)
+        answer, duration_s = await self._counted(settings, ask, deadline, timeout_s, asker)
+        if isinstance(answer, wire.InputRequiredResult):
+            try:
+                return read_input_required(answer)
+            except ValueError as error:
+                raise errors.asks_wrongly(settings.slug, str(error)) from error
         result = read_result(answer, duration_s * 1000)
         if result.is_error:
             raise errors.tool_error(settings.slug, name, result.text)
@@ -207,23 +228,26 @@ class McpPool:
     async def _counted(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
+        ask: Callable[[Client], Awaitable[_Answer]],
         deadline: float,
         timeout_s: float,
-    ) -> tuple[wire.CallToolResult, float]:
+        asker: Asker | None,
+    ) -> tuple[_Answer, float]:
         """A call that the server's breaker lets through, and that counts for it and for the statistics."""
         breaker = self._breakers.setdefault(_key(settings), Breaker())
         if (rest_s := breaker.rest_s()) > 0:
             raise errors.resting(settings.slug, breaker.failures, rest_s)
         started = time.monotonic()
         try:
-            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s)
+            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s, asker)
         except McpError as error:
             if error.code in FAILED_TO_ANSWER:
                 breaker.failed(connecting=error.code == "mcp_unreachable")
             else:
                 breaker.succeeded()
             self._note(settings, time.monotonic() - started, failed=error.code in TROUBLE)
+            if error.code == "mcp_unauthorized" and settings.person:
+                raise errors.of_person(error, settings.person) from error
             raise
         except BaseException:
             breaker.gave_up()
@@ -241,10 +265,11 @@ class McpPool:
     async def _asked(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
+        ask: Callable[[Client], Awaitable[_Answer]],
         deadline: float,
         timeout_s: float,
-    ) -> tuple[wire.CallToolResult, float]:
+        asker: Asker | None,
+    ) -> tuple[_Answer, float]:
         """The answer and how long it took, in seconds.
 
         A request that came over a session which the server has forgotten was turned away unread; it is sent once
@@ -252,15 +277,34 @@ class McpPool:
         """
         for is_last in (False, True):
             connection = await self._connected(settings, deadline, timeout_s)
-            started = time.monotonic()
+            asks_back = connection.asks_back or settings.id in self._asking
+            apart = asker is not None and connection.in_use > 0 and asks_back
+            if apart:
+                connection = await self._opened_apart(settings)
+            started, call = time.monotonic(), CallInFlight(asker)
             try:
-                answer = await connection.call(ask, _left(deadline) + MARGIN_S)
-                return answer, time.monotonic() - started
+                answer = await connection.call(ask, _left(deadline) + MARGIN_S, answering=call)
+                return answer, time.monotonic() - started - call.held_s
             except McpError as error:
                 forgotten = error.code == "mcp_connection_lost" and not error.details["sent"]
                 if is_last or not forgotten:
                     raise
+            finally:
+                if connection.asks_back:
+                    self._asking.add(settings.id)
+                if apart:
+                    await connection.close()
         raise AssertionError("the last try returns or raises")
+
+    async def _opened_apart(self, settings: McpServerSettings) -> Connection:
+        """A connection for one call, of a server that asks in mid-call without saying in which."""
+        connection = Connection(settings, self._policy, accounts=self._accounts)
+        try:
+            await connection.open()
+        except BaseException:
+            self._retired.append(connection)
+            raise
+        return connection
 
     async def _connected(self, settings: McpServerSettings, deadline: float, timeout_s: float) -> Connection:
         key = _key(settings)
@@ -291,7 +335,7 @@ class McpPool:
         except BaseException:
             self._retired.append(connection)
             raise
-        for other in [known for known in self._connections if known[0] == settings.id]:
+        for other in [known for known in self._connections if known[0] == key[0] and known[1] != key[1]]:
             self._retire(other)
         self._connections[key] = connection
         return connection
@@ -345,8 +389,8 @@ def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.05)
 
 
-def _key(settings: McpServerSettings) -> tuple[str, str]:
-    return settings.id, settings.revision
+def _key(settings: McpServerSettings) -> Key:
+    return settings.id, settings.revision, settings.account
 
 
 def _progress(tell: Callable[[str, float | None], None]) -> Callable[..., Any]:

@@ -8,8 +8,6 @@ from runtime.graph.node_types import Effect
 from runtime.nodes import mcp_tool
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Waited
 
-ANYONE = {"kind": "anyone"}
-
 
 class Config(mcp_tool.Config):
     approval: bool = Field(default=False, title="Ask before each call")
@@ -21,8 +19,8 @@ def _call(config: Config) -> mcp_tool.Config:
 
 async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
     _, tool = await ctx.tool(config.server, config.tool)
-    asked = tool.approval or (ANYONE if config.approval else None)
-    return mcp_tool.approval_question(_call(config), tool, asked) if asked else None
+    approval = tool.approval or (mcp_tool.ANYONE if config.approval else None)
+    return mcp_tool.question_before_call(_call(config), tool, approval, ctx)
 
 
 def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
@@ -33,7 +31,7 @@ async def effect(config: Config, ctx: NodeContext) -> Effect:
     return await mcp_tool.effect(_call(config), ctx)
 
 
-async def run(config: Config, ctx: NodeContext) -> Leave:
+async def run(config: Config, ctx: NodeContext) -> Leave | Park:
     return await mcp_tool.run(_call(config), ctx)
 
 

@@ -60,12 +60,14 @@ class Park:
     kind    "time", "handoff" or "child": a run of another workflow, which `starts` begins
     due_at  when the wait ends by itself; None for as long as it takes
     data    what the application needs to show (a handoff's title, choices …), kept on the wait
+    part    which of several questions between two calls of the step it is
     """
 
     kind: Literal["time", "handoff", "child"]
     due_at: datetime | None
     data: Mapping[str, Any] = field(default_factory=dict)
     starts: ChildStart | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,12 @@ class NodeContext(Protocol):
     """The database's time at which this step began."""
     trigger: Any
     """What the fired trigger gave, for the trigger's own step."""
+    asked: Sequence[Waited]
+    """What people were asked for this step before, in order: before its call, or between two calls."""
+
+    def now(self) -> datetime:
+        """The database's time, as the host last heard it."""
+        ...
 
     @property
     def llm(self) -> LlmClient: ...
@@ -139,6 +147,21 @@ class NodeContext(Protocol):
 
         raises   NodeFailure when there is none that could start, or the input does not fit
         """
+        ...
+
+    async def ask(self, question: Park) -> Mapping[str, Any] | None:
+        """Ask a person while the call goes on, whose time limit stands still; None when nobody answered in time.
+
+        It dies with the worker: whatever can wait leaves with a Park instead.
+        """
+        ...
+
+    async def begin_sampling(self, server_id: str) -> None:
+        """Count that a server has a model asked; raises McpError over its budget."""
+        ...
+
+    async def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        """What that took, for the server's budget; `spend` notes it on the step."""
         ...
 
     async def admit(self, server: str, tool: str) -> None:
@@ -328,8 +351,9 @@ class NodeType(Generic[ConfigT]):
 
     output         a model, or a function of (raw config, known) that gives a JSON Schema or None
     run            one attempt; gets the config with every expression rendered
-    ask_first      asked before the intent of a call is committed: a Park where a person must agree to it first
-    resume         goes on after a Park; after one of `ask_first` it may proceed to the call
+    ask_first      asked before the intent of a call is committed: a Park where a person must say something first;
+                   `ctx.asked` tells what was asked before
+    resume         goes on after a Park; it may proceed to the (next) call, which `ctx.asked` tells of the answer
     loop           of a container: how it executes the steps drawn inside it
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
                    committed: what would repeating it do? It may raise, and then no call is made

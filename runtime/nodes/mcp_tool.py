@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from runtime.errors import NodeFailure
+from runtime.gateways import McpServerSettings
 from runtime.graph.argument_limits import check_limits, refused_arguments
 from runtime.graph.node_types import Effect, JsonSchema, Known, ToolFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.graph.templates import has_parts
 from runtime.json_schema import SchemaUnusable, problems_in
+from runtime.mcp.input_required import InputRequired
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Waited
+from runtime.nodes.tool_questions import StepAsker, continuation, is_question, next_question
+
+if TYPE_CHECKING:
+    from runtime.mcp.results import ToolResult
 
 APPROVE, DECLINE = "approve", "decline"
 DEFINITIONS = ("$defs", "definitions")
+ROUNDS_AT_MOST = 20
+"""Calls in a row that a server may want answered by models and the like, without a person."""
+SOON_S, LATER_S = 0.1, 5.0
+"""It is called again so soon when it only wants time, then ever later."""
+ANYONE = {"kind": "anyone"}
 UNSTRUCTURED_OUTPUT: JsonSchema = {
     "type": "object",
     "properties": {
@@ -160,11 +173,21 @@ async def effect(config: Config, ctx: NodeContext) -> Effect:
 
 
 async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
-    """A handoff that shows the exact call, for a tool to which somebody must agree."""
+    """What the server asked besides, or a handoff that shows the exact call where somebody must agree to it."""
     _, tool = await ctx.tool(config.server, config.tool)
-    if tool.approval is None:
-        return None
-    return approval_question(config, tool, tool.approval)
+    return question_before_call(config, tool, tool.approval, ctx)
+
+
+def question_before_call(
+    config: Config, tool: ToolFacts, approval: Mapping[str, Any] | None, ctx: NodeContext
+) -> Park | None:
+    """What somebody is to be asked before the next call of the step.
+
+    approval   who must agree to its first one, as a handoff's `assign_to`
+    """
+    if ctx.asked:
+        return next_question(ctx.asked)
+    return approval_question(config, tool, approval) if approval is not None else None
 
 
 def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any]) -> Park:
@@ -188,7 +211,9 @@ def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any])
 
 
 def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
-    """Make the call, or fail because a person declined it."""
+    """Make the call, or make it again with an answer for its server, or fail because a person declined it."""
+    if is_question(waited):
+        return Proceed()
     answer = waited.signal or {}
     if answer.get("choice") == APPROVE:
         return Proceed()
@@ -207,24 +232,59 @@ def allowed_arguments(config: Config, tool: ToolFacts) -> dict[str, Any]:
     return arguments
 
 
-async def run(config: Config, ctx: NodeContext) -> Leave:
+async def run(config: Config, ctx: NodeContext) -> Leave | Park:
     settings, tool = await ctx.tool(config.server, config.tool)
     arguments = allowed_arguments(config, tool)
     if tool.rate is not None:
         await ctx.admit(config.server, config.tool)
-    result = await ctx.mcp.call_tool(
-        settings,
-        config.tool,
-        arguments,
-        timeout_s=min(ctx.timeout_s, tool.timeout_s or ctx.timeout_s),
-        idempotency_key=ctx.idempotency_key,
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        on_progress=ctx.progress,
-    )
+    result = await _called(config, arguments, settings, tool, ctx)
+    if isinstance(result, Park):
+        return result
     if tool.output_schema and isinstance(result.structured, dict):
         return Leave(result.structured)
     return Leave({"text": result.text, "content": result.content, "data": result.data})
+
+
+async def _called(
+    config: Config,
+    arguments: Mapping[str, Any],
+    settings: McpServerSettings,
+    tool: ToolFacts,
+    ctx: NodeContext,
+) -> ToolResult | Park:
+    """The result, or what the server asks a person first; what needs no person is answered at once."""
+    asker = StepAsker(settings, config.tool, tool.approval or ANYONE, ctx)
+    further = continuation(ctx.asked)
+    left_s, pause_s, rounds = ctx.timeout_s, SOON_S, 0
+    ends = time.monotonic() + left_s
+    while rounds < ROUNDS_AT_MOST:
+        result = await ctx.mcp.call_tool(
+            settings,
+            config.tool,
+            arguments,
+            timeout_s=min(left_s, tool.timeout_s or left_s),
+            idempotency_key=ctx.idempotency_key,
+            input_schema=tool.input_schema,
+            output_schema=tool.output_schema,
+            on_progress=ctx.progress,
+            asker=asker,
+            responses=further.responses,
+            state=further.state,
+        )
+        if not isinstance(result, InputRequired):
+            return result
+        further, question = await asker.answered(result)
+        if question is not None:
+            return question
+        left_s = ends - time.monotonic()
+        if left_s < pause_s:
+            raise asker.wrong(f"has not come to an end after {ctx.timeout_s:g} s")
+        if further.responses is not None:
+            rounds += 1
+            continue
+        await asyncio.sleep(pause_s)
+        left_s, pause_s = left_s - pause_s, min(pause_s * 2, LATER_S)
+    raise asker.wrong(f"has got {ROUNDS_AT_MOST} answers in a row and wants more")
 
 
 NODE = NodeType(

@@ -46,7 +46,7 @@ def test_an_admin_connects_a_server_and_it_stays_connected(page: Page, site: Sit
     assert findings(page) == []
 
     server = next(row for row in api("GET", "/mcp-servers")["items"] if row["url"] == site.url)
-    assert server["auth"] == {"kind": "oauth", "is_set": True}
+    assert server["auth"] == {"kind": "oauth", "is_set": True, "account": "workspace"}
     tool = f"/mcp-servers/{server['id']}/tools"
 
     def call(name: str, **options: Any) -> dict[str, Any]:
@@ -114,5 +114,9 @@ def test_a_sign_in_that_fails_or_is_forged_connects_nothing(page: Page, site: Si
     expect(page.get_by_text("Forged was not connected: access_denied")).to_be_visible()
     page.goto(f"{base}/mcp-servers/oauth/callback?code=guessed&state={state}")
     expect(page.get_by_text('The sign-in at "forged" failed')).to_be_visible()
-    assert api("GET", f"/mcp-servers/{server['id']}")["auth"] == {"kind": "oauth", "is_set": False}
+    assert api("GET", f"/mcp-servers/{server['id']}")["auth"] == {
+        "kind": "oauth",
+        "is_set": False,
+        "account": "workspace",
+    }
     api("DELETE", f"/mcp-servers/{server['id']}", expect=204)

@@ -65,7 +65,7 @@ def nothing(*_: Any, **__: Any) -> None:
 
 
 GATEWAYS: Any = SimpleNamespace(
-    people=SimpleNamespace(open_handoff=nothing, close_handoffs=nothing),
+    people=SimpleNamespace(open_handoff=nothing, close_handoff=nothing, close_handoffs=nothing),
     triggers=SimpleNamespace(run_failed=nothing),
 )
 

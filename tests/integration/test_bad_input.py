@@ -93,7 +93,12 @@ def test_every_answer_of_a_webhook_carries_the_headers_of_a_page(api: Api) -> No
     hook = published(api, "Headers", ECHO)["hook"]
     page = api.http.get("/sign-in").headers
     for answer in (api.http.post(hook, json={}), api.http.post("/hooks/unknown-token"), api.http.get(hook)):
-        for name in ("x-content-type-options", "referrer-policy", "x-frame-options", "cross-origin-opener-policy"):
+        for name in (
+            "x-content-type-options",
+            "referrer-policy",
+            "x-frame-options",
+            "cross-origin-opener-policy",
+        ):
             assert answer.headers[name] == page[name]
         assert "default-src 'self'" in answer.headers["content-security-policy"]
     foreign = api.http.post(hook, json={}, headers={"host": "elsewhere.example"})

@@ -15,6 +15,7 @@ from typing import Any
 
 import mcp_types as wire
 import uvicorn
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import (
     AccessToken,
     AuthorizationCode,
@@ -42,7 +43,9 @@ PAGE = """<!doctype html><html lang="en"><title>Sign in to Notes</title><h1>Note
 
 @dataclass
 class Site:
-    """refreshes, reuses: how often tokens were refreshed, and a used one came; calls: tools that were called"""
+    """refreshes, reuses: how often tokens were refreshed, and a used one came; calls: tools that were called, tokens:
+    with which token each
+    """
 
     port: int
     token_life_s: int = 3600
@@ -57,6 +60,7 @@ class Site:
     reuses: int = 0
     revoked: int = 0
     calls: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
@@ -141,7 +145,9 @@ class Site:
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         self.revoked += 1
-        self.shut_out()
+        client = token.client_id
+        self.access = {key: row for key, row in self.access.items() if row.client_id != client}
+        self.refresh = {key: row for key, row in self.refresh.items() if row.client_id != client}
 
     def _issue(self, client_id: str, scopes: list[str], resource: str | None) -> OAuthToken:
         access, refresh = secrets.token_hex(20), secrets.token_hex(20)
@@ -166,6 +172,8 @@ def _application(site: Site) -> Any:
 
     async def call_tool(context: Any, params: wire.CallToolRequestParams) -> wire.CallToolResult:
         site.calls.append(params.name)
+        token = get_access_token()
+        site.tokens.append(token.token if token else "")
         return wire.CallToolResult(content=[wire.TextContent(type="text", text=f"done: {params.name}")])
 
     server: Server[Any] = Server("notes", version="1", on_list_tools=list_tools, on_call_tool=call_tool)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import nh3
 from django import template
@@ -223,3 +224,15 @@ def exactly(text: str) -> SafeString:
 def item(mapping: Any, key: Any) -> Any:
     """mapping[key], or nothing."""
     return mapping.get(key) if isinstance(mapping, dict) else None
+
+
+@register.filter
+def address_parts(address: str) -> dict[str, Any]:
+    """A stranger's address so that its host stands out; is_odd: the host has letters beyond ASCII."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    before, _, after = address.partition(parts.netloc)
+    port = f":{parts.port}" if parts.port else ""
+    ascii_host = host if host.isascii() else host.encode("ascii", "backslashreplace").decode()
+    is_odd = not host.isascii() or "xn--" in host
+    return {"before": before, "host": host, "after": port + after, "is_odd": is_odd, "ascii_host": ascii_host}

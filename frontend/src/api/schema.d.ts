@@ -1004,13 +1004,17 @@ export interface components {
     }
     /**
      * AuthIn
-     * @description `token` for bearer, `header` and `value` for a header of its own; both are written and never shown.
+     * @description `token` for bearer, `headers` for headers of its own, or `header` and `value` for one; never shown again.
      *
-     *     For `oauth` somebody connects on the server's page.
+     *     For `oauth` people connect on the server's page: one `account` for the `workspace`, or each `person` their own.
      */
     AuthIn: {
+      /** Account */
+      account?: ('workspace' | 'person') | null
       /** Header */
       header?: string | null
+      /** Headers */
+      headers?: components['schemas']['HeaderIn'][] | null
       /**
        * Kind
        * @default none
@@ -1084,6 +1088,16 @@ export interface components {
       revision: number
     }
     /**
+     * ElicitationIn
+     * @description What becomes of questions to people in the middle of a call; `due_s`: for so long they may answer.
+     */
+    ElicitationIn: {
+      /** Due S */
+      due_s?: number | null
+      /** Mode */
+      mode?: ('ask' | 'decline') | null
+    }
+    /**
      * ErrorOut
      * @description Why a step or a run failed; `node` and `path` say where, on runs.
      */
@@ -1149,6 +1163,19 @@ export interface components {
       workflow?: string | null
     }
     /**
+     * HeaderIn
+     * @description A header that goes with each request; an empty value keeps what is there.
+     */
+    HeaderIn: {
+      /** Name */
+      name: string
+      /**
+       * Value
+       * @default
+       */
+      value: string
+    }
+    /**
      * HealthOut
      * @description `calls`, `failed_percent` and `average_ms` are of the last 24 hours.
      */
@@ -1203,6 +1230,7 @@ export interface components {
       message: string
       /** Path */
       path: string
+      question: components['schemas']['QuestionOut'] | null
       /**
        * Run
        * Format: uuid
@@ -1263,6 +1291,7 @@ export interface components {
     /** McpServerIn */
     McpServerIn: {
       auth?: components['schemas']['AuthIn']
+      elicitation?: components['schemas']['ElicitationIn'] | null
       /**
        * Enable
        * @default read_only
@@ -1278,6 +1307,7 @@ export interface components {
       parameters?: {
         [key: string]: unknown
       }
+      sampling?: components['schemas']['SamplingIn'] | null
       /** Slug */
       slug: string
       /**
@@ -1302,6 +1332,10 @@ export interface components {
       auth: {
         [key: string]: unknown
       }
+      /** Elicitation */
+      elicitation: {
+        [key: string]: unknown
+      }
       /** Enable */
       enable: string
       /** Error */
@@ -1323,6 +1357,10 @@ export interface components {
       }
       /** Protocol Version */
       protocol_version: string
+      /** Sampling */
+      sampling: {
+        [key: string]: unknown
+      } | null
       /** Server Name */
       server_name: string
       /** Server Version */
@@ -1343,6 +1381,7 @@ export interface components {
     /** McpServerPatch */
     McpServerPatch: {
       auth?: components['schemas']['AuthIn'] | null
+      elicitation?: components['schemas']['ElicitationIn'] | null
       /** Enable */
       enable?: ('all' | 'read_only' | 'none') | null
       /** Name */
@@ -1351,6 +1390,7 @@ export interface components {
       parameters?: {
         [key: string]: unknown
       } | null
+      sampling?: components['schemas']['SamplingIn'] | null
       /** Url */
       url?: string | null
     }
@@ -1607,7 +1647,7 @@ export interface components {
     ProposalOut: {
       /** Auth */
       auth: {
-        [key: string]: string
+        [key: string]: unknown
       }
       /** Can Be Added */
       can_be_added: boolean
@@ -1644,6 +1684,34 @@ export interface components {
       triggers: components['schemas']['TriggerOut'][]
       /** Version */
       version: number
+    }
+    /**
+     * QuestionOut
+     * @description What an MCP server asks in the middle of a call; its words and address are a stranger's.
+     *
+     *     `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so.
+     *     With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`.
+     */
+    QuestionOut: {
+      /** Held */
+      held: boolean
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'form' | 'url'
+      /** Requested Schema */
+      requested_schema: {
+        [key: string]: unknown
+      }
+      /** Server */
+      server: string
+      /** Server Name */
+      server_name: string
+      /** Tool */
+      tool: string
+      /** Url */
+      url: string
     }
     /** RefreshOut */
     RefreshOut: {
@@ -1762,6 +1830,21 @@ export interface components {
        * Format: uuid
        */
       workflow: string
+    }
+    /**
+     * SamplingIn
+     * @description The model that the server may have asked, as a graph names one; tokens of an answer, US dollars of a day (UTC).
+     */
+    SamplingIn: {
+      /** Max Tokens */
+      max_tokens?: number | null
+      /**
+       * Model
+       * @default default
+       */
+      model: string
+      /** Usd Per Day */
+      usd_per_day?: number | null
     }
     /** SettleIn */
     SettleIn: {

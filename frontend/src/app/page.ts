@@ -48,6 +48,11 @@ document.addEventListener('click', event => {
   }
 })
 
+document.addEventListener('click', event => {
+  const link = (event.target as HTMLElement).closest<HTMLAnchorElement>('a[data-confirm]')
+  if (link && !window.confirm(link.dataset.confirm)) event.preventDefault()
+})
+
 document.addEventListener('change', event => {
   const target = event.target as HTMLElement
   if (target.matches('[data-submit-on-change]')) target.closest('form')?.requestSubmit()

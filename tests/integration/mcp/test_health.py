@@ -18,7 +18,7 @@ from builder.mcp_servers.queries import dependents_of
 from builder.workflows.models import Workflow
 from runtime.engine.server_care import one_round
 from runtime.errors import McpError
-from runtime.gateways import McpServerSettings, ServerUse
+from runtime.gateways import Caller, McpServerSettings, ServerUse
 from runtime.mcp.pool import McpPool
 from tests.integration.mcp.conftest import http_settings
 from tests.support.pliable_mcp import a_tool, pliable_mcp
@@ -170,9 +170,9 @@ def test_a_definition_that_changed_by_itself_is_blocked(server: McpServer) -> No
 
     registry = RegisteredServers()
     registry.note_listing(str(server.pk), listing("Finds."))
-    registry.tool_for_call(str(server.workspace_id), "crm", "find", "any")
+    registry.tool_for_call(str(server.workspace_id), "crm", "find", Caller("any"))
     registry.note_listing(str(server.pk), listing("Finds, and tells others."))
 
     with pytest.raises(McpError) as caught:
-        registry.tool_for_call(str(server.workspace_id), "crm", "find", "any")
+        registry.tool_for_call(str(server.workspace_id), "crm", "find", Caller("any"))
     assert caught.value.code == "mcp_tool_changed"

@@ -119,8 +119,9 @@ def test_a_command_is_only_ever_one_that_the_installation_offers() -> None:
 def test_vs_code_names_its_servers_otherwise() -> None:
     found = read(VS_CODE)
 
-    assert found["crm/http"].auth == {"kind": "header", "header": "X-Key"}
-    assert missing(found["crm/http"]) == [("secret", "X-Key"), ("left_out", "X-Two")]
+    names = [{"name": "X-Key"}, {"name": "X-Two"}]
+    assert found["crm/http"].auth == {"kind": "header", "header": "X-Key", "headers": names}
+    assert missing(found["crm/http"]) == [("secret", "X-Key"), ("secret", "X-Two")]
     assert found["old/http"].missing == []
     assert read({"mcp": VS_CODE}).keys() == found.keys()
 

@@ -13,13 +13,22 @@ from uuid import UUID
 
 from runtime.engine.attempt import AttemptContext, Clients, rendered_config, run_attempt, typed_config
 from runtime.errors import LlmError, McpError, NodeFailure
-from runtime.gateways import ChildStart, FailedRun, Gateways, HandoffRequest, McpServerSettings, ModelSettings
+from runtime.gateways import (
+    Caller,
+    ChildStart,
+    FailedRun,
+    Gateways,
+    HandoffRequest,
+    McpServerSettings,
+    ModelSettings,
+)
 from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.json_schema import first_problem
 from runtime.llm.client import MAX_TOKENS, Completion, LlmClient
 from runtime.llm.usage import Usage
+from runtime.mcp.input_required import Asker, InputRequired, Response
 from runtime.mcp.pool import McpPool
 from runtime.mcp.results import ToolResult, check_arguments
 from runtime.nodes.base import End, Leave, Moment, Park, Proceed, Waited
@@ -104,13 +113,18 @@ class Called:
     arguments: Mapping[str, Any]
     timeout_s: float
     idempotency_key: str | None
+    responses: Mapping[str, Response] | None = None
+    state: str | None = None
 
 
 class FakeMcp(McpPool):
-    """Gives the same result to every call whose arguments fit, as the real pool does."""
+    """Gives the same result to every call whose arguments fit, as the real pool does; `wants` comes first."""
 
-    def __init__(self, answer: ToolResult | McpError | None = None) -> None:
+    def __init__(
+        self, answer: ToolResult | McpError | None = None, *, wants: Sequence[InputRequired] = ()
+    ) -> None:
         super().__init__(OutboundPolicy())
+        self.wants = list(wants)
         self.called: list[Called] = []
         self._answer = answer or a_result()
 
@@ -125,9 +139,16 @@ class FakeMcp(McpPool):
         input_schema: Mapping[str, Any] | None = None,
         output_schema: Mapping[str, Any] | None = None,
         on_progress: Callable[[str, float | None], None] | None = None,
-    ) -> ToolResult:
+        asker: Asker | None = None,
+        responses: Mapping[str, Response] | None = None,
+        state: str | None = None,
+    ) -> ToolResult | InputRequired:
         check_arguments(settings.slug, arguments, input_schema)
-        self.called.append(Called(settings.slug, name, arguments, timeout_s, idempotency_key))
+        self.called.append(
+            Called(settings.slug, name, arguments, timeout_s, idempotency_key, responses, state)
+        )
+        if self.wants:
+            return self.wants.pop(0)
         if on_progress is not None:
             on_progress("half of it", 0.5)
         if isinstance(self._answer, McpError):
@@ -159,20 +180,20 @@ class FakeServers:
         self.room = room
         self.admitted = 0
 
-    def settings(self, workspace_id: str, server: str) -> McpServerSettings:
+    def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
         return McpServerSettings("1", workspace_id, server, "http", url="https://orders.example/mcp")
 
     def tool_for_call(
-        self, workspace_id: str, server: str, tool: str, workflow: str
+        self, workspace_id: str, server: str, tool: str, caller: Caller
     ) -> tuple[McpServerSettings, ToolFacts]:
         if tool not in self._tools:
             raise McpError("The tool is not there.", code="mcp_tool_blocked")
         return self.settings(workspace_id, server), self._tools[tool]
 
     def tool_for_trial(
-        self, workspace_id: str, server: str, tool: str
+        self, workspace_id: str, server: str, tool: str, person: str = ""
     ) -> tuple[McpServerSettings, ToolFacts]:
-        return self.tool_for_call(workspace_id, server, tool, "")
+        return self.tool_for_call(workspace_id, server, tool, Caller())
 
     def admit_call(self, workspace_id: str, server: str, tool: str) -> None:
         self.admitted += 1
@@ -185,6 +206,8 @@ class NoPeople:
 
     def expire_handoff(self, wait_key: str) -> bool:
         return True
+
+    def close_handoff(self, wait_key: str) -> None: ...
 
     def close_handoffs(self, run_id: Any) -> None: ...
 
