@@ -12,7 +12,10 @@ from runtime.identifiers import new_id
 
 
 class McpServer(models.Model):
-    """A registered server; `slug` is what graphs name and never changes."""
+    """A registered server; `slug` is what graphs name and never changes.
+
+    told_at   when its lists were last read because it said that they changed
+    """
 
     class Transport(models.TextChoices):
         HTTP = "http", "Streamable HTTP"
@@ -40,6 +43,7 @@ class McpServer(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)
     error = models.JSONField(null=True, blank=True)
     listed_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
     protocol_version = models.CharField(max_length=20, blank=True)
     wire = models.CharField(max_length=12, blank=True)
     next_check_at = models.DateTimeField(null=True, blank=True, db_index=True)

@@ -25,6 +25,7 @@ from runtime.outbound import OutboundPolicy
 if TYPE_CHECKING:
     from runtime.llm.client import LlmClient
     from runtime.mcp.pool import McpPool
+    from runtime.mcp.server_log import LogLine
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class AttemptContext:
     started_at: datetime
     trigger: Any
     on_progress: Callable[[str, float | None], None]
+    on_log: Callable[[LogLine], None]
     depth: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
 
@@ -102,6 +104,11 @@ class AttemptContext:
         )
         return found
 
+    async def server(self, server: str) -> McpServerSettings:
+        servers = self.clients.gateways.mcp_servers
+        found: McpServerSettings = await self.clients.in_database(servers.settings, self.workspace_id, server)
+        return found
+
     async def admit(self, server: str, tool: str) -> None:
         servers = self.clients.gateways.mcp_servers
         await self.clients.in_database(servers.admit_call, self.workspace_id, server, tool)
@@ -121,6 +128,9 @@ class AttemptContext:
 
     def progress(self, message: str, share: float | None = None) -> None:
         self.on_progress(message, share)
+
+    def log(self, line: LogLine) -> None:
+        self.on_log(line)
 
 
 def idempotency_key(origin_run: UUID, path: str) -> str:

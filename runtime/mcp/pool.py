@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import mcp_types as wire
 from mcp import Client
@@ -26,6 +26,18 @@ from runtime.mcp.doctor.report import Report
 from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
 from runtime.mcp.oauth_transport import Accounts
+from runtime.mcp.reading import (
+    Completable,
+    FilledPrompt,
+    ResourceContent,
+    Suggestions,
+    completion_request,
+    prompt_request,
+    read_content,
+    read_messages,
+    read_suggestions,
+    resource_request,
+)
 from runtime.mcp.results import (
     ServerListing,
     ToolResult,
@@ -33,6 +45,7 @@ from runtime.mcp.results import (
     check_result,
     read_result,
 )
+from runtime.mcp.server_log import TellLog
 from runtime.outbound import OutboundPolicy
 
 IDEMPOTENCY_KEY = "patchbay.dev/idempotency-key"
@@ -46,6 +59,7 @@ FAILED_TO_ANSWER = frozenset({"mcp_unreachable", "mcp_timeout", "mcp_connection_
 TROUBLE = FAILED_TO_ANSWER | {"mcp_unauthorized", "mcp_protocol_error", "mcp_too_large"}
 
 Key = tuple[str, str]
+Answer = TypeVar("Answer")
 
 
 class McpPool:
@@ -80,30 +94,31 @@ class McpPool:
         input_schema: Mapping[str, Any] | None = None,
         output_schema: Mapping[str, Any] | None = None,
         on_progress: Callable[[str, float | None], None] | None = None,
+        on_log: TellLog | None = None,
     ) -> ToolResult:
         """Call a tool once, within `timeout_s` including the connection.
 
         on_progress   gets the server's words and the share that is done, 0 … 1 or None
+        on_log        gets the first lines that the server logs meanwhile
         raises        McpError; arguments are checked before anything is sent, the result against `output_schema`
         """
         check_arguments(settings.slug, arguments, input_schema)
-        deadline = time.monotonic() + timeout_s
         params = wire.CallToolRequestParams(
             name=name,
             arguments=dict(arguments),
             _meta={IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else None,
         )
 
-        async def ask(client: Client) -> wire.CallToolResult:
+        async def ask(client: Client, within_s: float) -> wire.CallToolResult:
             # Client.call_tool would list the tools too, and judge the result by the latest definition.
             return await client.session.send_request(
                 wire.CallToolRequest(params=params),
                 wire.CallToolResult,
-                request_read_timeout_seconds=_left(deadline),
+                request_read_timeout_seconds=within_s,
                 progress_callback=_progress(on_progress) if on_progress else None,
             )
 
-        answer, duration_s = await self._counted(settings, ask, deadline, timeout_s)
+        answer, duration_s = await self._counted(settings, ask, timeout_s, on_log)
         result = read_result(answer, duration_s * 1000)
         if result.is_error:
             raise errors.tool_error(settings.slug, name, result.text)
@@ -111,6 +126,49 @@ class McpPool:
             # A large result takes seconds to check, in which the loop must go on.
             await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
         return result
+
+    async def read_resource(
+        self, settings: McpServerSettings, uri: str, *, timeout_s: float, on_log: TellLog | None = None
+    ) -> ResourceContent:
+        """What stands at an address of the server; raises McpError."""
+        answer, _ = await self._counted(settings, resource_request(uri), timeout_s, on_log)
+        return read_content(answer)
+
+    async def get_prompt(
+        self,
+        settings: McpServerSettings,
+        name: str,
+        arguments: Mapping[str, str],
+        *,
+        timeout_s: float,
+        on_log: TellLog | None = None,
+    ) -> FilledPrompt:
+        """A prompt of the server with these arguments filled in; raises McpError."""
+        answer, _ = await self._counted(settings, prompt_request(name, arguments), timeout_s, on_log)
+        return read_messages(answer)
+
+    async def complete(
+        self,
+        settings: McpServerSettings,
+        about: Completable,
+        argument: str,
+        value: str,
+        *,
+        given: Mapping[str, str],
+        timeout_s: float,
+    ) -> Suggestions:
+        """Values for an argument that begins like this; none where the server suggests nothing. Raises McpError.
+
+        given   the arguments that are filled in already
+        """
+        deadline = time.monotonic() + timeout_s
+        connection = await self._connected(settings, deadline, timeout_s)
+        if connection.client.server_capabilities.completions is None:
+            return Suggestions([])
+        ask = completion_request(about, argument, value, given)
+        # It counts for nothing: a form asks at every pause of whoever types, and most servers do not know it.
+        answer, _ = await self._asked(settings, ask, deadline, timeout_s)
+        return read_suggestions(answer)
 
     async def list_all(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
         """Connect anew, whatever transport was found before, and read every page; raises McpError."""
@@ -171,6 +229,10 @@ class McpPool:
         changed, self._changed = self._changed, {}
         return list(changed.values())
 
+    def note_change(self, settings: McpServerSettings) -> None:
+        """A server said that its lists changed."""
+        self._changed[settings.id] = settings
+
     async def list_again(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing | None:
         """What a server offers now, over the connection that stands; None where there is none any more."""
         connection = self._connections.get(_key(settings))
@@ -207,17 +269,17 @@ class McpPool:
     async def _counted(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
-        deadline: float,
+        ask: Callable[[Client, float], Awaitable[Answer]],
         timeout_s: float,
-    ) -> tuple[wire.CallToolResult, float]:
+        on_log: TellLog | None = None,
+    ) -> tuple[Answer, float]:
         """A call that the server's breaker lets through, and that counts for it and for the statistics."""
         breaker = self._breakers.setdefault(_key(settings), Breaker())
         if (rest_s := breaker.rest_s()) > 0:
             raise errors.resting(settings.slug, breaker.failures, rest_s)
         started = time.monotonic()
         try:
-            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s)
+            answer, duration_s = await self._asked(settings, ask, started + timeout_s, timeout_s, on_log)
         except McpError as error:
             if error.code in FAILED_TO_ANSWER:
                 breaker.failed(connecting=error.code == "mcp_unreachable")
@@ -241,10 +303,11 @@ class McpPool:
     async def _asked(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[wire.CallToolResult]],
+        ask: Callable[[Client, float], Awaitable[Answer]],
         deadline: float,
         timeout_s: float,
-    ) -> tuple[wire.CallToolResult, float]:
+        on_log: TellLog | None = None,
+    ) -> tuple[Answer, float]:
         """The answer and how long it took, in seconds.
 
         A request that came over a session which the server has forgotten was turned away unread; it is sent once
@@ -254,7 +317,10 @@ class McpPool:
             connection = await self._connected(settings, deadline, timeout_s)
             started = time.monotonic()
             try:
-                answer = await connection.call(ask, _left(deadline) + MARGIN_S)
+                within_s = _left(deadline)
+                answer = await connection.call(
+                    partial(_within, ask, within_s), within_s + MARGIN_S, on_log=on_log
+                )
                 return answer, time.monotonic() - started
             except McpError as error:
                 forgotten = error.code == "mcp_connection_lost" and not error.details["sent"]
@@ -283,7 +349,7 @@ class McpPool:
             settings,
             self._policy,
             accounts=self._accounts,
-            on_changed=partial(self._note_change, settings),
+            on_changed=partial(self.note_change, settings),
         )
         self._keep_tending()
         try:
@@ -295,9 +361,6 @@ class McpPool:
             self._retire(other)
         self._connections[key] = connection
         return connection
-
-    def _note_change(self, settings: McpServerSettings) -> None:
-        self._changed[settings.id] = settings
 
     def _retire(self, key: Key) -> None:
         """Give the connection to nobody any more; calls under way may finish."""
@@ -338,6 +401,12 @@ class McpPool:
         self._locks = {
             key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
         }
+
+
+async def _within(
+    ask: Callable[[Client, float], Awaitable[Answer]], within_s: float, client: Client
+) -> Answer:
+    return await ask(client, within_s)
 
 
 def _left(deadline: float) -> float:

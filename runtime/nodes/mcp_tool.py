@@ -221,6 +221,7 @@ async def run(config: Config, ctx: NodeContext) -> Leave:
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
         on_progress=ctx.progress,
+        on_log=ctx.log,
     )
     if tool.output_schema and isinstance(result.structured, dict):
         return Leave(result.structured)
