@@ -7,6 +7,8 @@ import type {
   Member,
   ModelConnection,
   NodeTypes,
+  Prompt,
+  Resource,
   Run,
   RunEvent,
   Step,
@@ -58,5 +60,13 @@ export const lastRuns = async (workflow: string) =>
 export const readServers = async () => (await get<List<McpServer>>('/mcp-servers')).items
 export const readTools = async (server: string) =>
   (await get<List<Tool>>(`/mcp-servers/${server}/tools`)).items
+export const readResources = async (server: string) =>
+  (await get<List<Resource>>(`/mcp-servers/${server}/resources`)).items
+export const readPrompts = async (server: string) =>
+  (await get<List<Prompt>>(`/mcp-servers/${server}/prompts`)).items
+export const suggestValues = (
+  server: string,
+  body: { kind: string; name: string; argument: string; value: string; given: Record<string, string> },
+) => post<{ values: string[]; has_more: boolean }>(`/mcp-servers/${server}/suggestions`, body)
 export const readModels = async () => (await get<List<ModelConnection>>('/model-connections')).items
 export const readMembers = async () => (await get<List<Member>>('/members')).items
