@@ -37,6 +37,7 @@ TAKEN_FOR_S = 60.0
 """Whoever takes longer, or dies, has the watch taken by another host after this time."""
 PER_WRITE = 20
 """Items in one transaction: a start of a run is several writes, and SQLite has one writer."""
+KEYS_PER_QUERY = 500
 REMEMBERED = 10_000
 LONGEST_PAUSE_S = 3600.0
 
@@ -112,9 +113,9 @@ async def _look(taken: Look, clients: Clients) -> None:
         raise NodeFailure(
             f"Looking took longer than {LOOK_TIMEOUT_S:g} s.", code="timed_out", retryable=True
         ) from error
-    for begin in range(0, len(sightings), PER_WRITE):
-        part = sightings[begin : begin + PER_WRITE]
-        await clients.in_database(_take, taken, part, clients.gateways)
+    news = await clients.in_database(_unseen, taken, sightings)
+    for begin in range(0, len(news), PER_WRITE):
+        await clients.in_database(_take, taken, news[begin : begin + PER_WRITE], clients.gateways)
     await clients.in_database(_note_look, taken, sightings)
 
 
@@ -166,6 +167,17 @@ def _check_harmless(watch: Watch, effect: str, approval: Mapping[str, Any] | Non
 
 
 # --- writing ------------------------------------------------------------------------------------
+
+
+def _unseen(taken: Look, sightings: Sequence[Sighting]) -> list[Sighting]:
+    """What is new or looks different, so that an ordinary look, in which nothing is, writes but once."""
+    rows = WatchedItem.objects.filter(schedule_id=taken.schedule_id)
+    known: dict[str, str] = {}
+    keys = [row.key for row in sightings]
+    for begin in range(0, len(keys), KEYS_PER_QUERY):
+        part = rows.filter(key__in=keys[begin : begin + KEYS_PER_QUERY])
+        known.update(part.values_list("key", "digest"))
+    return [row for row in sightings if known.get(row.key) != row.digest]
 
 
 def _take(taken: Look, sightings: Sequence[Sighting], gateways: Gateways) -> None:
@@ -235,8 +247,8 @@ def _forget_oldest(taken: Look, sightings: Sequence[Sighting]) -> None:
     shown = {sighting.key for sighting in sightings}
     keys = rows.order_by("-changed_at", "key").values_list("key", flat=True)[REMEMBERED - len(shown) :]
     surplus = [key for key in keys if key not in shown]
-    for begin in range(0, len(surplus), 500):
-        rows.filter(key__in=surplus[begin : begin + 500]).delete()
+    for begin in range(0, len(surplus), KEYS_PER_QUERY):
+        rows.filter(key__in=surplus[begin : begin + KEYS_PER_QUERY]).delete()
 
 
 def _look_of(row: Schedule) -> Look:
