@@ -132,6 +132,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/workflows/<uuidstr:workflow_id>/versions/<int:number>/publish": {"POST": "workflow.publish"},
     "api/v1/workflows/<uuidstr:workflow_id>/export": {"GET": "workflow.read"},
     "api/v1/workflows/<uuidstr:workflow_id>/runs": {"POST": "run.start"},
+    "api/v1/workflows/<uuidstr:workflow_id>/watches/<str:node>/look": {"POST": "run.start"},
     "api/v1/runs": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>/steps": {"GET": "run.read"},

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+
+from builder.accounts.access import Member
+from builder.audit.actions import record
+from builder.http.errors import Conflict
 from builder.triggers.schedules import drop_unwanted
 from builder.workflows.actions import on_publish
 from builder.workflows.models import Workflow
@@ -48,6 +53,25 @@ def watches_of(workflow: Workflow) -> dict[str, dict[str, Any]]:
         }
         for row in rows
     }
+
+
+@transaction.atomic
+def look_now(by: Member, workflow: Workflow, node: str) -> None:
+    """Let a watch be due; raises Conflict while the workflow is paused."""
+    if workflow.is_paused:
+        raise Conflict("workflow_paused", "This workflow is paused; resume it to let it look.")
+    rows = Schedule.objects.filter(workflow_id=workflow.pk, node=node, kind=Schedule.Kind.WATCH)
+    # A look that is under way is overtaken by the new one, and writes nothing more.
+    rows.update(due_at=clock.now())
+    record(
+        by,
+        "workflow.look",
+        workspace_id=workflow.workspace_id,
+        kind="workflow",
+        object_id=workflow.pk,
+        name=workflow.name,
+        node=node,
+    )
 
 
 def _write(row: Schedule, watch: Watch, *, is_paused: bool) -> None:

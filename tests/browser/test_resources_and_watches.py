@@ -147,4 +147,8 @@ def test_a_watch_is_drawn_tried_published_and_tells_when_it_cannot_look(
             seen.get_by_text("cannot look").or_(seen.get_by_text("Cannot look")).first.wait_for()
             picture(seen, f"watch-{name}-{size}-{scheme}")
             assert findings(seen) == []
+    shop.status = 200
+    page.goto(f"{product.base}/workflows/{workflow['id']}")
+    trouble.get_by_role("button", name="Look now").click()
+    expect(trouble).to_have_count(0, timeout=20_000)
     api("DELETE", f"/workflows/{workflow['id']}", expect=204)

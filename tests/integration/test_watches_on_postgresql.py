@@ -201,7 +201,8 @@ def test_a_look_that_fails_says_why_tries_again_later_and_loses_nothing(watch: A
     assert state["next_at"] > state["looked_at"]
     shop.status = 200
     orders.show(order(7))
-    orders.look()
+    orders.api("POST", f"/workflows/{orders.id}/watches/seen/look")
+    eventually(lambda: orders.state["error"] is None, what="the look that was asked for")
 
     assert (orders.state["error"], orders.state["failures"]) == (None, 0)
     assert orders.runs() == [order(7)]

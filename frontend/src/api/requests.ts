@@ -35,6 +35,9 @@ export const saveDraft = (id: string, graph: Graph, revision: number) =>
 export const publish = (id: string) =>
   post<{ version: number; triggers: Trigger[] }>(`/workflows/${id}/publish`)
 
+export const lookNow = (workflow: string, node: string) =>
+  post<NonNullable<Trigger['watch']>>(`/workflows/${workflow}/watches/${node}/look`)
+
 export const startRun = (workflow: string, input: unknown, trigger: string) =>
   post<Run>(`/workflows/${workflow}/runs`, { input, trigger, draft: true })
 export const readRun = (id: string) => get<Run>(`/runs/${id}`)

@@ -1004,6 +1004,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/workflows/{workflow_id}/watches/{node}/look': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Look Now
+     * @description Let a watch of the live version look as soon as a worker can, and not only when it is due.
+     */
+    post: operations['builder_triggers_api_look_now']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -3723,6 +3743,29 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['PublishOut']
+        }
+      }
+    }
+  }
+  builder_triggers_api_look_now: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+        node: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WatchOut']
         }
       }
     }
