@@ -39,7 +39,7 @@ def argument_problems(
 
     given   the raw config of the values by name
     wanted  name -> whether it is required
-    where   what takes them, for a sentence: its name
+    where   what takes them, inside a sentence
     """
     values = given if isinstance(given, Mapping) else {}
     for name, is_required in wanted.items():
@@ -47,7 +47,9 @@ def argument_problems(
             yield Problem(node.id, f"{field}/{name}", "required", f'"{name}" is required by {where}.')
     for name in values:
         if name not in wanted:
-            yield Problem(node.id, f"{field}/{name}", "unknown_argument", f'{where} takes no "{name}".')
+            yield Problem(
+                node.id, f"{field}/{name}", "unknown_argument", f'"{name}" is not taken by {where}.'
+            )
 
 
 def as_texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -61,14 +61,14 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
         return
     given = config.get("variables")
     if "{{" in uri:
-        yield from argument_problems(given, {}, node, "variables", "An address with data in it")
+        yield from argument_problems(given, {}, node, "variables", "an address with data in it")
         return
     try:
         wanted = {variable.name: variable.required for variable in variables_of(uri)}
     except AddressUnusable as error:
         yield Problem(node.id, "uri", "invalid_config", f"This is no address: {error}.")
         return
-    yield from argument_problems(given, wanted, node, "variables", "The address")
+    yield from argument_problems(given, wanted, node, "variables", "the address")
     server = named_server(config, known)
     if server is not None and server.listed and uri not in server.resources:
         text = f'"{server.name}" does not list this address. It may know it all the same.'

@@ -43,9 +43,10 @@ def test_a_document_and_a_prompt_of_a_server_are_read(page: Page, product: Any, 
 
     page.get_by_role("tab", name="Settings").click()
     settings(page).get_by_label("Resource").select_option(label="A contact")
-    expect(settings(page).get_by_text('"email" is required by The address.')).to_be_visible()
+    expect(settings(page).get_by_text('"email" is required by the address.')).to_be_visible()
     type_into(page, "Email", "mi")
     suggestions = settings(page).get_by_role("list", name="Suggestions for Email")
+    expect(suggestions).to_be_visible()
     picture(page, "resource-suggestions")
     suggestions.get_by_role("button", name="mira@example.com").click()
     run_and_look_at(page, "mcp_resource")
@@ -71,10 +72,15 @@ def test_a_document_and_a_prompt_of_a_server_are_read(page: Page, product: Any, 
 @pytest.fixture
 def shop(api: Api) -> Iterator[Pliable]:
     with pliable_mcp() as server:
-        parcels = {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}}
+        parcel = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+        gives = {
+            "type": "object",
+            "properties": {"parcels": {"type": "array", "items": parcel}},
+            "required": ["parcels"],
+        }
         looks = a_tool("list_parcels", description="Late parcels", reads=True)
         server.tools = [
-            {**looks, "outputSchema": {"type": "object", "properties": {"parcels": parcels}}},
+            {**looks, "outputSchema": gives},
             a_tool("send_mail", description="Sends a mail"),
         ]
         server.results["list_parcels"] = {"parcels": []}
