@@ -13,6 +13,7 @@ from runtime.mcp.pool import McpPool
 from runtime.mcp.server_log import LogLine
 from tests.integration.mcp.conftest import http_settings, stdio_settings
 from tests.support.processes import server
+from tests.support.product import Api, a_document, a_node
 
 COMMAND = (sys.executable, "-W", "ignore", "-m", "tests.support.talkative_mcp")
 
@@ -64,3 +65,29 @@ async def test_a_server_that_repeats_its_sign_in_does_not_give_it_away(pool: Mcp
 
     [line] = lines
     assert line.text == '{"authorization": "•••"}'
+
+
+def test_a_run_keeps_what_the_server_logged_without_the_sign_in(api: Api, talkative: str) -> None:
+    auth = {"kind": "bearer", "token": "tok-in-a-run-4711"}
+    body = {"slug": "talkative", "name": "Talkative", "transport": "http", "url": talkative, "auth": auth}
+    registered = api("POST", "/mcp-servers", {**body, "enable": "all"})
+    assert api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
+    call = {"server": "talkative", "tool": "repeat_header", "arguments": {}}
+    graph = a_document([a_node("start", "manual_trigger"), a_node("call", "mcp_tool", call)], "start>call")
+    workflow = api("POST", "/workflows", {"name": "Talks", "graph": graph})
+
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}, "draft": True})
+    api.run_until(run["id"], "succeeded")
+
+    events = api("GET", f"/runs/{run['id']}/events?after=0")["items"]
+    [line] = [event for event in events if event["type"] == "step.log"]
+    assert (line["path"], line["attempt"]) == ("call", 1)
+    assert line["data"] == {
+        "level": "warning",
+        "logger": "line 1",
+        "text": '{"authorization": "•••"}',
+        "shared": False,
+    }
+    assert "tok-in-a-run" not in str(events)
+    api("DELETE", f"/workflows/{workflow['id']}", expect=204)
+    api("DELETE", f"/mcp-servers/{registered['id']}", expect=204)

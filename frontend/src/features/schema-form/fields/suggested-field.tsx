@@ -97,7 +97,13 @@ export function SuggestedField({
           <ul className="source-list" aria-label={`Suggestions for ${label}`}>
             {values.map(text => (
               <li key={text}>
-                <button type="button" onClick={() => onChange(text)}>
+                <button
+                  type="button"
+                  onClick={() => {
+                    onChange(text)
+                    setFocused(false)
+                  }}
+                >
                   <span className="grow">{text}</span>
                 </button>
               </li>
