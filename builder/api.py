@@ -16,6 +16,7 @@ from builder.inbox.api import router as inbox
 from builder.llm_connections.api import router as llm_connections
 from builder.mcp_servers.api import router as mcp_servers
 from builder.monitoring.api import router as monitoring
+from builder.triggers.api import router as triggers
 from builder.workflows.api import router as workflows
 from runtime.engine.values import storable
 
@@ -70,4 +71,4 @@ def _assemble(routers: list[Any]) -> None:
         api.add_router("", router)
 
 
-_assemble([workflows, monitoring, inbox, mcp_servers, llm_connections, accounts])
+_assemble([workflows, triggers, monitoring, inbox, mcp_servers, llm_connections, accounts])

@@ -69,9 +69,14 @@ def _object(properties: Mapping[str, Any], required: tuple[str, ...]) -> dict[st
 
 
 def make_server(
-    name: str, version: str, instructions: str, tools: list[Tool], database: sqlite3.Connection
+    name: str,
+    version: str,
+    instructions: str,
+    tools: list[Tool],
+    database: sqlite3.Connection,
+    besides: Mapping[str, Any] | None = None,
 ) -> Any:
-    """An MCP server with these tools."""
+    """An MCP server with these tools; besides them what `examples.documents.handlers` gave."""
     by_name = {tool.name: tool for tool in tools}
 
     async def list_tools(ctx: Any, params: Any) -> wire.ListToolsResult:
@@ -86,7 +91,12 @@ def make_server(
         return await anyio.to_thread.run_sync(_call, tool, dict(params.arguments or {}), key, database)
 
     return Server(
-        name, version=version, instructions=instructions, on_list_tools=list_tools, on_call_tool=call_tool
+        name,
+        version=version,
+        instructions=instructions,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        **(besides or {}),
     )
 
 

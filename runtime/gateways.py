@@ -201,6 +201,10 @@ class McpServers(Protocol):
         """A server said that its lists changed, and this is what it offers now."""
         ...
 
+    def claim_listing(self, server_id: str) -> bool:
+        """Whether the lists of a server may be read again now: once a minute, whichever host asks."""
+        ...
+
     def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
         """How a check went; `error` as the API shows one."""
         ...
@@ -251,8 +255,18 @@ class People(Protocol):
 
 
 class Triggers(Protocol):
-    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
-        """Start the run of a slot, in the transaction that moves the schedule on; None if nothing may start now."""
+    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any], by: str) -> UUID | None:
+        """Start the run of a slot or an item, in the transaction that notes it; None if nothing may start now.
+
+        by   what started it: "schedule" or "watch"
+        """
+        ...
+
+    def live(self, workflow_id: UUID) -> tuple[Mapping[str, Any], int] | None:
+        """What expressions read of a live workflow, {"workflow", "workspace", "vars"}, and the number of its version.
+
+        returns   None where nothing may start
+        """
         ...
 
     def child_start(self, workspace_id: str, workflow: str, given: Mapping[str, Any]) -> ChildStart:

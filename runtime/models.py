@@ -305,14 +305,20 @@ class Signal(models.Model):
 class Schedule(models.Model):
     """A trigger that starts runs by itself; written by the application at publish, swept by every host.
 
-    spec         when it is due, as runtime/timetables.py reads it
+    Of kind `times` the clock alone starts a run; of kind `watch` what a server shows when it is looked at.
+
+    spec         when it is due, as runtime/timetables.py reads it; or what is asked, as runtime/watching.py does
     slot         the time that the next run is for
     due_at       when a host should look at it: the same, or later after a try that failed
     previous_at  the slot of the last run that it started
+    fence        of a watch: grows with each look, and a look that names an older one writes nothing
+    looked_at    of a watch: when it last saw the items; null before the first time
+    failures     of a watch: looks that failed since then; `error` says why, as the API shows one
     """
 
     class Kind(models.TextChoices):
         TIMES = "times"
+        WATCH = "watch"
 
     class Missed(models.TextChoices):
         RUN_ONCE = "run_once"
@@ -329,6 +335,10 @@ class Schedule(models.Model):
     due_at = models.DateTimeField(null=True)
     previous_at = models.DateTimeField(null=True)
     is_paused = models.BooleanField(default=False)
+    fence = models.BigIntegerField(default=0)
+    looked_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    error = models.JSONField(null=True)
 
     class Meta:
         indexes = [
@@ -357,6 +367,23 @@ class ScheduledRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule_id} {self.slot}"
+
+
+class WatchedItem(models.Model):
+    """What a watch has seen of one item; the key sees to it that one look of it starts one run.
+
+    run_id   the run that it started last; null where it was only remembered
+    """
+
+    pk = models.CompositePrimaryKey("schedule_id", "key")
+    schedule_id = models.UUIDField()
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    run_id = models.UUIDField(null=True)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.key}"
 
 
 class Errand(models.Model):

@@ -1,4 +1,4 @@
-"""The demo workspace: people, servers, a model and five workflows of a web shop, and a few runs made by running them."""
+"""The demo workspace: people, servers, a model and six workflows of a web shop, and a few runs made by running them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,14 @@ PEOPLE = (
     (Role.AGENT, "Ana Agent"),
     (Role.VIEWER, "Vic Viewer"),
 )
-WORKFLOWS = ("order-status", "delayed-parcel", "lead-qualification", "ask-the-shop", "customer-parcels")
+WORKFLOWS = (
+    "order-status",
+    "delayed-parcel",
+    "lead-qualification",
+    "ask-the-shop",
+    "customer-parcels",
+    "urgent-tickets",
+)
 RUN_TIMEOUT_S = 30.0
 
 

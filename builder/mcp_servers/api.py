@@ -28,10 +28,14 @@ from builder.mcp_servers.schemas import (
     McpServerIn,
     McpServerOut,
     McpServerPatch,
+    PromptOut,
     ProposalOut,
     ProposalsOut,
     RefreshOut,
     ReportOut,
+    ResourceOut,
+    SuggestIn,
+    SuggestionsOut,
     ToolOut,
     ToolPatch,
 )
@@ -145,6 +149,27 @@ async def inspect_server(request: HttpRequest, server_id: UUID, payload: Inspect
 def list_tools(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
     server, _ = server_for(request, server_id)
     return {"items": [ToolOut.of(tool) for tool in server.tools.all()], "next": None}
+
+
+@router.get("/mcp-servers/{uuid:server_id}/resources", response=Page[ResourceOut])
+def list_resources(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
+    """Resources and templates of addresses, as the server listed them last."""
+    server, _ = server_for(request, server_id)
+    return {"items": [ResourceOut.of(row) for row in server.resources.all()], "next": None}
+
+
+@router.get("/mcp-servers/{uuid:server_id}/prompts", response=Page[PromptOut])
+def list_prompts(request: HttpRequest, server_id: UUID) -> dict[str, Any]:
+    """Prompts, as the server listed them last."""
+    server, _ = server_for(request, server_id)
+    return {"items": [PromptOut.of(row) for row in server.prompts.all()], "next": None}
+
+
+@router.post("/mcp-servers/{uuid:server_id}/suggestions", response=SuggestionsOut)
+async def suggest_values(request: HttpRequest, server_id: UUID, payload: SuggestIn) -> SuggestionsOut:
+    """Values that the server suggests for an argument of a prompt or resource; none where it cannot."""
+    server, _ = await sync_to_async(server_for)(request, server_id)
+    return SuggestionsOut(**await errands.suggest_values(server, **payload.dict()))
 
 
 @router.patch("/mcp-servers/{uuid:server_id}/tools/{str:name}", response=ToolOut)

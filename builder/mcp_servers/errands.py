@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -17,9 +18,13 @@ from builder.mcp_servers.models import McpServer, McpTool
 from runtime.errors import PatchbayError
 from runtime.mcp.doctor.report import as_report
 
+logger = logging.getLogger(__name__)
+
 REFRESH_TIMEOUT_S = 25.0
 CALL_TIMEOUT_S = 30.0
 EXAMINE_TIMEOUT_S = 55.0
+SUGGEST_TIMEOUT_S = 4.0
+"""Whoever types waits for no suggestion longer."""
 
 
 async def refresh_server(server: McpServer, by: Member | None = None) -> McpServer:
@@ -114,6 +119,32 @@ async def inspect_server(
         {"server": server.slug, "person": _person(by), "method": method, "params": params},
         CALL_TIMEOUT_S + 20,
     )
+    return answer
+
+
+async def suggest_values(
+    server: McpServer, *, kind: str, name: str, argument: str, value: str, given: dict[str, str]
+) -> dict[str, Any]:
+    """{"values", "has_more"} for an argument of a prompt or a template of addresses, as the server suggests them.
+
+    Nothing where it suggests nothing, or cannot be asked: whoever fills in a form is not held up by that.
+    """
+    payload = {
+        "server": server.slug,
+        "kind": kind,
+        "name": name,
+        "argument": argument,
+        "value": value,
+        "given": given,
+        "timeout_s": SUGGEST_TIMEOUT_S,
+    }
+    try:
+        answer: dict[str, Any] = await errand_result(
+            server.workspace_id, "mcp.complete", payload, SUGGEST_TIMEOUT_S + 1
+        )
+    except PatchbayError as error:
+        logger.info("no suggestions", extra={"action": "mcp.complete", "error": error.code})
+        return {"values": [], "has_more": False}
     return answer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 from django.db.models import F, Q
@@ -11,14 +12,16 @@ from django.db.models import F, Q
 from builder.http.encryption import SecretUnreadable
 from builder.mcp_servers import health, sampling
 from builder.mcp_servers.listings import take_listing
-from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.models import McpPrompt, McpServer, McpTool
 from builder.mcp_servers.oauth_gateway import KeptAccounts, account_of, person_behind
 from builder.mcp_servers.templates import command_templates
 from runtime.engine import clock
 from runtime.errors import McpError
 from runtime.gateways import Caller, McpServerSettings, SamplingSettings, ServerUse
-from runtime.graph.node_types import Effect, ServerFacts, ToolFacts
+from runtime.graph.node_types import Effect, PromptFacts, ServerFacts, ToolFacts
 
+LISTED_AGAIN_AFTER = timedelta(minutes=1)
+"""A server that keeps saying that its lists changed is asked for them no more often, by all hosts together."""
 RATE_SPREAD_S = 3.0
 """Calls that must wait for the next minute do not all come back at its first moment."""
 
@@ -32,7 +35,13 @@ def server_facts(server: McpServer, workflow: str = "") -> ServerFacts:
         tools={
             tool.name: tool_facts(tool, workflow) for tool in server.tools.all() if tool.missing_since is None
         },
+        resources=frozenset(row.uri for row in server.resources.all()),
+        prompts={row.name: prompt_facts(row) for row in server.prompts.all()},
     )
+
+
+def prompt_facts(prompt: McpPrompt) -> PromptFacts:
+    return PromptFacts(prompt.name, {row["name"]: bool(row["required"]) for row in prompt.arguments})
 
 
 def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
@@ -139,6 +148,12 @@ class RegisteredServers(KeptAccounts):
     def note_listing(self, server_id: str, listing: Mapping[str, Any]) -> None:
         if (server := McpServer.objects.filter(pk=server_id).first()) is not None:
             take_listing(server, dict(listing))
+
+    def claim_listing(self, server_id: str) -> bool:
+        at = clock.now()
+        rows = McpServer.objects.filter(pk=server_id)
+        due = rows.filter(Q(told_at=None) | Q(told_at__lte=at - LISTED_AGAIN_AFTER))
+        return bool(due.update(told_at=at))
 
     def note_check(self, server_id: str, error: Mapping[str, Any] | None, duration_ms: float) -> None:
         health.note_check(server_id, error, duration_ms)

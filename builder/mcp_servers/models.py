@@ -19,6 +19,7 @@ class McpServer(models.Model):
     account_scope      whose account calls use at a server that people sign in to
     elicitation        what becomes of its questions in mid-call; people have `elicitation_due_s` to answer
     sampling_model     the model that it may have asked, as a graph names one; empty where it may not
+    told_at   when its lists were last read because it said that they changed
     """
 
     class Transport(models.TextChoices):
@@ -63,6 +64,7 @@ class McpServer(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)
     error = models.JSONField(null=True, blank=True)
     listed_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
     protocol_version = models.CharField(max_length=20, blank=True)
     wire = models.CharField(max_length=12, blank=True)
     next_check_at = models.DateTimeField(null=True, blank=True, db_index=True)

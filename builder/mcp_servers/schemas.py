@@ -5,7 +5,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from builder.mcp_servers.models import McpServer, McpTool
+from builder.mcp_servers.models import McpPrompt, McpResource, McpServer, McpTool
+from runtime.mcp.addresses import AddressUnusable, Variable, variables_of
 
 
 class HeaderIn(Schema):
@@ -246,6 +247,81 @@ class ToolOut(Schema):
             changed=tool.changed,
             missing=tool.missing_since is not None,
         )
+
+
+class VariableOut(Schema):
+    name: str
+    required: bool
+
+
+class ResourceOut(Schema):
+    """`uri` is an address, or with `is_template` a pattern of addresses (RFC 6570) with `variables`."""
+
+    uri: str
+    is_template: bool
+    name: str
+    title: str
+    description: str
+    media_type: str
+    variables: list[VariableOut]
+
+    @staticmethod
+    def of(row: McpResource) -> "ResourceOut":
+        return ResourceOut(
+            uri=row.uri,
+            is_template=row.is_template,
+            name=row.name,
+            title=row.title,
+            description=row.description,
+            media_type=row.media_type,
+            variables=[VariableOut(name=part.name, required=part.required) for part in _variables(row)],
+        )
+
+
+def _variables(row: McpResource) -> tuple[Variable, ...]:
+    """None for a pattern that cannot be read: a step that uses it is told so."""
+    try:
+        return variables_of(row.uri) if row.is_template else ()
+    except AddressUnusable:
+        return ()
+
+
+class ArgumentOut(Schema):
+    name: str
+    description: str
+    required: bool
+
+
+class PromptOut(Schema):
+    name: str
+    title: str
+    description: str
+    arguments: list[ArgumentOut]
+
+    @staticmethod
+    def of(row: McpPrompt) -> "PromptOut":
+        return PromptOut(
+            name=row.name,
+            title=row.title,
+            description=row.description,
+            arguments=[ArgumentOut(**argument) for argument in row.arguments],
+        )
+
+
+class SuggestIn(Schema):
+    """`name` is that of a prompt, or the pattern of a resource; `given` the values of its other arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["prompt", "resource"]
+    name: str = Field(min_length=1, max_length=4000)
+    argument: str = Field(min_length=1, max_length=300)
+    value: str = Field(default="", max_length=1000)
+    given: dict[str, str] = Field(default_factory=dict, max_length=100)
+
+
+class SuggestionsOut(Schema):
+    values: list[str]
+    has_more: bool
 
 
 class ApprovalIn(Schema):

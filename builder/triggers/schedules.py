@@ -10,24 +10,36 @@ from builder.workflows.models import Workflow
 from runtime.engine import schedules
 from runtime.graph.schema import Graph, parse_graph
 from runtime.models import Schedule
+from runtime.nodes import watch_trigger
 from runtime.nodes.base import Moment
 from runtime.nodes.schedule_trigger import NODE, Config
 from runtime.timetables import Timetable
+
+TYPES = {Schedule.Kind.TIMES: NODE.name, Schedule.Kind.WATCH: watch_trigger.NODE.name}
 
 
 @on_publish
 def write_schedules(workflow: Workflow, graph: Graph) -> None:
     """One for each schedule of the live version; one whose times stay as they were loses and repeats nothing."""
-    rows = Schedule.objects.filter(workflow_id=workflow.pk)
+    drop_unwanted(workflow, graph)
+    rows = Schedule.objects.filter(workflow_id=workflow.pk, kind=Schedule.Kind.TIMES)
     known = {row.node: row for row in rows.select_for_update()}
     now = moment_of(graph, workflow.workspace)
-    wanted = [node for node in graph.nodes if node.type == NODE.name and not node.settings.disabled]
-    for node in wanted:
+    for node in graph.nodes:
+        if node.type != NODE.name or node.settings.disabled:
+            continue
         row = known.get(node.id) or Schedule(
             workspace_id=workflow.workspace_id, workflow_id=workflow.pk, node=node.id
         )
         _write(row, Config.model_validate(node.config), now, is_paused=workflow.is_paused)
-    schedules.forget(rows.exclude(node__in=[node.id for node in wanted]))
+
+
+def drop_unwanted(workflow: Workflow, graph: Graph) -> None:
+    """Forget what no trigger of the live version is about any more, or another kind of trigger by now."""
+    rows = Schedule.objects.filter(workflow_id=workflow.pk)
+    for kind, node_type in TYPES.items():
+        wanted = [node.id for node in graph.nodes if node.type == node_type and not node.settings.disabled]
+        schedules.forget(rows.filter(kind=kind).exclude(node__in=wanted))
 
 
 @on_switch

@@ -132,10 +132,15 @@ def start_at(
     )
 
 
+def takes_runs(workflow: Workflow) -> bool:
+    """Whether its live version may be started by what no person does."""
+    return workflow.live_version is not None and not workflow.is_paused and workflow.archived_at is None
+
+
 def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, started_by: str) -> Run | None:
     """A run of the live version that no person asked for; None while the workflow takes none, or no more of it."""
     version = workflow.live_version
-    if version is None or workflow.is_paused or workflow.archived_at is not None:
+    if version is None or not takes_runs(workflow):
         return None
     try:
         return start_run(

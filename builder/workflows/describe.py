@@ -25,7 +25,7 @@ def node_types() -> dict[str, Any]:
 
 
 def describe_graph(document: Any, known: WorkspaceKnown) -> dict[str, Any]:
-    """{"problems", "nodes": {id: {"ports", "output", "before", "inside", "item", "trigger", "hint", "example"}}}; raises GraphMalformed."""
+    """{"problems", "nodes": {id: {"ports", "output", "before", "inside", "item", "names", "trigger", "hint", "example"}}}; raises GraphMalformed."""
     graph = current_graph(document)
     described = describe_nodes(graph, NODE_TYPES, known)
     now = moment_of(graph, known.workspace)
@@ -41,6 +41,7 @@ def describe_graph(document: Any, known: WorkspaceKnown) -> dict[str, Any]:
                 "before": list(node.before),
                 "inside": list(node.inside),
                 "item": node.item,
+                "names": node.names,
                 "trigger": node.trigger,
                 **_told(nodes[node_id], now),
             }

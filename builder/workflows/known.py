@@ -62,7 +62,8 @@ class WorkspaceKnown:
 
     @cached_property
     def _servers(self) -> dict[str, ServerFacts]:
-        rows = McpServer.objects.filter(workspace=self.workspace).prefetch_related("tools")
+        offers = ("tools", "resources", "prompts")
+        rows = McpServer.objects.filter(workspace=self.workspace).prefetch_related(*offers)
         return {row.slug: server_facts(row, self._own_slug) for row in rows}
 
     @cached_property

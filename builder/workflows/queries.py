@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from builder.accounts.access import Member, object_for
 from builder.workflows.models import Workflow
-from runtime.models import Run
+from runtime.models import Run, Schedule
 
 
 def workflows() -> QuerySet[Workflow]:
@@ -18,7 +18,8 @@ def workflows() -> QuerySet[Workflow]:
 
 
 def workflows_with_last_run(member: Member) -> QuerySet[Workflow]:
-    """The workspace's workflows, last edited first, each with `last_run_status` and `last_run_at`."""
+    """The workspace's workflows, last edited first, each with `last_run_status`, `last_run_at` and `cannot_look`."""
+    failing = Schedule.objects.filter(workflow_id=OuterRef("pk"), failures__gt=0, is_paused=False)
     newest = Run.objects.filter(workflow_id=OuterRef("pk")).order_by("-id")
     return (
         workflows()
@@ -27,6 +28,7 @@ def workflows_with_last_run(member: Member) -> QuerySet[Workflow]:
             last_run_id=Subquery(newest.values("id")[:1]),
             last_run_status=Subquery(newest.values("status")[:1]),
             last_run_at=Subquery(newest.values("created_at")[:1]),
+            cannot_look=Exists(failing),
         )
         .order_by("-updated_at")
     )

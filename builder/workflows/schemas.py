@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,10 +36,21 @@ class GraphIn(Schema):
     workflow: UUID | None = None
 
 
+class WatchOut(Schema):
+    """How a watch is: `looked_at` is the last look that succeeded, `failures` counts those since then that did not."""
+
+    looked_at: datetime | None
+    next_at: datetime | None
+    failures: int
+    error: dict[str, Any] | None
+    remembered: int
+
+
 class TriggerOut(Schema):
     node: str
     type: str
     url: str | None
+    watch: WatchOut | None = None
 
 
 class PublishOut(Schema):

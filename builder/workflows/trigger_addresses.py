@@ -1,6 +1,6 @@
-"""The triggers of the live version, with the addresses that `builder.triggers` gave them.
+"""The triggers of the live version, with the addresses that `builder.triggers` gave them, and how their watches are.
 
-That feature lies above this one, so it says where its addresses are when it starts.
+That feature lies above this one, so it says where it keeps them when it starts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from runtime.nodes.catalogue import NODE_TYPES
 
 AddressesOf = Callable[[Workflow], dict[str, str]]
 _sources: list[AddressesOf] = []
+StatesOf = Callable[[Workflow], dict[str, dict[str, Any]]]
+_states: list[StatesOf] = []
 
 
 def address_source(source: AddressesOf) -> AddressesOf:
@@ -24,19 +26,29 @@ def address_source(source: AddressesOf) -> AddressesOf:
     return source
 
 
+def state_source(source: StatesOf) -> StatesOf:
+    """Register who knows how triggers are that look for themselves: a function from a workflow to node id -> state."""
+    _states.append(source)
+    return source
+
+
 def triggers_of(workflow: Workflow, request: HttpRequest) -> list[dict[str, Any]]:
-    """[{"node", "type", "url"}] of the live version, in graph order; empty before the first publish."""
+    """[{"node", "type", "url", "watch"}] of the live version, in graph order; empty before the first publish."""
     if workflow.live_version is None:
         return []
     paths: dict[str, str] = {}
     for source in _sources:
         paths |= source(workflow)
+    states: dict[str, dict[str, Any]] = {}
+    for state in _states:
+        states |= state(workflow)
     graph = parse_graph(workflow.live_version.graph.document)
     return [
         {
             "node": node.id,
             "type": node.type,
             "url": request.build_absolute_uri(paths[node.id]) if node.id in paths else None,
+            "watch": states.get(node.id),
         }
         for node in graph.nodes
         if node.type in NODE_TYPES and NODE_TYPES[node.type].is_trigger

@@ -6,7 +6,9 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from examples.calls import open_database
+from examples.crm_server.guides import DOCUMENTS, PROMPTS, RECORDS
 from examples.crm_server.tools import SCHEMA, TOOLS, VERSION, fill
+from examples.documents import handlers
 from examples.tools import make_server
 
 
@@ -19,7 +21,8 @@ def main() -> None:
     options = parser.parse_args()
     database = open_database(options.data, SCHEMA)
     fill(database)
-    server = make_server("crm", VERSION, "Contacts and tickets of the demo shop.", TOOLS, database)
+    besides = handlers(database, DOCUMENTS, RECORDS, PROMPTS)
+    server = make_server("crm", VERSION, "Contacts and tickets of the demo shop.", TOOLS, database, besides)
     hosts = [f"127.0.0.1:{options.port}", f"localhost:{options.port}"]
     app = server.streamable_http_app(
         streamable_http_path="/mcp",

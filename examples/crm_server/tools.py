@@ -10,7 +10,7 @@ from typing import Any
 from examples.calls import ToolFailed
 from examples.tools import TEXT, Tool
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS contacts (
     id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, company TEXT, score REAL, tags TEXT DEFAULT '[]',
@@ -105,6 +105,22 @@ def list_tickets(database: sqlite3.Connection, arguments: dict[str, Any]) -> dic
         "tickets": [
             {
                 "ticket_id": f"T-{row['id']:05d}",
+                "subject": row["subject"],
+                "severity": row["severity"],
+                "status": row["status"],
+            }
+            for row in rows
+        ]
+    }
+
+
+def list_open_tickets(database: sqlite3.Connection, arguments: dict[str, Any]) -> dict[str, Any]:
+    rows = database.execute("SELECT * FROM tickets WHERE status = 'open' ORDER BY id DESC LIMIT 200")
+    return {
+        "tickets": [
+            {
+                "ticket_id": f"T-{row['id']:05d}",
+                "email": row["email"],
                 "subject": row["subject"],
                 "severity": row["severity"],
                 "status": row["status"],
@@ -231,6 +247,15 @@ TOOLS = [
         {"tickets": {"type": "array", "items": _object(TICKET)}},
         list_tickets,
         ("email",),
+        reads_only=True,
+    ),
+    Tool(
+        "list_open_tickets",
+        "List open tickets",
+        "Open tickets of everybody, newest first, at most 200.",
+        {},
+        {"tickets": {"type": "array", "items": _object({**TICKET, "email": TEXT})}},
+        list_open_tickets,
         reads_only=True,
     ),
 ]

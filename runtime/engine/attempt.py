@@ -26,6 +26,7 @@ from runtime.time_limits import standing_still
 if TYPE_CHECKING:
     from runtime.llm.client import LlmClient
     from runtime.mcp.pool import McpPool
+    from runtime.mcp.server_log import LogLine
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class AttemptContext:
     started_at: datetime
     trigger: Any
     on_progress: Callable[[str, float | None], None]
+    on_log: Callable[[LogLine], None]
     depth: int = 0
     version: int | None = None
     started_by: str = ""
@@ -127,6 +129,11 @@ class AttemptContext:
     async def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
         await self.clients.in_database(self.clients.gateways.mcp_servers.end_sampling, server_id, usage)
 
+    async def server(self, server: str) -> McpServerSettings:
+        servers = self.clients.gateways.mcp_servers
+        found: McpServerSettings = await self.clients.in_database(servers.settings, self.workspace_id, server)
+        return found
+
     async def admit(self, server: str, tool: str) -> None:
         servers = self.clients.gateways.mcp_servers
         await self.clients.in_database(servers.admit_call, self.workspace_id, server, tool)
@@ -146,6 +153,9 @@ class AttemptContext:
 
     def progress(self, message: str, share: float | None = None) -> None:
         self.on_progress(message, share)
+
+    def log(self, line: LogLine) -> None:
+        self.on_log(line)
 
 
 def idempotency_key(origin_run: UUID, path: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, PatchbayError
 from runtime.graph.schema import Node
+from runtime.mcp.server_log import LogLine
 from runtime.models import Attempt, Wait
 from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Proceed, Waited
 
@@ -307,11 +308,17 @@ class Drive:
             asked=asked,
             on_question=lambda question: self._questions.ask(path, question, self.host.now()),
             clock=self.host.now,
+            on_log=lambda line: self._log(path, line),
         )
 
     def _progress(self, path: str, message: str, share: float | None) -> None:
         data = {"message": message[:300], "share": share}
         self.state.emit("step.progress", self.host.now(), path, data=data)
+        self._has_progress = True
+
+    def _log(self, path: str, line: LogLine) -> None:
+        step = self.state.steps[path]
+        self.state.emit("step.log", self.host.now(), path, attempt=step.attempts, data=asdict(line))
         self._has_progress = True
 
     def _collect(self) -> None:

@@ -27,6 +27,7 @@ from runtime.graph.node_types import ToolFacts
 from runtime.mcp import errors
 from runtime.mcp.input_required import InputRequired
 from runtime.mcp.oauth_documents import read_client_document
+from runtime.mcp.reading import Completable
 from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -163,6 +164,22 @@ async def _call_tool(errand: Errand, clients: Clients) -> Any:
     return asdict(result)
 
 
+async def _complete(errand: Errand, clients: Clients) -> Any:
+    payload = errand.payload
+    settings = await clients.in_database(
+        clients.gateways.mcp_servers.settings, str(errand.workspace_id), payload["server"]
+    )
+    found = await clients.mcp.complete(
+        settings,
+        Completable(payload["kind"], payload["name"]),
+        payload["argument"],
+        payload["value"],
+        given=payload["given"],
+        timeout_s=payload["timeout_s"],
+    )
+    return asdict(found)
+
+
 async def _check_model(errand: Errand, clients: Clients) -> Any:
     settings = await clients.in_database(
         clients.gateways.models.settings, str(errand.workspace_id), errand.payload["model"]
@@ -180,6 +197,7 @@ HANDLERS: Mapping[str, Callable[[Errand, Clients], Awaitable[Any]]] = {
     "mcp.inspect": _inspect_server,
     "mcp.inspect_tool": _inspect_tool,
     "mcp.call_tool": _call_tool,
+    "mcp.complete": _complete,
     "llm.check": _check_model,
     "oauth.client_document": _read_client_document,
     **accounts.HANDLERS,

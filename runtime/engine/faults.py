@@ -1,7 +1,7 @@
 """Named places where a test makes the engine fail, armed by `PATCHBAY_FAULT=after_intent:kill`; else they do nothing.
 
 A stage is a write of a run, named after the most that it holds (the outcome of a call, an intent, a wait, or nothing but
-progress), or a call, news being read, a cancel being carried out, news being told. A fault strikes once in a process.
+progress), or a call, news being read, a cancel being carried out, news being told; or the write of what a watch has seen. A fault strikes once in a process.
 With a third part, `before_call:kill:poison`, it strikes at calls of steps whose path this is, and nowhere else.
 """
 
@@ -18,7 +18,7 @@ from django.db import OperationalError
 
 logger = logging.getLogger(__name__)
 
-STAGES = ("intent", "call", "record", "advance", "wait", "resume", "cancel", "publish")
+STAGES = ("intent", "call", "record", "advance", "wait", "resume", "cancel", "publish", "watch")
 POINTS = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "after"))
 
 

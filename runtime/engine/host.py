@@ -25,7 +25,7 @@ from uuid import UUID
 import uvloop
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from runtime.engine import claiming, errands, faults, lease, loading, schedules, store
+from runtime.engine import claiming, errands, faults, lease, loading, polling, schedules, store
 from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
@@ -88,6 +88,7 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
         self._offered: set[UUID] = set()
         self._kick: asyncio.Event
+        self._watching = 0
         self._wants_more = False
         self._left_some = False
         self._errands_wait = False
@@ -241,6 +242,7 @@ class Host:
                     await self.in_database(schedules.fire_due, self.gateways)
                     await self._claim()
                     await self._look_at_held()
+                    await self._take_watches()
                 if is_sweep or self._errands_wait:
                     await self._take_errands()
             except LeaseLost:
@@ -388,6 +390,23 @@ class Host:
         for run_id, drive in self._drives.items():
             if wakes.get(run_id, drive.claim.wakes) != drive.claim.wakes:
                 drive.woken.set()
+
+    async def _take_watches(self) -> None:
+        """Look at what is due to be looked at; so many at a time that runs are not held up."""
+        room = polling.AT_ONCE - self._watching
+        if room <= 0 or self._draining:
+            return
+        for look in await self.in_database(polling.claim, room):
+            self._watching += 1
+            task = asyncio.create_task(self._look(look))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, look: polling.Look) -> None:
+        try:
+            await polling.look(look, self.clients)
+        finally:
+            self._watching -= 1
 
     def _offer_errand(self) -> None:
         self._errands_wait = True

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from runtime.engine import clock
 from runtime.gateways import Gateways
-from runtime.models import Schedule, ScheduledRun
+from runtime.models import Schedule, ScheduledRun, WatchedItem
 from runtime.timetables import Timetable
 
 logger = logging.getLogger(__name__)
@@ -44,13 +44,16 @@ def fire_due(gateways: Gateways) -> None:
 
 
 def forget(schedules: QuerySet[Schedule]) -> None:
-    """Delete schedules with what is kept of their slots."""
-    ScheduledRun.objects.filter(schedule_id__in=list(schedules.values_list("pk", flat=True))).delete()
+    """Delete schedules with what is kept of their slots and items."""
+    ids = list(schedules.values_list("pk", flat=True))
+    ScheduledRun.objects.filter(schedule_id__in=ids).delete()
+    WatchedItem.objects.filter(schedule_id__in=ids).delete()
     schedules.delete()
 
 
 def _due() -> QuerySet[Schedule]:
-    return Schedule.objects.filter(is_paused=False, due_at__lte=Now(), slot__isnull=False)
+    times = Schedule.objects.filter(kind=Schedule.Kind.TIMES, is_paused=False)
+    return times.filter(due_at__lte=Now(), slot__isnull=False)
 
 
 @transaction.atomic
@@ -78,7 +81,7 @@ def _start(row: Schedule, slot: datetime, timetable: Timetable, gateways: Gatewa
         return False
     previous_at = timetable.written(row.previous_at) if row.previous_at else None
     value = {"due_at": timetable.written(slot), "previous_at": previous_at}
-    run_id = gateways.triggers.start_due(row.workflow_id, row.node, value)
+    run_id = gateways.triggers.start_due(row.workflow_id, row.node, value, "schedule")
     if run_id is None:
         return False
     ScheduledRun.objects.create(schedule_id=row.pk, slot=slot, run_id=run_id)

@@ -42,14 +42,18 @@ async def one_round(clients: Clients) -> None:
 
 
 async def _list_again(clients: Clients, settings: McpServerSettings) -> None:
-    """A definition that changed is blocked now, not at the next refresh."""
+    """A definition that changed is blocked now, not at the next refresh; once a minute is enough for that."""
+    servers = clients.gateways.mcp_servers
+    if not await clients.in_database(servers.claim_listing, settings.id):
+        # The last word of a server that changes all the time is read as well, when its minute is over.
+        clients.mcp.note_change(settings)
+        return
     try:
         listing = await clients.mcp.list_again(settings, timeout_s=CHECK_TIMEOUT_S)
     except McpError as error:
         logger.info("a changed list was not read", extra={"action": "server_care", "error": error.code})
         return
     if listing is not None:
-        servers = clients.gateways.mcp_servers
         await clients.in_database(servers.note_listing, settings.id, asdict(listing))
 
 

@@ -58,13 +58,29 @@ class ToolFacts:
 
 
 @dataclass(frozen=True)
+class PromptFacts:
+    """A prompt as it was last listed.
+
+    arguments   name -> whether it is required, in the server's order
+    """
+
+    name: str
+    arguments: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ServerFacts:
-    """A registered MCP server; `listed` is false when its tools were never read."""
+    """A registered MCP server; `listed` is false when its tools were never read.
+
+    resources   addresses and templates of addresses
+    """
 
     slug: str
     name: str
     listed: bool
     tools: Mapping[str, ToolFacts] = field(default_factory=dict)
+    resources: frozenset[str] = frozenset()
+    prompts: Mapping[str, PromptFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,15 +158,20 @@ class NodeTypeFacts(Protocol):
 
     @property
     def config_schema(self) -> JsonSchema:
-        """JSON Schema of the config; a property with `x-expression` true, "lazy" or "body" takes `{{ }}`.
+        """JSON Schema of the config; a property with `x-expression` true, "lazy", "body" or "own" takes `{{ }}`.
 
         "lazy" parts are checked like others but rendered by the node itself (conditions tried in order); "body"
-        parts of a container are over what is known at the end of an iteration, and rendered there.
+        parts of a container are over what is known at the end of an iteration, and rendered there; "own" parts of a
+        trigger are over `own_names`, before there is a run. `x-wants` says what kind of value such a part must give.
         """
         ...
 
     def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
         """`config_schema`, more exact where the config points at something known, such as a tool's arguments."""
+        ...
+
+    def own_names(self, config: Mapping[str, Any], known: Known) -> Mapping[str, Mapping[str, JsonSchema]]:
+        """Field -> the names that its expressions read instead of those of a run, with their schemas."""
         ...
 
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:

@@ -150,15 +150,21 @@ class ReferenceCheck:
         item = (self.item_of(node_id) if in_body else None) or self.item(node_id)
         return {"index": of_kind("integer")} | ({"item": item} if item is not None else {})
 
+    def own_names(self, node: Node) -> Mapping[str, Mapping[str, JsonSchema]]:
+        """Field -> what its expressions read where there is no run yet."""
+        node_type = self.structure.types.get(node.type)
+        return node_type.own_names(node.config, self.known) if node_type else {}
+
+    def _scope_without_run(self, own: Mapping[str, JsonSchema]) -> Mapping[str, Shape]:
+        return {**self._scope_of_workspace(), **{name: Shape(schema) for name, schema in own.items()}}
+
     def _scope_of_run(self, trigger: Shape) -> Mapping[str, Shape]:
         """What is there before the first step."""
+        return {"trigger": trigger, "run": RUN_SHAPE, **self._scope_of_workspace()}
+
+    def _scope_of_workspace(self) -> Mapping[str, Shape]:
         variables = dict.fromkeys(self.known.variables(), UNKNOWN)
-        return {
-            "trigger": trigger,
-            "run": RUN_SHAPE,
-            "workspace": WORKSPACE_SHAPE,
-            "vars": ScopeShape(members=variables),
-        }
+        return {"workspace": WORKSPACE_SHAPE, "vars": ScopeShape(members=variables)}
 
     def settings_problems(self) -> Iterator[Problem]:
         """Everything wrong with the expressions in the workflow's settings, which no step comes before."""
@@ -199,7 +205,8 @@ class ReferenceCheck:
         self, node: Node, place: Place, template: Template, *, with_repairs: bool
     ) -> Iterator[Problem]:
         path, wanted = place.field, place.wanted
-        scope = self.scope(node.id, in_body=place.in_body)
+        own = self.own_names(node).get(path.partition("/")[0])
+        scope = self.scope(node.id, in_body=place.in_body) if own is None else self._scope_without_run(own)
         for tree in template.trees:
             missing = [reference for reference in references(tree) if reference.path[0] == "steps"]
             absent = list(self._absent(node, place, missing))

@@ -144,6 +144,11 @@ def render_body_fields(
     }
 
 
+def render_free(value: Any, scope: Mapping[str, Any], field: str) -> Any:
+    """Every text of a value rendered, however deep it stands; raises ExpressionError, whose details hold the field."""
+    return _render(value, {"x-expression": True}, {}, scope, field, True)
+
+
 def expression_places(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Place]:
     """Every text with parts in a config, also where none is allowed, and every rules object."""
     return list(_places(config, schema, schema, "", False, False))
@@ -169,7 +174,7 @@ def _render(
         except ExpressionError as error:
             error.details["field"] = path
             raise
-    if mode in {"lazy", "body"}:
+    if mode in {"lazy", "body", "own"}:
         return value
     if isinstance(value, dict):
         return {
@@ -195,7 +200,7 @@ def _places(
         if OPENING in value:
             wanted = _wanted(schema, root, options, mode)
             yield Place(path, value, wanted, mode == "lazy", mode is not None, in_body=in_body)
-    elif isinstance(value, dict) and mode == "lazy":
+    elif isinstance(value, dict) and (mode == "lazy" or _is_asked(options)):
         yield Place(path, "", of_kind("boolean"), lazy=True, allowed=True, rules=value)
     elif isinstance(value, dict):
         inherited = mode is not None
@@ -212,9 +217,16 @@ def _wanted(
     options: list[Mapping[str, Any]],
     mode: bool | str | None,
 ) -> Shape:
-    if mode == "lazy":
+    if mode == "lazy" or _is_asked(options):
         return of_kind("boolean")
+    if named := [option["x-wants"] for option in options if "x-wants" in option]:
+        return of_kind(named[0])
     return TEXT_FIELD if _is_text_field(options) else Shape(schema, root)
+
+
+def _is_asked(options: list[Mapping[str, Any]]) -> bool:
+    """Whether a field that its type renders itself is a condition."""
+    return any(option.get("x-wants") == "boolean" for option in options)
 
 
 def _is_text_field(options: list[Mapping[str, Any]]) -> bool:
@@ -243,7 +255,7 @@ def _options(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping
 
 
 def _mode(options: list[Mapping[str, Any]]) -> bool | str | None:
-    """True, "lazy", "body", or None where no expression is allowed."""
+    """True, "lazy", "body", "own", or None where no expression is allowed."""
     for option in options:
         if option.get("x-expression"):
             mode: bool | str = option["x-expression"]

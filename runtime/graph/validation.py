@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -30,6 +30,7 @@ class NodeDescription:
     """What the editor needs of a node: its exits, what it gives, and what it may read.
 
     inside   of a container: the steps that its fields over the end of an iteration may read besides
+    names    field -> what its expressions read instead of all that, with schemas
     item     what `item` is: for a step in a loop over a list, and for the fields of such a loop over its body
     """
 
@@ -39,6 +40,7 @@ class NodeDescription:
     trigger: Mapping[str, Any] | None
     inside: tuple[str, ...] = ()
     item: Mapping[str, Any] | None = None
+    names: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def check_graph(graph: Graph, types: Mapping[str, NodeTypeFacts], known: Known) -> list[Problem]:
@@ -70,6 +72,7 @@ def describe_nodes(
             trigger=trigger or None,
             inside=tuple(other.id for other in structure.bodies.get(node.id, [])),
             item=item.schema if item is not None else None,
+            names=checks.own_names(node),
         )
     return described
 

@@ -7,12 +7,14 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import Implementation
+from mcp_types import Implementation, LoggingLevel, LoggingMessageNotificationParams
 
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
@@ -20,6 +22,7 @@ from runtime.mcp import errors
 from runtime.mcp.asking import CallInFlight, CallsInFlight
 from runtime.mcp.http import RpcTransport
 from runtime.mcp.oauth_transport import Accounts, AccountTransport
+from runtime.mcp.server_log import CallLog, TellLog, read_line, secrets_of
 from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
 from runtime.mcp.trace import Trace, traced
@@ -38,7 +41,12 @@ OLD_SERVERS_SAY = frozenset({400, 404, 405})
 """How servers of the first transport answer a POST to the address of their event stream."""
 CLIENT_INFO = Implementation(name="patchbay", title="Patchbay", version="0.1.0")
 
+LOG_LEVEL: LoggingLevel = "info"
+"""What servers of the current protocol are asked to log; older ones decide by themselves."""
+
 Result = TypeVar("Result")
+_call_log: ContextVar[CallLog | None] = ContextVar("call_log", default=None)
+"""The log of the call that a message came for. Over HTTP each request has its own way back, in its own context."""
 
 
 class Connection:
@@ -62,6 +70,8 @@ class Connection:
         self._accounts = accounts
         self._refusals: list[dict[str, Any]] = []
         self._calls = CallsInFlight()
+        self._logs: list[CallLog] = []
+        self._account_transport: AccountTransport | None = None
         self._child = ChildState()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -123,17 +133,22 @@ class Connection:
         ask: Callable[[Client], Awaitable[Result]],
         timeout_s: float,
         *,
+        on_log: TellLog | None = None,
         answering: CallInFlight | None = None,
     ) -> Result:
         """Ask something of the server; raises McpError, also when the connection dies meanwhile.
 
+        on_log      gets what the server logs until it answers
         answering   who answers what the server asks back meanwhile; the time limit stands still for it
         """
         client, owner = self.client, self._owner
         assert owner is not None
         self.in_use += 1
         self._idle.clear()
-        call = asyncio.ensure_future(ask(client))
+        log = CallLog(on_log) if on_log else None
+        if log is not None:
+            self._logs.append(log)
+        call = asyncio.ensure_future(_logged(ask(client), log))
         try:
             async with asyncio.timeout(timeout_s) as limit, self._noted(answering, limit):
                 await asyncio.wait({call, owner}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +156,8 @@ class Connection:
             raise errors.timed_out(self.settings.slug, timeout_s) from None
         finally:
             self.used_at, self.in_use = time.monotonic(), self.in_use - 1
+            if log is not None:
+                self._logs.remove(log)
             if not self.in_use:
                 self._idle.set()
             if not call.done():
@@ -226,6 +243,8 @@ class Connection:
             "cache": None,
             "message_handler": self._heard,
             "elicitation_callback": self._calls.elicit,
+            "logging_callback": self._take_log,
+            "log_level": LOG_LEVEL,
         }
         if settings.sampling is not None:
             # Only then the server is told that it may ask for a model.
@@ -258,13 +277,28 @@ class Connection:
     def _wrapped(self, door: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
         """The way of each request: signed in where the server wants it, and its refusals noted."""
         if self.settings.account and self._accounts is not None:
-            door = AccountTransport(door, self.settings.account, self._accounts, self._policy)
+            door = self._account_transport = AccountTransport(
+                door, self.settings.account, self._accounts, self._policy
+            )
         return RpcTransport(door, self._refusals)
 
     async def _heard(self, message: Any) -> None:
         """What the server says unasked: only that its lists changed is of use."""
         if self._on_changed is not None and getattr(message, "method", "") in LIST_CHANGED:
             self._on_changed()
+
+    async def _take_log(self, said: LoggingMessageNotificationParams) -> None:
+        """Give a line to the call that it is about; where that cannot be known, to all that go on."""
+        line = read_line(said.level, said.logger, said.data, self._secrets())
+        own = _call_log.get()
+        logs = [own] if own in self._logs else self._logs
+        for log in list(logs):
+            if log is not None:
+                log.take(replace(line, shared=len(logs) > 1))
+
+    def _secrets(self) -> list[str]:
+        token = self._account_transport.token if self._account_transport else ""
+        return [*secrets_of(self.settings), *([token] if token else [])]
 
     def _lost(self, known: McpError | None = None) -> McpError:
         """Why the connection is gone; it is not used again."""
@@ -277,6 +311,11 @@ class Connection:
 
     def _said(self) -> str:
         return f" It said: {self.last_words}" if self.last_words else ""
+
+
+async def _logged(asked: Awaitable[Result], log: CallLog | None) -> Result:
+    _call_log.set(log)
+    return await asked
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from runtime.errors import McpError
 
 TIMEOUT, CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, PARSE = -32001, -32000, -32602, -32601, -32700
+RESOURCE_NOT_FOUND = -32002
 CONNECT_AGAIN = "connect_again"
 """The error in our own 401 where an account has no token."""
 TRY_AGAIN = frozenset({"RATE_LIMITED", "RATE_LIMIT_EXCEEDED", "TEMPORARILY_UNAVAILABLE", "TRY_AGAIN"})
@@ -139,6 +140,9 @@ def _protocol(server: str, error: MCPError) -> McpError:
     if error.code == INVALID_PARAMS:
         message = f'"{server}" refuses the arguments: {error.message}'
         return failure(server, "mcp_invalid_arguments", message, sent=True, answered=True)
+    if error.code == RESOURCE_NOT_FOUND:
+        message = f'"{server}" has no resource at this address: {error.message}'
+        return failure(server, "mcp_resource_not_found", message, sent=True, answered=True)
     if error.code == CLOSED:
         return lost(server, "")
     if error.code == PARSE:
@@ -188,7 +192,7 @@ def asks_wrongly(server: str, why: str) -> McpError:
 
 
 def asks_back(server: str, tool: str) -> McpError:
-    """Somebody tries a tool out, and its server asks a person or a model first."""
+    """A server asks a person or a model first, where there is nobody to ask."""
     message = (
         f'"{server}" asks something before "{tool}" goes on. Try it in a workflow: there people can answer.'
     )

@@ -97,6 +97,11 @@ class AccountTransport(httpx2.AsyncBaseTransport):
             )
         return response
 
+    @property
+    def token(self) -> str:
+        """What was sent last, to be hidden where a server repeats it."""
+        return self._token.text if self._token else ""
+
     async def aclose(self) -> None:
         await self._door.aclose()
 

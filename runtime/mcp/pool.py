@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import mcp_types as wire
 from mcp import Client
@@ -29,6 +29,18 @@ from runtime.mcp.input_required import Asker, InputRequired, Response, read_inpu
 from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
 from runtime.mcp.oauth_transport import Accounts
+from runtime.mcp.reading import (
+    Completable,
+    FilledPrompt,
+    ResourceContent,
+    Suggestions,
+    completion_request,
+    prompt_request,
+    read_content,
+    read_messages,
+    read_suggestions,
+    resource_request,
+)
 from runtime.mcp.results import (
     ServerListing,
     ToolResult,
@@ -36,6 +48,7 @@ from runtime.mcp.results import (
     check_result,
     read_result,
 )
+from runtime.mcp.server_log import TellLog
 from runtime.outbound import OutboundPolicy
 
 IDEMPOTENCY_KEY = "patchbay.dev/idempotency-key"
@@ -49,8 +62,9 @@ FAILED_TO_ANSWER = frozenset({"mcp_unreachable", "mcp_timeout", "mcp_connection_
 TROUBLE = FAILED_TO_ANSWER | {"mcp_unauthorized", "mcp_protocol_error", "mcp_too_large"}
 
 Key = tuple[str, str, str]
-_Answer = wire.CallToolResult | wire.InputRequiredResult
-_ANSWER: TypeAdapter[_Answer] = TypeAdapter(_Answer)
+_Called = wire.CallToolResult | wire.InputRequiredResult
+_CALLED: TypeAdapter[_Called] = TypeAdapter(_Called)
+Answer = TypeVar("Answer")
 
 
 class McpPool:
@@ -86,6 +100,7 @@ class McpPool:
         input_schema: Mapping[str, Any] | None = None,
         output_schema: Mapping[str, Any] | None = None,
         on_progress: Callable[[str, float | None], None] | None = None,
+        on_log: TellLog | None = None,
         asker: Asker | None = None,
         responses: Mapping[str, Response] | None = None,
         state: str | None = None,
@@ -93,12 +108,12 @@ class McpPool:
         """Call a tool once, within `timeout_s` including the connection.
 
         on_progress   gets the server's words and the share that is done, 0 … 1 or None
+        on_log        gets the first lines that the server logs meanwhile
         asker         answers what servers of older revisions ask in the middle of the call
         responses, state   what an earlier call of the same asked for (`InputRequired`), and its state
         raises        McpError; arguments are checked before anything is sent, the result against `output_schema`
         """
         check_arguments(settings.slug, arguments, input_schema)
-        deadline = time.monotonic() + timeout_s
         params = wire.CallToolRequestParams.model_validate(
             {
                 "name": name,
@@ -109,17 +124,17 @@ class McpPool:
             }
         )
 
-        async def ask(client: Client) -> _Answer:
+        async def ask(client: Client, within_s: float) -> _Called:
             # Client.call_tool would list the tools too, and judge the result by the latest definition.
             may_be_held = asker is not None and not is_modern(client.protocol_version)
             return await client.session.send_request(
                 wire.CallToolRequest(params=params),
-                _ANSWER,
-                request_read_timeout_seconds=_left(deadline) + (HOLD_S if may_be_held else 0.0),
+                _CALLED,
+                request_read_timeout_seconds=within_s + (HOLD_S if may_be_held else 0.0),
                 progress_callback=_progress(on_progress) if on_progress else None,
             )
 
-        answer, duration_s = await self._counted(settings, ask, deadline, timeout_s, asker)
+        answer, duration_s = await self._counted(settings, ask, timeout_s, on_log, asker)
         if isinstance(answer, wire.InputRequiredResult):
             try:
                 return read_input_required(answer)
@@ -132,6 +147,49 @@ class McpPool:
             # A large result takes seconds to check, in which the loop must go on.
             await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
         return result
+
+    async def read_resource(
+        self, settings: McpServerSettings, uri: str, *, timeout_s: float, on_log: TellLog | None = None
+    ) -> ResourceContent:
+        """What stands at an address of the server; raises McpError."""
+        answer, _ = await self._counted(settings, resource_request(uri), timeout_s, on_log)
+        return read_content(answer)
+
+    async def get_prompt(
+        self,
+        settings: McpServerSettings,
+        name: str,
+        arguments: Mapping[str, str],
+        *,
+        timeout_s: float,
+        on_log: TellLog | None = None,
+    ) -> FilledPrompt:
+        """A prompt of the server with these arguments filled in; raises McpError."""
+        answer, _ = await self._counted(settings, prompt_request(name, arguments), timeout_s, on_log)
+        return read_messages(answer)
+
+    async def complete(
+        self,
+        settings: McpServerSettings,
+        about: Completable,
+        argument: str,
+        value: str,
+        *,
+        given: Mapping[str, str],
+        timeout_s: float,
+    ) -> Suggestions:
+        """Values for an argument that begins like this; none where the server suggests nothing. Raises McpError.
+
+        given   the arguments that are filled in already
+        """
+        deadline = time.monotonic() + timeout_s
+        connection = await self._connected(settings, deadline, timeout_s)
+        if connection.client.server_capabilities.completions is None:
+            return Suggestions([])
+        ask = completion_request(about, argument, value, given)
+        # It counts for nothing: a form asks at every pause of whoever types, and most servers do not know it.
+        answer, _ = await self._asked(settings, ask, deadline, timeout_s)
+        return read_suggestions(answer)
 
     async def list_all(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing:
         """Connect anew, whatever transport was found before, and read every page; raises McpError."""
@@ -192,6 +250,10 @@ class McpPool:
         changed, self._changed = self._changed, {}
         return list(changed.values())
 
+    def note_change(self, settings: McpServerSettings) -> None:
+        """A server said that its lists changed."""
+        self._changed[settings.id] = settings
+
     async def list_again(self, settings: McpServerSettings, *, timeout_s: float) -> ServerListing | None:
         """What a server offers now, over the connection that stands; None where there is none any more."""
         connection = self._connections.get(_key(settings))
@@ -228,18 +290,19 @@ class McpPool:
     async def _counted(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[_Answer]],
-        deadline: float,
+        ask: Callable[[Client, float], Awaitable[Answer]],
         timeout_s: float,
-        asker: Asker | None,
-    ) -> tuple[_Answer, float]:
+        on_log: TellLog | None = None,
+        asker: Asker | None = None,
+    ) -> tuple[Answer, float]:
         """A call that the server's breaker lets through, and that counts for it and for the statistics."""
         breaker = self._breakers.setdefault(_key(settings), Breaker())
         if (rest_s := breaker.rest_s()) > 0:
             raise errors.resting(settings.slug, breaker.failures, rest_s)
         started = time.monotonic()
         try:
-            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s, asker)
+            deadline = started + timeout_s
+            answer, duration_s = await self._asked(settings, ask, deadline, timeout_s, on_log, asker)
         except McpError as error:
             if error.code in FAILED_TO_ANSWER:
                 breaker.failed(connecting=error.code == "mcp_unreachable")
@@ -265,11 +328,12 @@ class McpPool:
     async def _asked(
         self,
         settings: McpServerSettings,
-        ask: Callable[[Client], Awaitable[_Answer]],
+        ask: Callable[[Client, float], Awaitable[Answer]],
         deadline: float,
         timeout_s: float,
-        asker: Asker | None,
-    ) -> tuple[_Answer, float]:
+        on_log: TellLog | None = None,
+        asker: Asker | None = None,
+    ) -> tuple[Answer, float]:
         """The answer and how long it took, in seconds.
 
         A request that came over a session which the server has forgotten was turned away unread; it is sent once
@@ -283,7 +347,10 @@ class McpPool:
                 connection = await self._opened_apart(settings)
             started, call = time.monotonic(), CallInFlight(asker)
             try:
-                answer = await connection.call(ask, _left(deadline) + MARGIN_S, answering=call)
+                within_s = _left(deadline)
+                answer = await connection.call(
+                    partial(_within, ask, within_s), within_s + MARGIN_S, on_log=on_log, answering=call
+                )
                 return answer, time.monotonic() - started - call.held_s
             except McpError as error:
                 forgotten = error.code == "mcp_connection_lost" and not error.details["sent"]
@@ -327,7 +394,7 @@ class McpPool:
             settings,
             self._policy,
             accounts=self._accounts,
-            on_changed=partial(self._note_change, settings),
+            on_changed=partial(self.note_change, settings),
         )
         self._keep_tending()
         try:
@@ -339,9 +406,6 @@ class McpPool:
             self._retire(other)
         self._connections[key] = connection
         return connection
-
-    def _note_change(self, settings: McpServerSettings) -> None:
-        self._changed[settings.id] = settings
 
     def _retire(self, key: Key) -> None:
         """Give the connection to nobody any more; calls under way may finish."""
@@ -382,6 +446,12 @@ class McpPool:
         self._locks = {
             key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
         }
+
+
+async def _within(
+    ask: Callable[[Client, float], Awaitable[Answer]], within_s: float, client: Client
+) -> Answer:
+    return await ask(client, within_s)
 
 
 def _left(deadline: float) -> float:

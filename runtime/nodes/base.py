@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     # The clients' libraries take a second to load, and only hosts use them.
     from runtime.llm.client import LlmClient
     from runtime.mcp.pool import McpPool
+    from runtime.mcp.server_log import LogLine
 
 Group = Literal["Triggers", "AI", "Tools", "People", "Flow", "Data", "Answer"]
 
@@ -142,6 +143,10 @@ class NodeContext(Protocol):
         """Settings of a server and the pinned definition of its tool; raises McpError when it may not be used."""
         ...
 
+    async def server(self, server: str) -> McpServerSettings:
+        """Settings of a server, for what is no tool; raises McpError when it is not registered."""
+        ...
+
     async def child(self, workflow: str, given: Mapping[str, Any]) -> ChildStart:
         """A run of another workflow, ready to be started by leaving or parking with it.
 
@@ -174,6 +179,10 @@ class NodeContext(Protocol):
 
     def progress(self, message: str, share: float | None = None) -> None:
         """Tell people how far a long call is; `share` from 0 to 1 where known."""
+        ...
+
+    def log(self, line: LogLine) -> None:
+        """Show people what a server logs while it works on the call."""
         ...
 
 
@@ -357,6 +366,7 @@ class NodeType(Generic[ConfigT]):
     loop           of a container: how it executes the steps drawn inside it
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
                    committed: what would repeating it do? It may raise, and then no call is made
+    names          of a trigger that looks for itself: field -> the names that its expressions read, with their schemas
     hint           what follows from a config at a moment, in words for the editor; None where there is nothing to say
     example        of a trigger: what a run is given where the person who tries it says nothing
     refine         the config's schema, more exact by what the config points at: a tool's own arguments
@@ -387,6 +397,7 @@ class NodeType(Generic[ConfigT]):
     hint: Callable[[Mapping[str, Any], Moment], str | None] | None = None
     example: Callable[[Mapping[str, Any], Moment], Mapping[str, Any]] | None = None
     refine: Callable[[JsonSchema, Mapping[str, Any], Known], JsonSchema] | None = None
+    names: Callable[[Mapping[str, Any], Known], Mapping[str, Mapping[str, JsonSchema]]] | None = None
     upgrade_config: Callable[[Mapping[str, Any], int], Mapping[str, Any]] = unchanged
     default_config: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float = 60.0
@@ -397,6 +408,9 @@ class NodeType(Generic[ConfigT]):
 
     def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
         return self.refine(self.config_schema, config, known) if self.refine else self.config_schema
+
+    def own_names(self, config: Mapping[str, Any], known: Known) -> Mapping[str, Mapping[str, JsonSchema]]:
+        return self.names(config, known) if self.names else {}
 
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         ports = tuple(port for rule in self.port_rules for port in rule.expand(config))

@@ -14,6 +14,8 @@ from runtime.nodes import (
     llm_turn,
     llm_write,
     manual_trigger,
+    mcp_prompt,
+    mcp_resource,
     mcp_tool,
     repeat,
     reply,
@@ -23,6 +25,7 @@ from runtime.nodes import (
     sub_workflow,
     tool_trigger,
     wait,
+    watch_trigger,
     webhook_trigger,
 )
 from runtime.nodes.base import NodeType
@@ -37,6 +40,7 @@ NODE_TYPES: dict[str, NodeType[Any]] = {
     "manual_trigger": manual_trigger.NODE,
     "webhook_trigger": webhook_trigger.NODE,
     "schedule_trigger": schedule_trigger.NODE,
+    "watch_trigger": watch_trigger.NODE,
     "tool_trigger": tool_trigger.NODE,
     "failure_trigger": failure_trigger.NODE,
     "llm_decision": llm_decision.NODE,
@@ -44,6 +48,8 @@ NODE_TYPES: dict[str, NodeType[Any]] = {
     "llm_write": llm_write.NODE,
     "llm_agent": llm_agent.NODE,
     "mcp_tool": mcp_tool.NODE,
+    "mcp_resource": mcp_resource.NODE,
+    "mcp_prompt": mcp_prompt.NODE,
     "human_handoff": human_handoff.NODE,
     "condition": condition.NODE,
     "for_each": for_each.NODE,

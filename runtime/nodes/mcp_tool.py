@@ -267,6 +267,7 @@ async def _called(
             input_schema=tool.input_schema,
             output_schema=tool.output_schema,
             on_progress=ctx.progress,
+            on_log=ctx.log,
             asker=asker,
             responses=further.responses,
             state=further.state,

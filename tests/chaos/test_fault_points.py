@@ -35,6 +35,8 @@ STEPS_WITH: dict[str, tuple[str, ...]] = {
     "resume": ("wait", "person"),
     "cancel": ("put", "send", "wait", "person"),
     "publish": ("put", "send", "values", "wait", "person"),
+    # No step of a run: tests/integration/test_watches_on_postgresql.py.
+    "watch": (),
 }
 
 

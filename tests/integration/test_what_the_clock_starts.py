@@ -468,7 +468,8 @@ def test_publishing_lists_these_triggers_without_an_address(admin: Member, clien
     client.force_login(admin.user)
     workflow = actions.create_workflow(admin, name="Listed", graph=a_schedule())
     answer = client.post(f"/api/v1/workflows/{workflow.pk}/publish", {}, content_type="application/json")
-    assert {"node": "start", "type": "schedule_trigger", "url": None} in answer.json()["triggers"]
+    trigger = {"node": "start", "type": "schedule_trigger", "url": None, "watch": None}
+    assert trigger in answer.json()["triggers"]
 
 
 def test_moments_are_kept_to_the_microsecond_of_the_database(admin: Member) -> None:

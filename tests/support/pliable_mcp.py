@@ -24,7 +24,10 @@ def a_tool(name: str, *, description: str = "", reads: bool = False, **propertie
 
 
 class Pliable:
-    """calls: (name, arguments) of every tool call; `status` answers them with an HTTP error instead."""
+    """calls: (name, arguments) of every tool call; `status` answers them with an HTTP error instead.
+
+    results: what a tool gives, structured and as JSON in its text; "done" without
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -32,6 +35,7 @@ class Pliable:
         self.resources: list[dict[str, Any]] = []
         self.prompts: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.results: dict[str, Any] = {}
         self.status = 200
         self.headers: dict[str, str] = {}
 
@@ -63,7 +67,10 @@ class Pliable:
             case "tools/call":
                 arguments = params.get("arguments") or {}
                 self.calls.append((params["name"], arguments))
-                return {"content": [{"type": "text", "text": f"{params['name']} done"}]}
+                given = self.results.get(params["name"])
+                text = f"{params['name']} done" if given is None else json.dumps(given)
+                content = {"content": [{"type": "text", "text": text}]}
+                return content if given is None else {**content, "structuredContent": given}
         return None
 
 

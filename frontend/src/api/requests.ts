@@ -7,6 +7,8 @@ import type {
   Member,
   ModelConnection,
   NodeTypes,
+  Prompt,
+  Resource,
   Run,
   RunEvent,
   Step,
@@ -33,6 +35,9 @@ export const saveDraft = (id: string, graph: Graph, revision: number) =>
 export const publish = (id: string) =>
   post<{ version: number; triggers: Trigger[] }>(`/workflows/${id}/publish`)
 
+export const lookNow = (workflow: string, node: string) =>
+  post<NonNullable<Trigger['watch']>>(`/workflows/${workflow}/watches/${node}/look`)
+
 export const startRun = (workflow: string, input: unknown, trigger: string) =>
   post<Run>(`/workflows/${workflow}/runs`, { input, trigger, draft: true })
 export const readRun = (id: string) => get<Run>(`/runs/${id}`)
@@ -58,5 +63,13 @@ export const lastRuns = async (workflow: string) =>
 export const readServers = async () => (await get<List<McpServer>>('/mcp-servers')).items
 export const readTools = async (server: string) =>
   (await get<List<Tool>>(`/mcp-servers/${server}/tools`)).items
+export const readResources = async (server: string) =>
+  (await get<List<Resource>>(`/mcp-servers/${server}/resources`)).items
+export const readPrompts = async (server: string) =>
+  (await get<List<Prompt>>(`/mcp-servers/${server}/prompts`)).items
+export const suggestValues = (
+  server: string,
+  body: { kind: string; name: string; argument: string; value: string; given: Record<string, string> },
+) => post<{ values: string[]; has_more: boolean }>(`/mcp-servers/${server}/suggestions`, body)
 export const readModels = async () => (await get<List<ModelConnection>>('/model-connections')).items
 export const readMembers = async () => (await get<List<Member>>('/members')).items

@@ -241,6 +241,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/mcp-servers/{server_id}/prompts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Prompts
+     * @description Prompts, as the server listed them last.
+     */
+    get: operations['builder_mcp_servers_api_list_prompts']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}/refresh': {
     parameters: {
       query?: never
@@ -255,6 +275,46 @@ export interface paths {
      * @description Connect and read the tools; what went wrong stands in `error`.
      */
     post: operations['builder_mcp_servers_api_refresh_server']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/resources': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Resources
+     * @description Resources and templates of addresses, as the server listed them last.
+     */
+    get: operations['builder_mcp_servers_api_list_resources']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/suggestions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Suggest Values
+     * @description Values that the server suggests for an argument of a prompt or resource; none where it cannot.
+     */
+    post: operations['builder_mcp_servers_api_suggest_values']
     delete?: never
     options?: never
     head?: never
@@ -944,6 +1004,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/workflows/{workflow_id}/watches/{node}/look': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Look Now
+     * @description Let a watch of the live version look as soon as a worker can, and not only when it is due.
+     */
+    post: operations['builder_triggers_api_look_now']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -974,6 +1054,15 @@ export interface components {
       kind: 'anyone' | 'role' | 'person'
       /** Value */
       value?: string | null
+    }
+    /** ArgumentOut */
+    ArgumentOut: {
+      /** Description */
+      description: string
+      /** Name */
+      name: string
+      /** Required */
+      required: boolean
     }
     /**
      * AuditOut
@@ -1588,6 +1677,20 @@ export interface components {
       /** Next */
       next: string | null
     }
+    /** Page[PromptOut] */
+    Page_PromptOut_: {
+      /** Items */
+      items: components['schemas']['PromptOut'][]
+      /** Next */
+      next: string | null
+    }
+    /** Page[ResourceOut] */
+    Page_ResourceOut_: {
+      /** Items */
+      items: components['schemas']['ResourceOut'][]
+      /** Next */
+      next: string | null
+    }
     /** Page[RunOut] */
     Page_RunOut_: {
       /** Items */
@@ -1639,6 +1742,17 @@ export interface components {
       input: number
       /** Output */
       output: number
+    }
+    /** PromptOut */
+    PromptOut: {
+      /** Arguments */
+      arguments: components['schemas']['ArgumentOut'][]
+      /** Description */
+      description: string
+      /** Name */
+      name: string
+      /** Title */
+      title: string
     }
     /**
      * ProposalOut
@@ -1748,6 +1862,26 @@ export interface components {
       ok: boolean
       /** Steps */
       steps: components['schemas']['FindingOut'][]
+    }
+    /**
+     * ResourceOut
+     * @description `uri` is an address, or with `is_template` a pattern of addresses (RFC 6570) with `variables`.
+     */
+    ResourceOut: {
+      /** Description */
+      description: string
+      /** Is Template */
+      is_template: boolean
+      /** Media Type */
+      media_type: string
+      /** Name */
+      name: string
+      /** Title */
+      title: string
+      /** Uri */
+      uri: string
+      /** Variables */
+      variables: components['schemas']['VariableOut'][]
     }
     /** RoleIn */
     RoleIn: {
@@ -1888,6 +2022,37 @@ export interface components {
       usage: components['schemas']['UsageOut'] | null
       waiting_for?: components['schemas']['WaitingForOut'] | null
     }
+    /**
+     * SuggestIn
+     * @description `name` is that of a prompt, or the pattern of a resource; `given` the values of its other arguments.
+     */
+    SuggestIn: {
+      /** Argument */
+      argument: string
+      /** Given */
+      given?: {
+        [key: string]: string
+      }
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'prompt' | 'resource'
+      /** Name */
+      name: string
+      /**
+       * Value
+       * @default
+       */
+      value: string
+    }
+    /** SuggestionsOut */
+    SuggestionsOut: {
+      /** Has More */
+      has_more: boolean
+      /** Values */
+      values: string[]
+    }
     /** TestOut */
     TestOut: {
       /** Checks */
@@ -2012,6 +2177,7 @@ export interface components {
       type: string
       /** Url */
       url: string | null
+      watch?: components['schemas']['WatchOut'] | null
     }
     /**
      * UsageOut
@@ -2036,6 +2202,13 @@ export interface components {
        */
       output_tokens: number
     }
+    /** VariableOut */
+    VariableOut: {
+      /** Name */
+      name: string
+      /** Required */
+      required: boolean
+    }
     /** VersionOut */
     VersionOut: {
       /** Graph */
@@ -2059,6 +2232,24 @@ export interface components {
       inbox_item: string | null
       /** Kind */
       kind: string
+    }
+    /**
+     * WatchOut
+     * @description How a watch is: `looked_at` is the last look that succeeded, `failures` counts those since then that did not.
+     */
+    WatchOut: {
+      /** Error */
+      error: {
+        [key: string]: unknown
+      } | null
+      /** Failures */
+      failures: number
+      /** Looked At */
+      looked_at: string | null
+      /** Next At */
+      next_at: string | null
+      /** Remembered */
+      remembered: number
     }
     /** WorkflowIn */
     WorkflowIn: {
@@ -2491,6 +2682,28 @@ export interface operations {
       }
     }
   }
+  builder_mcp_servers_api_list_prompts: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_PromptOut_']
+        }
+      }
+    }
+  }
   builder_mcp_servers_api_refresh_server: {
     parameters: {
       query?: never
@@ -2509,6 +2722,54 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['RefreshOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_list_resources: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_ResourceOut_']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_api_suggest_values: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SuggestIn']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SuggestionsOut']
         }
       }
     }
@@ -3565,6 +3826,29 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['PublishOut']
+        }
+      }
+    }
+  }
+  builder_triggers_api_look_now: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+        node: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WatchOut']
         }
       }
     }

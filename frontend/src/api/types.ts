@@ -26,9 +26,10 @@ export type Schema = {
   pattern?: string
   $ref?: string
   $defs?: Record<string, Schema>
-  'x-expression'?: boolean | 'lazy' | 'body'
+  'x-expression'?: boolean | 'lazy' | 'body' | 'own'
   'x-widget'?: string
   'x-placeholder'?: string
+  'x-wants'?: string
   'x-advanced'?: boolean
   'x-enum-titles'?: string[]
 }
@@ -75,6 +76,8 @@ export type Described = {
   /** What `item` is: for the fields of a loop over a list over its body, else for the step; null where there is none. */
   item: Schema | null
   trigger: Schema | null
+  /** Of a trigger that looks for itself: field -> the names that it reads instead of all that. */
+  names?: Record<string, Record<string, Schema>>
   hint?: string | null
   example?: Record<string, unknown> | null
 }
@@ -94,5 +97,7 @@ export type Tool = Omit<Api['ToolOut'], 'input_schema' | 'output_schema'> & {
   input_schema: Schema
   output_schema: Schema | null
 }
+export type Resource = Api['ResourceOut']
+export type Prompt = Api['PromptOut']
 export type ModelConnection = Api['ModelConnectionOut']
 export type Member = Api['MemberOut']

@@ -15,6 +15,7 @@ import { placeStep } from '../features/palette/place'
 import { QuickAddDialog } from '../features/palette/quick-add'
 import { RunBar } from '../features/run-panel/run-bar'
 import { RunDialog } from '../features/run-panel/run-dialog'
+import { WatchBar } from '../features/watches/watch-bar'
 import { WorkflowSettings } from '../features/workflow-settings/workflow-settings'
 import { Dialog } from '../shared/ui/dialog'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
@@ -77,6 +78,7 @@ function Editor({ data }: { data: EditorData }) {
       {readOnly ? null : <Palette />}
       <div className="stage">
         <RunBar />
+        <WatchBar triggers={data.workflow.triggers} />
         {view.showList ? (
           <Outline />
         ) : (

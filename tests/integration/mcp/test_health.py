@@ -98,8 +98,9 @@ def test_workflows_that_use_it_are_found_in_drafts_too(server: McpServer) -> Non
 
 
 class FakeServers:
-    def __init__(self, due: list[McpServerSettings]) -> None:
+    def __init__(self, due: list[McpServerSettings], *, may_list: bool = True) -> None:
         self.due = due
+        self.may_list = may_list
         self.listed: dict[str, Any] = {}
         self.uses: dict[str, ServerUse] = {}
         self.checked: dict[str, Any] = {}
@@ -107,6 +108,9 @@ class FakeServers:
     def tend(self, uses: dict[str, ServerUse]) -> list[McpServerSettings]:
         self.uses = uses
         return self.due
+
+    def claim_listing(self, server_id: str) -> bool:
+        return self.may_list
 
     def note_listing(self, server_id: str, listing: Any) -> None:
         self.listed[server_id] = listing
@@ -152,6 +156,27 @@ async def test_a_list_that_a_server_says_has_changed_is_read_over_the_same_conne
     assert again.data["pid"] == first.data["pid"]
     await one_round(around(pool, after := FakeServers([])))
     assert after.listed == {}
+
+
+async def test_what_changed_within_a_minute_is_read_when_that_is_over(
+    pool: McpPool, hostile: Callable[..., McpServerSettings]
+) -> None:
+    await pool.call_tool(hostile(), "announces", {}, timeout_s=10)
+
+    await one_round(around(pool, early := FakeServers([], may_list=False)))
+    await one_round(around(pool, later := FakeServers([])))
+
+    assert early.listed == {}
+    assert "1" in later.listed
+
+
+def test_lists_are_read_again_once_a_minute_by_all_hosts_together(server: McpServer) -> None:
+    first, second = RegisteredServers(), RegisteredServers()
+
+    assert first.claim_listing(str(server.pk))
+    assert not second.claim_listing(str(server.pk))
+    McpServer.objects.update(told_at=timezone.now() - timedelta(seconds=61))
+    assert second.claim_listing(str(server.pk))
 
 
 def test_a_definition_that_changed_by_itself_is_blocked(server: McpServer) -> None:

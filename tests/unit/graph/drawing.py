@@ -37,6 +37,9 @@ class Kind:
     def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
         return self.config_schema
 
+    def own_names(self, config: Mapping[str, Any], known: Known) -> Mapping[str, Mapping[str, JsonSchema]]:
+        return {}
+
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         return self.exits
 

@@ -22,7 +22,7 @@ from runtime.gateways import (
     McpServerSettings,
     ModelSettings,
 )
-from runtime.graph.node_types import ServerFacts, ToolFacts, WorkflowFacts
+from runtime.graph.node_types import PromptFacts, ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.json_schema import first_problem
@@ -30,7 +30,9 @@ from runtime.llm.client import MAX_TOKENS, Completion, LlmClient
 from runtime.llm.usage import Usage
 from runtime.mcp.input_required import Asker, InputRequired, Response
 from runtime.mcp.pool import McpPool
+from runtime.mcp.reading import FilledPrompt, ResourceContent
 from runtime.mcp.results import ToolResult, check_arguments
+from runtime.mcp.server_log import LogLine, TellLog
 from runtime.nodes.base import End, Leave, Moment, Park, Proceed, Waited
 from runtime.nodes.catalogue import NODE_TYPES
 from runtime.outbound import OutboundPolicy
@@ -126,6 +128,8 @@ class FakeMcp(McpPool):
         super().__init__(OutboundPolicy())
         self.wants = list(wants)
         self.called: list[Called] = []
+        self.read: list[str] = []
+        self.fetched: list[tuple[str, dict[str, str]]] = []
         self._answer = answer or a_result()
 
     async def call_tool(
@@ -139,6 +143,7 @@ class FakeMcp(McpPool):
         input_schema: Mapping[str, Any] | None = None,
         output_schema: Mapping[str, Any] | None = None,
         on_progress: Callable[[str, float | None], None] | None = None,
+        on_log: TellLog | None = None,
         asker: Asker | None = None,
         responses: Mapping[str, Response] | None = None,
         state: str | None = None,
@@ -154,6 +159,29 @@ class FakeMcp(McpPool):
         if isinstance(self._answer, McpError):
             raise self._answer
         return self._answer
+
+    async def read_resource(
+        self, settings: McpServerSettings, uri: str, *, timeout_s: float, on_log: TellLog | None = None
+    ) -> ResourceContent:
+        self.read.append(uri)
+        if on_log is not None:
+            on_log(LogLine("info", "files", f"reading {uri}"))
+        return ResourceContent(
+            "Good morning", [{"uri": uri, "mimeType": "text/plain", "text": "Good morning"}]
+        )
+
+    async def get_prompt(
+        self,
+        settings: McpServerSettings,
+        name: str,
+        arguments: Mapping[str, str],
+        *,
+        timeout_s: float,
+        on_log: TellLog | None = None,
+    ) -> FilledPrompt:
+        self.fetched.append((name, dict(arguments)))
+        message = {"role": "user", "content": {"type": "text", "text": f"Please {name}"}}
+        return FilledPrompt(f"Please {name}", [message])
 
 
 def a_result(
@@ -213,7 +241,10 @@ class NoPeople:
 
 
 class NoTriggers:
-    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any]) -> UUID | None:
+    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any], by: str) -> UUID | None:
+        return None
+
+    def live(self, workflow_id: UUID) -> tuple[Mapping[str, Any], int] | None:
         return None
 
     def child_start(self, workspace_id: str, workflow: str, given: Mapping[str, Any]) -> ChildStart:
@@ -235,6 +266,7 @@ class Around:
     trigger: Any = None
     usage: dict[str, Any] = field(default_factory=dict)
     told: list[tuple[str, float | None]] = field(default_factory=list)
+    logged: list[LogLine] = field(default_factory=list)
 
     def context(self) -> AttemptContext:
         gateways = Gateways(self.servers, FakeModels(), NoPeople(), NoTriggers())
@@ -250,6 +282,7 @@ class Around:
             started_at=STARTED_AT,
             trigger=self.trigger,
             on_progress=lambda message, share: self.told.append((message, share)),
+            on_log=self.logged.append,
             usage=self.usage,
         )
 
@@ -294,13 +327,18 @@ class Registered:
     models: Sequence[str] = ("default",)
     workflows: Mapping[str, WorkflowFacts] = field(default_factory=dict)
     own_slug: str = "this-one"
+    resources: Sequence[str] = ()
+    prompts: Sequence[PromptFacts] = ()
 
     def workflow(self, slug: str) -> WorkflowFacts | None:
         return self.workflows.get(slug)
 
     def server(self, slug: str) -> ServerFacts | None:
+        if slug != "orders":
+            return None
         tools = {tool.name: tool for tool in self.tools}
-        return ServerFacts("orders", "Orders", self.listed, tools) if slug == "orders" else None
+        prompts = {prompt.name: prompt for prompt in self.prompts}
+        return ServerFacts("orders", "Orders", self.listed, tools, frozenset(self.resources), prompts)
 
     def has_model(self, reference: str) -> bool:
         return reference in self.models

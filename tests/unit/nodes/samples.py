@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.graph.node_types import ToolFacts
+from runtime.graph.node_types import PromptFacts, ToolFacts
 
 GET_ORDER = ToolFacts(
     "get_order",
@@ -19,6 +19,26 @@ GET_ORDER = ToolFacts(
     {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]},
     effect="none",
 )
+LIST_LATE = ToolFacts(
+    "list_late",
+    {"type": "object", "properties": {"since": {"type": "string"}}, "additionalProperties": False},
+    {
+        "type": "object",
+        "properties": {
+            "orders": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"id": {"type": "string"}, "days": {"type": "integer"}},
+                    "required": ["id", "days"],
+                },
+            }
+        },
+        "required": ["orders"],
+    },
+    effect="none",
+)
+APOLOGISE = PromptFacts("apologise", {"order_id": True, "tone": False})
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,21 @@ SAMPLES: Mapping[str, Sample] = {
         {"cron": "30 7 * * 1-5", "timezone": "Europe/Berlin", "missed": "skip"},
         ["out"],
         ["due_at", "previous_at"],
+    ),
+    "watch_trigger": Sample(
+        {
+            "server": "orders",
+            "tool": "list_late",
+            "arguments": {"since": "{{ vars.since }}"},
+            "items": "{{ result.orders }}",
+            "key": "{{ item.id }}",
+            "where": "{{ item.days > 3 }}",
+            "every_s": 300,
+            "first": "run",
+            "sample": {"id": "12345", "days": 4},
+        },
+        ["out"],
+        ["id", "days"],
     ),
     "tool_trigger": Sample(
         {
@@ -86,6 +121,16 @@ SAMPLES: Mapping[str, Sample] = {
         {"server": "orders", "tool": "get_order", "arguments": {"order_id": "{{ run.id }}"}},
         ["out", "error"],
         ["status"],
+    ),
+    "mcp_resource": Sample(
+        {"server": "orders", "uri": "orders://order/{order_id}", "variables": {"order_id": "{{ run.id }}"}},
+        ["out", "error"],
+        ["text", "content"],
+    ),
+    "mcp_prompt": Sample(
+        {"server": "orders", "prompt": "apologise", "arguments": {"order_id": "{{ run.id }}"}},
+        ["out", "error"],
+        ["text", "messages"],
     ),
     "human_handoff": Sample(
         {

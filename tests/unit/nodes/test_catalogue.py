@@ -16,12 +16,13 @@ from runtime.graph.validation import RESERVED_IDS, check_graph
 from runtime.json_schema import first_problem
 from runtime.nodes.catalogue import NODE_TYPES
 from tests.unit.nodes.fakes import Registered, example_of, hinted, output_of, ports, problems, refused
-from tests.unit.nodes.samples import SAMPLES
+from tests.unit.nodes.samples import APOLOGISE, LIST_LATE, SAMPLES
 
 PALETTE = [
     "manual_trigger",
     "webhook_trigger",
     "schedule_trigger",
+    "watch_trigger",
     "tool_trigger",
     "failure_trigger",
     "llm_decision",
@@ -29,6 +30,8 @@ PALETTE = [
     "llm_write",
     "llm_agent",
     "mcp_tool",
+    "mcp_resource",
+    "mcp_prompt",
     "human_handoff",
     "condition",
     "for_each",
@@ -39,9 +42,14 @@ PALETTE = [
     "reply",
     "stop",
 ]
-EXPRESSION_MODES = {True, "lazy", "body"}
+EXPRESSION_MODES = {True, "lazy", "body", "own"}
 REFUNDS = WorkflowFacts("Refunds", {"type": "object", "properties": {"order_id": {"type": "string"}}})
-WORKSPACE = Registered(tools=[SAMPLES["mcp_tool"].tool], workflows={"refunds": REFUNDS})
+WORKSPACE = Registered(
+    tools=[SAMPLES["mcp_tool"].tool, LIST_LATE],
+    workflows={"refunds": REFUNDS},
+    resources=["orders://order/{order_id}"],
+    prompts=[APOLOGISE],
+)
 
 every_type = pytest.mark.parametrize("name", NODE_TYPES)
 
@@ -123,6 +131,11 @@ def test_expressions_are_marked_in_one_of_two_ways(name: str) -> None:
         ("llm_write", "model"),
         ("mcp_tool", "server"),
         ("mcp_tool", "tool"),
+        ("mcp_resource", "server"),
+        ("mcp_prompt", "server"),
+        ("mcp_prompt", "prompt"),
+        ("watch_trigger", "server"),
+        ("watch_trigger", "tool"),
         ("human_handoff", "assign_to"),
     ],
 )
@@ -250,6 +263,7 @@ def test_triggers_ends_and_waiting_steps_say_so_themselves() -> None:
         "manual_trigger",
         "webhook_trigger",
         "schedule_trigger",
+        "watch_trigger",
         "tool_trigger",
         "failure_trigger",
     ]
@@ -266,6 +280,8 @@ def test_triggers_ends_and_waiting_steps_say_so_themselves() -> None:
         "llm_extract",
         "llm_write",
         "mcp_tool",
+        "mcp_resource",
+        "mcp_prompt",
     ]
 
 

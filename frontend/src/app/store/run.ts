@@ -16,6 +16,16 @@ export type StepState = {
   error?: string
 }
 
+/** One line that a server logged while it worked on a step. */
+export type LogLine = {
+  seq: number
+  at: string
+  level: string
+  logger: string
+  text: string
+  shared: boolean
+}
+
 export type Connection = 'idle' | 'live' | 'reconnecting'
 
 type RunStore = {
@@ -23,6 +33,7 @@ type RunStore = {
   seen: number
   states: Record<string, StepState>
   steps: Step[]
+  logs: Record<string, LogLine[]>
   connection: Connection
   /** The path of a container -> the iteration that somebody chose to look at. */
   chosen: Record<string, number>
@@ -39,6 +50,25 @@ export function reduce(states: Record<string, StepState>, events: RunEvent[]): R
   for (const event of events) {
     const after = event.path ? stateAfter(next[event.path], event) : undefined
     if (after) next[event.path] = after
+  }
+  return next
+}
+
+/** The lines that servers logged, by the path of the step. */
+export function logsAfter(logs: Record<string, LogLine[]>, events: RunEvent[]): Record<string, LogLine[]> {
+  const said = events.filter(event => event.type === 'step.log' && event.path)
+  if (!said.length) return logs
+  const next = { ...logs }
+  for (const { seq, at, path, data } of said) {
+    const line = {
+      seq,
+      at,
+      level: String(data.level ?? ''),
+      logger: String(data.logger ?? ''),
+      text: String(data.text ?? ''),
+      shared: data.shared === true,
+    }
+    next[path!] = [...(next[path!] ?? []), line]
   }
   return next
 }
@@ -123,7 +153,11 @@ export const useRun = create<RunStore>((set, get) => {
     set({ run })
     if (!fresh.length) return
     const news = toldUntil ? fresh.filter(event => event.at > toldUntil) : fresh
-    set({ states: reduce(get().states, news), seen: fresh.at(-1)!.seq })
+    set({
+      states: reduce(get().states, news),
+      logs: logsAfter(get().logs, fresh),
+      seen: fresh.at(-1)!.seq,
+    })
     refreshSteps()
   }
   // A run of ten thousand steps is a large answer: it is asked for again only when the last one is in, and after a
@@ -198,6 +232,7 @@ export const useRun = create<RunStore>((set, get) => {
     seen: 0,
     states: {},
     steps: [],
+    logs: {},
     connection: 'idle',
     chosen: {},
     choose: (container, index) => set({ chosen: { ...get().chosen, [container]: index } }),
@@ -210,13 +245,13 @@ export const useRun = create<RunStore>((set, get) => {
       tries = 0
       toldUntil = ''
       watching = run.id
-      set({ run, seen: 0, states: {}, steps: [], connection: 'idle', chosen: {} })
+      set({ run, seen: 0, states: {}, steps: [], logs: {}, connection: 'idle', chosen: {} })
       connect()
       refreshSteps()
     },
     forget: () => {
       stop()
-      set({ run: null, seen: 0, states: {}, steps: [], connection: 'idle', chosen: {} })
+      set({ run: null, seen: 0, states: {}, steps: [], logs: {}, connection: 'idle', chosen: {} })
     },
   }
 })

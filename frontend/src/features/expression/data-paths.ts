@@ -17,6 +17,7 @@ const MAX_DEPTH = 4
 const ROOTS: Record<string, string> = {
   trigger: 'Trigger',
   item: 'Element',
+  result: 'Result',
   index: 'Number of the iteration',
 }
 const PLAIN = /^[a-zA-Z_][a-zA-Z0-9_]*$/
@@ -82,8 +83,9 @@ function* walk(
 
 export type DataGroup = { title: string; group: string; icon: string; paths: DataPath[] }
 
-/** What a field reads: what its step may, or in a loop's fields over its body what is known as an iteration ends. */
-export type Scope = 'step' | 'body'
+/** What a field reads: what its step may, in a loop's fields over its body what is known as an iteration ends, or names
+ * of its own. */
+export type Scope = 'step' | 'body' | `own:${string}`
 
 /**
  * Groups by nearness: what the loop around gives, the steps in the body, then those before in the order of a run.
@@ -101,6 +103,7 @@ export function dataGroups(
 ): DataGroup[] {
   const own = described[node]
   if (!own) return []
+  if (scope.startsWith('own:')) return ownGroups(graph, node, own.names?.[scope.slice(4)] ?? {})
   const last = new Map(steps.map(step => [step.node, step.output]))
   const groups = loopGroup(graph, scope === 'body' ? node : parentOf(graph, node), described, round)
   for (const id of scope === 'body' ? [...own.inside, ...own.before] : own.before) {
@@ -131,6 +134,19 @@ export function dataGroups(
     ],
   })
   return groups
+}
+
+const OWN_TITLES: Record<string, string> = { result: 'What the tool gives', item: 'Each item' }
+
+/** Names that a trigger reads before there is a run. */
+function ownGroups(graph: Graph, node: string, names: Record<string, Schema>): DataGroup[] {
+  const type = nodeType(nodeOf(graph, node)?.type)
+  return Object.entries(names).map(([name, schema]) => ({
+    title: OWN_TITLES[name] ?? name,
+    group: type?.group ?? '',
+    icon: type?.icon ?? '',
+    paths: [...walk(schema, name, 'Everything', OWN_TITLES[name] ?? name, schema, undefined)],
+  }))
 }
 
 /** What a loop gives to each of its iterations. */
@@ -168,7 +184,7 @@ function loopGroup(
 export function pillText(expression: string, graph: Graph): { text: string; known: boolean } {
   const plain = expression.trim()
   const found =
-    /^(trigger|item|index|steps\.\??([a-z][a-z0-9_]*)|run|workspace|vars|errors\.([a-z][a-z0-9_]*))((?:\.\??[\w]+|\[.*?\])*)$/.exec(
+    /^(trigger|item|index|result|steps\.\??([a-z][a-z0-9_]*)|run|workspace|vars|errors\.([a-z][a-z0-9_]*))((?:\.\??[\w]+|\[.*?\])*)$/.exec(
       plain,
     )
   if (!found) return { text: plain, known: true }

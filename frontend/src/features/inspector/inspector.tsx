@@ -13,6 +13,7 @@ import { StatusPill } from '../../shared/ui/status'
 import { StepResult } from '../run-panel/step-result'
 import { FormContextProvider } from '../schema-form/form-context'
 import { SchemaForm } from '../schema-form/schema-form'
+import { WatchState } from '../watches/watch-state'
 import { applyFix } from './apply-fix'
 import { FailureTab } from './failure-tab'
 
@@ -106,6 +107,7 @@ export function Inspector() {
               {type.title}: {type.description}
             </p>
             {hint ? <p className="field-hint type-line">{hint}</p> : null}
+            {node.type === 'watch_trigger' ? <WatchState node={node.id} /> : null}
             <SchemaForm
               key={node.id}
               schema={type.config}

@@ -6,6 +6,7 @@ import { useView } from '../../app/store/view'
 import { StatusPill, seconds } from '../../shared/ui/status'
 import { ValueView } from '../../shared/ui/value-view'
 import { StepActions } from './step-actions'
+import { StepLog } from './step-log'
 
 export function StepDetails({ step }: { step: Step | undefined }) {
   if (!step) return <p className="sub step-none">This step has not run yet. Press Run to try the workflow.</p>
@@ -52,6 +53,7 @@ export function StepDetails({ step }: { step: Step | undefined }) {
           </div>
         </div>
       ) : null}
+      <StepLog path={step.path} />
       {step.output !== null ? <ValueView title="What came out" value={step.output} /> : null}
       {step.input !== null ? <ValueView title="What went in" value={step.input} /> : null}
     </div>

@@ -15,6 +15,9 @@ import { ListField } from './fields/list-field'
 import { ListSourceField } from './fields/list-source-field'
 import { ModelField } from './fields/model-field'
 import { NumberField } from './fields/number-field'
+import { OwnDataField, OwnRulesField } from './fields/own-data-field'
+import { PromptArguments, PromptField } from './fields/prompt-fields'
+import { ResourceField, ResourceVariables } from './fields/resource-fields'
 import { RowsField } from './fields/rows-field'
 import { TimezoneField } from './fields/timezone-field'
 import { ServerField, ToolArguments, ToolField } from './fields/tool-fields'
@@ -36,12 +39,13 @@ export type FieldProps = {
   onChange: (value: unknown) => void
 }
 
-/** A field over the body of a loop reads more: what is known as an iteration ends. */
+/** A field over the body of a loop reads more: what is known as an iteration ends. One of a trigger reads its own. */
 export function SchemaField(props: FieldProps) {
   const schema = resolved(props.schema, props.root)
-  if (schema['x-expression'] !== 'body') return <PlainField {...props} />
+  const mode = schema['x-expression']
+  if (mode !== 'body' && mode !== 'own') return <PlainField {...props} />
   return (
-    <DataScope value="body">
+    <DataScope value={mode === 'body' ? 'body' : `own:${props.path.split('/')[0]}`}>
       <PlainField {...props} />
     </DataScope>
   )
@@ -62,6 +66,18 @@ function PlainField(props: FieldProps) {
       return <ToolField {...shared} />
     case 'tool_arguments':
       return <ToolArguments {...shared} />
+    case 'resource':
+      return <ResourceField {...shared} />
+    case 'resource_variables':
+      return <ResourceVariables {...shared} />
+    case 'prompt':
+      return <PromptField {...shared} />
+    case 'prompt_arguments':
+      return <PromptArguments {...shared} />
+    case 'own_data':
+      return <OwnDataField {...shared} />
+    case 'own_rules':
+      return <OwnRulesField {...shared} />
     case 'agent_tools':
       return <AgentToolsField {...shared} />
     case 'workflow':

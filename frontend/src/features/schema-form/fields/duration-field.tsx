@@ -17,8 +17,12 @@ export function DurationField(props: SharedProps) {
   const form = useForm()
   const given = typeof value === 'number' ? value : null
   const isZeroUsual = schema.default === 0
+  // What holds where nothing is filled in.
+  const usual = typeof schema.default === 'number' && schema.default > 0 ? schema.default : null
   const [unit, setUnit] = useState(
-    () => UNITS.find(([size]) => given && given % size === 0)?.[0] ?? (isZeroUsual ? 1 : 3600),
+    () =>
+      UNITS.find(([size]) => (given || usual) && (given || usual!) % size === 0)?.[0] ??
+      (isZeroUsual ? 1 : 3600),
   )
   if (isWholeExpression(value)) return <FromData {...props} />
   return (
@@ -36,7 +40,9 @@ export function DurationField(props: SharedProps) {
           type="number"
           min={0}
           step="any"
-          placeholder={schema['x-placeholder'] ?? (isZeroUsual ? 'none' : 'no limit')}
+          placeholder={
+            schema['x-placeholder'] ?? (usual ? String(usual / unit) : isZeroUsual ? 'none' : 'no limit')
+          }
           value={given === null ? '' : given / unit}
           readOnly={form.readOnly}
           onChange={event => {

@@ -2,12 +2,15 @@
 import { useQuery } from '@tanstack/react-query'
 import { readServers, readTools } from '../../../api/requests'
 import { useGraph } from '../../../app/store/graph'
+import { nodeType } from '../../../app/store/session'
 import { setConfig } from '../../../shared/graph/edit'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
 import { SchemaForm } from '../schema-form'
 import { JsonField } from './json-field'
+
+const OF_SERVER = new Set(['tool', 'arguments', 'uri', 'variables', 'prompt'])
 
 export const useServers = () => useQuery({ queryKey: ['servers'], queryFn: readServers, staleTime: 15_000 })
 
@@ -34,6 +37,12 @@ export function ServerField({ path, value, label, required }: SharedProps) {
   const form = useForm()
   const { data = [], isPending } = useServers()
   const known = data.some(row => row.slug === value)
+  const node = useGraph(store => store.graph.nodes.find(item => item.id === form.node))
+  // What was chosen of another server begins anew.
+  const begun = Object.fromEntries(
+    Object.entries(nodeType(node?.type)?.default_config ?? {}).filter(([name]) => OF_SERVER.has(name)),
+  )
+  const others = node?.config ?? {}
   return (
     <FieldFrame
       path={path}
@@ -52,9 +61,7 @@ export function ServerField({ path, value, label, required }: SharedProps) {
         value={String(value ?? '')}
         onChange={event => {
           const server = event.target.value
-          useGraph
-            .getState()
-            .change(graph => setConfig(graph, form.node, { server, tool: '', arguments: {} }))
+          useGraph.getState().change(graph => setConfig(graph, form.node, { ...others, ...begun, server }))
         }}
       >
         <option value="">Choose a server…</option>
