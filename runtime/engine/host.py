@@ -33,6 +33,7 @@ from runtime.engine.live import LiveUpdates, run_topic
 from runtime.engine.memory import resident_mib
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
+from runtime.engine.upkeep import keep_up
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
 from runtime.identifiers import new_id
@@ -179,7 +180,7 @@ class Host:
             self.in_database,
             self._policy,
         )
-        care = asyncio.create_task(look_after_servers(self.clients))
+        care = asyncio.gather(look_after_servers(self.clients), keep_up(self.in_database))
         self._up.set()
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:

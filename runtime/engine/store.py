@@ -17,10 +17,11 @@ from runtime.engine.lease import clear_suspect
 from runtime.engine.state import Child, Delta, RunState, ended_data
 from runtime.errors import LeaseLost
 from runtime.gateways import EndedRun, Gateways, HandoffRequest
-from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
+from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Spend, Step, StepStatus, Wait
 
 STEP_FIELDS = ["status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"]
-ATTEMPT_FIELDS = ["ended_at", "error", "usage"]
+# An attempt that was not let through is made later, with the same number.
+ATTEMPT_FIELDS = ["effect", "fence", "started_at", "ended_at", "error", "usage"]
 
 
 class CancelRequested(Exception):
@@ -329,6 +330,8 @@ def _write(gateways: Gateways, state: RunState, delta: Delta) -> None:
         )
     if delta.events:
         Event.objects.bulk_create(delta.events)
+    if delta.spent:
+        Spend.objects.bulk_create(delta.spent)
     for child in delta.children:
         _start_child(state.run, child)
     for wait in delta.closed.values():
