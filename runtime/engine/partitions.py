@@ -89,7 +89,7 @@ def sizes() -> dict[str, int]:
         found = {}
         for part in parts():
             cursor.execute(
-                "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s) AS name",
+                "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name",
                 [[part.table(parent) for parent in KEYS]],
             )
             found[part.name] = int(cursor.fetchone()[0])
