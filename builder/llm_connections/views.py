@@ -58,6 +58,7 @@ def connection(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "row": row,
         "preset": PRESETS[row.preset],
+        "models": "\n".join(row.models),
         "prices": _price_lines(row.prices),
         "requests_per_minute": row.requests_per_minute or "",
         "tokens_per_minute": row.tokens_per_minute or "",
@@ -79,7 +80,7 @@ def connection(request: HttpRequest, connection_id: UUID) -> HttpResponse:
         actions.change_connection(member, row, changes)
     except ProblemError as error:
         context |= {"problem": error}
-        context |= {name: given.get(name, "") for name in ("prices", *actions.RATES)}
+        context |= {name: given.get(name, "") for name in ("models", "prices", *actions.RATES)}
         return render(request, "llm_connections/connection.html", context, status=422)
     messages.success(request, "Saved.")
     return redirect("model_connection", connection_id=row.pk)
