@@ -10,7 +10,7 @@ from builder.accounts.access import Member
 from builder.accounts.actions import on_zone_change
 from builder.accounts.models import Workspace
 from builder.audit.actions import record
-from runtime.engine import clock, spending
+from runtime.engine import clock, held_runs, spending
 from runtime.models import WorkspaceLimits
 
 
@@ -18,7 +18,7 @@ from runtime.models import WorkspaceLimits
 def set_limits(by: Member, changes: Mapping[str, float | None]) -> WorkspaceLimits:
     """Set or take away budgets; runs that one held back go on at once if there is room now."""
     spending.set_timezone(by.workspace.pk, by.workspace.timezone)
-    limits = spending.set_limits(by.workspace.pk, changes)
+    limits = held_runs.set_limits(by.workspace.pk, changes)
     record(
         by,
         "workspace.set_limits",

@@ -44,6 +44,8 @@ class Clients:
     in_database: Callable[..., Awaitable[Any]]
     """Runs a function of the gateways on a database thread."""
     outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
+    check_budget: Callable[[UUID], None] = spending.check
+    """Raises BudgetExceeded where a workspace may not ask a model any more."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ class AttemptContext:
     def _admitted_model(self, reference: str) -> ModelSettings:
         """The model, once budgets and its connection's rate let a call through."""
         models = self.clients.gateways.models
-        spending.check(UUID(self.workspace_id))
+        self.clients.check_budget(UUID(self.workspace_id))
         settings = models.settings(self.workspace_id, reference)
         if settings.has_rate:
             at, minute = (now := clock.now()), now.replace(second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""What workspaces spend on models, and the budgets that hold their runs back.
+"""What workspaces spend on models, and whether their budgets leave room; what follows is in runtime/engine/held_runs.py.
 
 Each step's spending is a row of its own, written with its outcome; hosts add rows up by day in the background. So a
 budget counts everything that was recorded, survives any death, and no row is written by two runs. It is looked at
@@ -18,10 +18,9 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, Sum
 
-from runtime.engine import clock, commands, duties
-from runtime.engine.state import BUDGET
+from runtime.engine import clock, duties
 from runtime.errors import BudgetExceeded
-from runtime.models import Run, RunStatus, Spend, SpendDay, Wait, WorkspaceLimits
+from runtime.models import Spend, SpendDay, WorkspaceLimits
 
 DUTY = "spending"
 BATCH = 5_000
@@ -62,13 +61,6 @@ def set_timezone(workspace_id: UUID, timezone: str) -> None:
     WorkspaceLimits.objects.update_or_create(pk=workspace_id, defaults={"timezone": timezone})
 
 
-def set_limits(workspace_id: UUID, changes: Mapping[str, float | None]) -> WorkspaceLimits:
-    """Set budgets (None: no limit), and let runs go on that those held back which have room now."""
-    limits, _ = WorkspaceLimits.objects.update_or_create(pk=workspace_id, defaults=dict(changes))
-    release(workspace_id)
-    return limits
-
-
 def used(workspace_id: UUID, timezone: str, at: datetime) -> Used:
     """What was recorded, in one statement, so that rows which are being added up meanwhile count once."""
     zone = ZoneInfo(timezone)
@@ -96,7 +88,7 @@ def used(workspace_id: UUID, timezone: str, at: datetime) -> Used:
 def check(workspace_id: UUID) -> None:
     """Before a call of a model; raises BudgetExceeded naming the budget that is used up."""
     limits = WorkspaceLimits.objects.filter(pk=workspace_id).first()
-    if limits is not None and (budget := _used_up(limits)):
+    if limits is not None and (budget := used_up(limits)):
         raise BudgetExceeded(
             f"The workspace has used up its budget of {getattr(limits, budget):,g} {BUDGETS[budget]}. "
             "An admin can raise it under Settings, Budgets; the run then goes on by itself.",
@@ -104,31 +96,13 @@ def check(workspace_id: UUID) -> None:
         )
 
 
-def release(workspace_id: UUID) -> int:
-    """Let the runs of a workspace go on that a budget held back, if none is used up; returns how many."""
-    limits = limits_of(workspace_id)
-    if _used_up(limits):
-        return 0
-    parked = Run.objects.filter(
-        workspace_id=workspace_id, status=RunStatus.NEEDS_ATTENTION, attention="budget_exceeded"
-    )
-    held = [run_id for run_id in parked.values_list("pk", flat=True) if is_held(run_id)]
-    for run_id in held:
-        with transaction.atomic():
-            run = Run.objects.select_for_update().get(pk=run_id)
-            if run.status == RunStatus.NEEDS_ATTENTION and run.attention == "budget_exceeded":
-                commands.resume_run(run_id)
-    return len(held)
-
-
-def release_all() -> int:
-    """The same for every workspace with a budget: a day or a month may have begun."""
-    return sum(release(pk) for pk in WorkspaceLimits.objects.values_list("pk", flat=True))
-
-
-def is_held(run_id: UUID) -> bool:
-    """Whether it is a budget of the workspace that holds a parked run back, not one of its own."""
-    return Wait.objects.filter(run_id=run_id, kind=BUDGET, closed_at=None).exists()
+def used_up(limits: WorkspaceLimits) -> str:
+    """The name of a budget of a workspace that has no room; "" if all have."""
+    wanted = [name for name in BUDGETS if getattr(limits, name) is not None]
+    if not wanted:
+        return ""
+    so_far = used(limits.workspace_id, limits.timezone, clock.now())
+    return next((name for name in wanted if so_far.of(name) >= getattr(limits, name)), "")
 
 
 def fold(limit: int = BATCH) -> int:
@@ -160,15 +134,6 @@ def since(workspace_id: UUID, connection: str, at: datetime) -> tuple[int, int]:
 
 
 # --- inside ---------------------------------------------------------------------------------------------
-
-
-def _used_up(limits: WorkspaceLimits) -> str:
-    """The name of a budget that has no room; "" if all have."""
-    wanted = [name for name in BUDGETS if getattr(limits, name) is not None]
-    if not wanted:
-        return ""
-    so_far = used(limits.workspace_id, limits.timezone, clock.now())
-    return next((name for name in wanted if so_far.of(name) >= getattr(limits, name)), "")
 
 
 def _start(day: date, zone: ZoneInfo) -> datetime:

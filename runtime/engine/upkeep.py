@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from runtime.engine import partitions, run_counts, spending
+from runtime.engine import held_runs, partitions, run_counts, spending
 from runtime.errors import LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ async def keep_up(in_database: Callable[..., Awaitable[Any]]) -> None:
     tasks: list[tuple[float, Callable[[], Any]]] = [
         (ROUND_EVERY_S, run_counts.fold),
         (ROUND_EVERY_S, spending.fold),
-        (BUDGETS_EVERY_S, spending.release_all),
+        (BUDGETS_EVERY_S, held_runs.release_all),
         (PARTITIONS_EVERY_S, partitions.keep_ahead),
     ]
     due = [0.0] * len(tasks)
