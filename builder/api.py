@@ -11,6 +11,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from builder.accounts.api import router as accounts
 from builder.accounts.models import ApiToken, User
+from builder.budgets.api import router as budgets
 from builder.http.errors import install
 from builder.inbox.api import router as inbox
 from builder.llm_connections.api import router as llm_connections
@@ -71,4 +72,4 @@ def _assemble(routers: list[Any]) -> None:
         api.add_router("", router)
 
 
-_assemble([workflows, triggers, monitoring, inbox, mcp_servers, llm_connections, accounts])
+_assemble([workflows, triggers, monitoring, inbox, mcp_servers, llm_connections, budgets, accounts])

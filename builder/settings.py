@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "builder.http",
     "builder.audit",
     "builder.accounts",
+    "builder.budgets",
     "builder.oauth_server",
     "builder.workflows",
     "builder.mcp_servers",

@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from builder.accounts import views as accounts
 from builder.api import api
+from builder.budgets import views as budgets
 from builder.home import views as home
 from builder.http import views as http
 from builder.inbox import views as inbox
@@ -64,6 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", accounts.settings, name="settings"),
     path("settings/profile", accounts.profile, name="settings_profile"),
     path("settings/workspace", accounts.workspace, name="settings_workspace"),
+    path("settings/budgets", budgets.budgets, name="settings_budgets"),
     path("settings/members", accounts.members, name="settings_members"),
     path("settings/members/<uuid:membership_id>", accounts.change_member, name="change_member"),
     path("settings/tokens", accounts.tokens, name="settings_tokens"),

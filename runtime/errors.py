@@ -6,7 +6,8 @@ PatchbayError
 ├── ExpressionError           an expression could not be read or evaluated
 ├── NodeFailure               a step failed for a reason that its author or an operator can act on
 │   ├── McpError              reaching or using an MCP server
-│   └── LlmError              reaching or using a model
+│   ├── LlmError              reaching or using a model
+│   └── BudgetExceeded        a budget of the workspace is used up; the call was not made
 ├── OutcomeUnknown            an effect was started and its answer never came
 ├── ForkImpossible            a run cannot go on from there with what another one has done
 ├── NotAllowedNow             the object is in a state in which this cannot be done
@@ -92,6 +93,13 @@ class LlmError(NodeFailure):
     """A call to a model failed; the code says how (see docs/reference/errors.md)."""
 
     code = "llm_unreachable"
+
+
+class BudgetExceeded(NodeFailure):
+    """A budget of the workspace is used up: the run is held until it has room; details name the budget."""
+
+    code = "budget_exceeded"
+    retryable = True
 
 
 class OutcomeUnknown(PatchbayError):

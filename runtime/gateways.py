@@ -104,7 +104,10 @@ StructuredOutput = Literal["json_schema", "tool", "json_mode", "auto"]
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How to reach a model of a connection; prices are US dollars per million tokens, None if unknown."""
+    """How to reach a model of a connection; prices are US dollars per million tokens, None if unknown.
+
+    has_rate   each call is to be admitted first
+    """
 
     connection: str
     base_url: str
@@ -113,6 +116,7 @@ class ModelSettings:
     structured_output: StructuredOutput = "auto"
     input_price_per_m: float | None = None
     output_price_per_m: float | None = None
+    has_rate: bool = False
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,15 @@ class McpServers(Protocol):
 class Models(Protocol):
     def settings(self, workspace_id: str, reference: str) -> ModelSettings:
         """`default` or `<connection>/<model>`; raises LlmError (llm_unreachable) when there is none."""
+        ...
+
+    def admit_call(
+        self, workspace_id: str, connection: str, at: datetime, requests: int, tokens: int
+    ) -> None:
+        """Count a call of a connection that has a rate; raises LlmError (llm_rate_limited) when it is one too many.
+
+        requests, tokens   of the calls that began in the minute that `at` is in and have been recorded
+        """
         ...
 
 

@@ -76,6 +76,7 @@ class Run(models.Model):
     has_slot   whether it may be claimed
     keep_until     set at its end where the workflow says for how long its runs are kept
     budget_grants  how often an operator let it use its budgets once more, see runtime/engine/budgets.py
+    uncounted      once it has ended: whether its end is still to be counted, see runtime/engine/run_counts.py
     charges  deaths of hosts that are laid to this run, see runtime/engine/claiming.py
     origin_id    the run whose idempotency keys it uses: its own, or for a retry that of the first try
     retry_of     the failed run whose settled steps it took over
@@ -133,6 +134,7 @@ class Run(models.Model):
     active_ms = models.BigIntegerField(default=0)
     keep_until = models.DateTimeField(null=True)
     budget_grants = models.PositiveSmallIntegerField(default=0)
+    uncounted = models.BooleanField(default=True)
 
     class Meta:
         indexes = [
@@ -140,8 +142,14 @@ class Run(models.Model):
             models.Index(fields=["host_id"], name="run_host", condition=models.Q(host_id__isnull=False)),
             models.Index(fields=["workspace_id", "-id"], name="run_newest"),
             models.Index(fields=["workspace_id", "status", "-id"], name="run_by_status"),
+            models.Index(fields=["workspace_id", "trigger", "-id"], name="run_by_trigger"),
             models.Index(fields=["workflow_id", "-id"], name="run_by_workflow"),
             models.Index(fields=["workflow_id", "status", "-id"], name="run_by_workflow_status"),
+            models.Index(
+                fields=["workspace_id"],
+                name="run_uncounted",
+                condition=models.Q(uncounted=True, ended_at__isnull=False),
+            ),
             models.Index(
                 fields=["keep_until"],
                 name="run_kept",
@@ -414,3 +422,88 @@ class Errand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class RunCount(models.Model):
+    """How many runs of a workflow ended on a day in a status, after about so long; tests of drafts apart.
+
+    workflow_id  or ALL_WORKFLOWS, so that a page of the whole workspace reads as few rows as one of a workflow
+    day     in the time zone of the workspace, see WorkspaceLimits
+    took    step of a logarithmic scale, see runtime/engine/run_counts.py: it is what a median comes from
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "workflow_id", "day", "is_test", "status", "took")
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    workflow_id = models.UUIDField()
+    is_test = models.BooleanField()
+    status = models.CharField(max_length=16)
+    took = models.PositiveSmallIntegerField()
+    runs = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} {self.day} {self.status} {self.runs}"
+
+
+class Spend(models.Model):
+    """What calls of a model connection in one step have cost: written with the step's outcome, added up later.
+
+    at        when the step asked, which is what rates and days go by
+    requests  calls that were let through, as the connection's rate counts them
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    connection = models.CharField(max_length=63)
+    at = models.DateTimeField()
+    requests = models.PositiveIntegerField(default=1)
+    tokens = models.BigIntegerField(default=0)
+    cost_usd = models.FloatField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace_id", "at"], name="spend_of_workspace"),
+            models.Index(fields=["at"], name="spend_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} {self.tokens}"
+
+
+class SpendDay(models.Model):
+    """What a workspace spent on models on a day of its time zone, apart from the rows of Spend that are left."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "day")
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    tokens = models.BigIntegerField(default=0)
+    cost_usd = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.day}"
+
+
+class WorkspaceLimits(models.Model):
+    """What a workspace may spend on models; null for as much as it likes. Written by the application.
+
+    timezone  whose days and months count
+    """
+
+    workspace_id = models.UUIDField(primary_key=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    tokens_per_day = models.BigIntegerField(null=True)
+    tokens_per_month = models.BigIntegerField(null=True)
+    cost_usd_per_day = models.FloatField(null=True)
+    cost_usd_per_month = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.workspace_id)
+
+
+class Duty(models.Model):
+    """Work that one host at a time does; its row is what that host holds locked meanwhile."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+
+    def __str__(self) -> str:
+        return self.name

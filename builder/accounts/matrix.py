@@ -94,6 +94,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "settings": {"GET": "workspace.read"},
     "settings/profile": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "settings/workspace": {"GET": "workspace.read", "POST": "workspace.manage"},
+    "settings/budgets": {"GET": "workspace.read", "POST": "workspace.manage"},
     "settings/members": {"GET": "member.read", "POST": "member.manage"},
     "settings/members/<uuid:membership_id>": {"POST": "member.manage"},
     "settings/tokens": {"GET": "token.own", "POST": "token.own"},
@@ -134,6 +135,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/workflows/<uuidstr:workflow_id>/runs": {"POST": "run.start"},
     "api/v1/workflows/<uuidstr:workflow_id>/watches/<str:node>/look": {"POST": "run.start"},
     "api/v1/runs": {"GET": "run.read"},
+    "api/v1/runs/counts": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>/steps": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>/events": {"GET": "run.read"},
@@ -177,6 +179,7 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/tokens": {"GET": "token.own", "POST": "token.own"},
     "api/v1/tokens/<uuidstr:token_id>": {"DELETE": "token.own"},
     "api/v1/vars": {"GET": "workflow.read", "PUT": "workspace.manage"},
+    "api/v1/workspace/limits": {"GET": "workspace.read", "PATCH": "workspace.manage"},
     "api/v1/audit": {"GET": "audit.read"},
 }
 

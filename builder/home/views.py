@@ -10,6 +10,7 @@ from builder.inbox.models import InboxItem
 from builder.inbox.queries import items_for
 from builder.llm_connections.models import ModelConnection
 from builder.mcp_servers.models import McpServer
+from builder.monitoring.counts import bars, overview
 from builder.monitoring.queries import runs_of, workflow_names
 from builder.triggers.starting import start_by_person
 from builder.workflows.queries import workflows_with_last_run
@@ -23,7 +24,10 @@ def home(request: HttpRequest) -> HttpResponse:
     runs = list(runs_of(member).order_by("-pk")[:6])
     rows = workflows_with_last_run(member)
     waiting = items_for(member).filter(status=InboxItem.Status.OPEN) if member.may("inbox.read") else None
+    counts = overview(member)
     context = {
+        "counts": counts,
+        "bars": bars(counts.days),
         "runs": runs,
         "names": workflow_names(runs),
         "workflows": rows[:5],

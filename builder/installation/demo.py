@@ -23,6 +23,7 @@ from builder.mcp_servers.models import McpServer
 from builder.triggers.starting import start_by_person
 from builder.workflows.actions import import_workflow, publish_workflow
 from builder.workflows.models import Workflow
+from runtime.engine.spending import set_timezone
 from runtime.engine.waiting import ended
 from runtime.models import Run, RunStatus
 
@@ -76,6 +77,7 @@ def seed_rows(addresses: Addresses) -> bool:
         return False
     with transaction.atomic():
         workspace = Workspace.objects.create(slug=SLUG, name="Northwind Outdoor", timezone="Europe/Berlin")
+        set_timezone(workspace.pk, workspace.timezone)
         for role, name in PEOPLE:
             user = User.objects.filter(email=email_of(role)).first()
             user = user or User.objects.create_user(email_of(role), PASSWORD, name=name)

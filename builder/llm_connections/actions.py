@@ -19,6 +19,19 @@ from builder.llm_connections.presets import PRESETS
 from runtime.errors import PatchbayError
 
 TEST_TIMEOUT_S = 30.0
+RATES = ("requests_per_minute", "tokens_per_minute")
+# Hosts count in the same row meanwhile.
+CHANGED = [
+    "name",
+    "base_url",
+    "models",
+    "default_model",
+    "prices",
+    "sealed_key",
+    "status",
+    "error",
+    *RATES,
+]
 
 
 @transaction.atomic
@@ -33,6 +46,8 @@ def create_connection(
     models: list[str] | None = None,
     default_model: str = "",
     prices: dict[str, Any] | None = None,
+    requests_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
     is_demo: bool = False,
 ) -> ModelConnection:
     """A new connection; the first one of a workspace becomes the default."""
@@ -47,6 +62,8 @@ def create_connection(
         preset=preset,
         structured_output=known.structured_output,
         prices=prices or {},
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
         is_demo=is_demo,
         is_default=not ModelConnection.objects.filter(workspace=by.workspace, is_default=True).exists(),
     )
@@ -65,7 +82,7 @@ def create_connection(
 
 @transaction.atomic
 def change_connection(by: Member, connection: ModelConnection, changes: dict[str, Any]) -> ModelConnection:
-    """Change it; a key that is left out or empty stays as it is."""
+    """Change it; a key that is left out or empty stays as it is, a rate of None is taken away."""
     if changes.get("name"):
         connection.name = changes["name"].strip()
     _set_target(
@@ -76,10 +93,14 @@ def change_connection(by: Member, connection: ModelConnection, changes: dict[str
     )
     if changes.get("prices") is not None:
         connection.prices = changes["prices"]
+    for rate in RATES:
+        if rate in changes:
+            setattr(connection, rate, changes[rate])
     if changes.get("api_key"):
         connection.set_api_key(_one_line(changes["api_key"]))
-    connection.status, connection.error = ModelConnection.Status.UNKNOWN, None
-    connection.save()
+    if set(changes) - set(RATES):
+        connection.status, connection.error = ModelConnection.Status.UNKNOWN, None
+    connection.save(update_fields=CHANGED)
     _record(by, "model_connection.change", connection, fields=sorted(changes))
     return connection
 

@@ -9,7 +9,11 @@ from runtime.identifiers import new_id
 
 
 class ModelConnection(db.Model):
-    """A provider that speaks the OpenAI-compatible API; the key is written once and never shown."""
+    """A provider that speaks the OpenAI-compatible API; the key is written once and never shown.
+
+    requests_per_minute, tokens_per_minute   over all workers; null for as many as are wanted
+    counted_minute, counted_requests         how often it was asked in the minute it was last asked in
+    """
 
     class Status(db.TextChoices):
         UNKNOWN = "unknown", "Not tried yet"
@@ -27,6 +31,10 @@ class ModelConnection(db.Model):
     default_model = db.CharField(max_length=200)
     prices = db.JSONField(default=dict, blank=True)
     structured_output = db.CharField(max_length=16, default="auto")
+    requests_per_minute = db.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = db.PositiveBigIntegerField(null=True, blank=True)
+    counted_minute = db.DateTimeField(null=True, blank=True)
+    counted_requests = db.PositiveIntegerField(default=0)
     is_default = db.BooleanField(default=False)
     is_demo = db.BooleanField(default=False)
     status = db.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from builder.llm_connections.models import ModelConnection
 
 MAX_PRICE = 100_000
+MAX_RATE = 2_000_000_000
 
 
 class Price(Schema):
@@ -27,6 +28,8 @@ class ModelConnectionIn(Schema):
     models: list[str] = Field(default_factory=list, max_length=200)
     default_model: str = Field(default="", max_length=200)
     prices: dict[str, Price] = Field(default_factory=dict, max_length=200)
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_RATE)
+    tokens_per_minute: int | None = Field(default=None, ge=1, le=MAX_RATE)
 
 
 class ModelConnectionPatch(Schema):
@@ -37,6 +40,8 @@ class ModelConnectionPatch(Schema):
     models: list[str] | None = Field(default=None, max_length=200)
     default_model: str | None = Field(default=None, max_length=200)
     prices: dict[str, Price] | None = Field(default=None, max_length=200)
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_RATE)
+    tokens_per_minute: int | None = Field(default=None, ge=1, le=MAX_RATE)
     is_default: Literal[True] | None = None
 
 
@@ -52,6 +57,8 @@ class ModelConnectionOut(Schema):
     models: list[str]
     default_model: str
     prices: dict[str, Price]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
     is_default: bool
     is_demo: bool
     status: str
@@ -69,6 +76,8 @@ class ModelConnectionOut(Schema):
             models=row.models,
             default_model=row.default_model,
             prices=row.prices,
+            requests_per_minute=row.requests_per_minute,
+            tokens_per_minute=row.tokens_per_minute,
             is_default=row.is_default,
             is_demo=row.is_demo,
             status=row.status,

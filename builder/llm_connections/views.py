@@ -17,7 +17,7 @@ from builder.llm_connections import actions
 from builder.llm_connections.api import connection_for
 from builder.llm_connections.models import ModelConnection
 from builder.llm_connections.presets import PRESETS
-from builder.llm_connections.schemas import MAX_PRICE
+from builder.llm_connections.schemas import MAX_PRICE, MAX_RATE
 
 
 def connections(request: HttpRequest) -> HttpResponse:
@@ -55,7 +55,14 @@ def new_connection(request: HttpRequest) -> HttpResponse:
 def connection(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     row, member = connection_for(request, connection_id)
     request.member = member  # type: ignore[attr-defined]
-    context: dict[str, Any] = {"row": row, "preset": PRESETS[row.preset], "prices": _price_lines(row.prices)}
+    context: dict[str, Any] = {
+        "row": row,
+        "preset": PRESETS[row.preset],
+        "models": "\n".join(row.models),
+        "prices": _price_lines(row.prices),
+        "requests_per_minute": row.requests_per_minute or "",
+        "tokens_per_minute": row.tokens_per_minute or "",
+    }
     if request.method != "POST":
         return render(request, "llm_connections/connection.html", context)
     given = request.POST
@@ -67,10 +74,13 @@ def connection(request: HttpRequest, connection_id: UUID) -> HttpResponse:
             "models": _models(given.get("models", "")),
             "default_model": given.get("default_model", "").strip(),
             "prices": _prices(given.get("prices", "")),
+            "requests_per_minute": _rate("Requests", given.get("requests_per_minute", "")),
+            "tokens_per_minute": _rate("Tokens", given.get("tokens_per_minute", "")),
         }
         actions.change_connection(member, row, changes)
     except ProblemError as error:
-        context |= {"problem": error, "prices": given.get("prices", "")}
+        context |= {"problem": error}
+        context |= {name: given.get(name, "") for name in ("models", "prices", *actions.RATES)}
         return render(request, "llm_connections/connection.html", context, status=422)
     messages.success(request, "Saved.")
     return redirect("model_connection", connection_id=row.pk)
@@ -122,3 +132,13 @@ def _prices(text: str) -> dict[str, dict[str, float]]:
             raise Invalid("invalid_request", f"“{line.strip()[:80]}” is no model with two prices.")
         prices[model] = {"input": given, "output": back}
     return prices
+
+
+def _rate(what: str, text: str) -> int | None:
+    """How many a minute; empty means as many as are wanted. Raises Invalid."""
+    plain = text.replace(",", "").replace(" ", "")
+    if not plain:
+        return None
+    if not plain.isascii() or not plain.isdigit() or not 1 <= int(plain[:12]) <= MAX_RATE:
+        raise Invalid("invalid_request", f"{what} a minute: write a whole number from 1 on, or nothing.")
+    return int(plain)

@@ -17,8 +17,19 @@ from builder.accounts.access import calling_member
 from builder.http.idempotency import body_digest, key_of, once
 from builder.http.paging import Page, newest_first
 from builder.monitoring import actions
+from builder.monitoring.counts import DAYS, MAX_DAYS, overview
 from builder.monitoring.queries import run_for, runs_of, steps_of
-from builder.monitoring.schemas import CancelIn, EventOut, ReplayIn, RunIn, RunOut, SettleIn, StepOut
+from builder.monitoring.schemas import (
+    CancelIn,
+    DayCountOut,
+    EventOut,
+    ReplayIn,
+    RunCountsOut,
+    RunIn,
+    RunOut,
+    SettleIn,
+    StepOut,
+)
 from builder.triggers.starting import start_by_person
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
@@ -81,6 +92,17 @@ def list_runs(
         parent=parent,
     )
     return newest_first(rows, cursor=cursor, limit=limit, show=RunOut.of)
+
+
+@router.get("/runs/counts", response=RunCountsOut)
+def count_runs(
+    request: HttpRequest,
+    workflow: UUID | None = None,
+    days: Annotated[int, param_functions.Query(ge=1, le=MAX_DAYS)] = DAYS,
+) -> RunCountsOut:
+    """How many runs are open, and how many ended on each of the last days."""
+    found = overview(calling_member(request), days=days, workflow_id=workflow)
+    return RunCountsOut(open=found.open, days=[DayCountOut.of(day) for day in found.days])
 
 
 @router.get("/runs/{uuid:run_id}", response=RunOut)

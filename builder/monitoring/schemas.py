@@ -1,10 +1,41 @@
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from runtime.engine.run_counts import DayCount
 from runtime.models import Event, Run
+
+
+class DayCountOut(Schema):
+    """Runs that ended on a day, tests of drafts apart; the median time of those that succeeded, to within a fifth."""
+
+    day: date
+    succeeded: int
+    failed: int
+    cancelled: int
+    median_ms: float | None
+
+    @staticmethod
+    def of(row: DayCount) -> "DayCountOut":
+        return DayCountOut(
+            day=row.day,
+            succeeded=row.runs.get("succeeded", 0),
+            failed=row.runs.get("failed", 0),
+            cancelled=row.runs.get("cancelled", 0),
+            median_ms=row.median_ms,
+        )
+
+
+class RunCountsOut(Schema):
+    """open   status -> runs in it now; 1001 stands for any number above 1000
+    days   oldest first, in the workspace's time zone; a run is counted within seconds of its end
+    """
+
+    open: dict[str, int]
+    days: list[DayCountOut]
 
 
 class RunIn(Schema):

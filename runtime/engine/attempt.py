@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from runtime.engine import faults
+from runtime.engine import clock, faults, spending
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
 from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, ModelSettings
@@ -46,6 +46,8 @@ class Clients:
     in_database: Callable[..., Awaitable[Any]]
     """Runs a function of the gateways on a database thread."""
     outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
+    check_budget: Callable[[UUID], None] = spending.check
+    """Raises BudgetExceeded where a workspace may not ask a model any more."""
 
 
 @dataclass
@@ -73,6 +75,9 @@ class AttemptContext:
     clock: Callable[[], datetime] | None = None
     limit: asyncio.Timeout | None = None
     _tools: dict[tuple[str, str], tuple[McpServerSettings, ToolFacts]] = field(default_factory=dict)
+    spent: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Connection -> what was recorded of it, as runtime.models.Spend takes it."""
+    _connection: str = ""
 
     def now(self) -> datetime:
         return self.clock() if self.clock else self.started_at
@@ -89,10 +94,21 @@ class AttemptContext:
         return parse_template(text).render(self.scope)
 
     async def model(self, reference: str) -> ModelSettings:
+        settings: ModelSettings = await self.clients.in_database(self._admitted_model, reference)
+        self._connection = settings.connection
+        spent = self.spent.setdefault(settings.connection, {"requests": 0, "tokens": 0, "cost_usd": 0.0})
+        spent["requests"] += 1
+        return settings
+
+    def _admitted_model(self, reference: str) -> ModelSettings:
+        """The model, once budgets and its connection's rate let a call through."""
         models = self.clients.gateways.models
-        settings: ModelSettings = await self.clients.in_database(
-            models.settings, self.workspace_id, reference
-        )
+        self.clients.check_budget(UUID(self.workspace_id))
+        settings = models.settings(self.workspace_id, reference)
+        if settings.has_rate:
+            at, minute = (now := clock.now()), now.replace(second=0, microsecond=0)
+            recorded = spending.since(UUID(self.workspace_id), settings.connection, minute)
+            models.admit_call(self.workspace_id, settings.connection, at, *recorded)
         return settings
 
     async def child(self, workflow: str, given: Mapping[str, Any]) -> ChildStart:
@@ -150,6 +166,10 @@ class AttemptContext:
                 self.usage[name] = self.usage.get(name, 0) + usage[name]
         if usage.get("model"):
             self.usage["model"] = usage["model"]
+        if self._connection and usage:
+            spent = self.spent[self._connection]
+            spent["tokens"] += usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+            spent["cost_usd"] += usage.get("cost_usd") or 0.0
 
     def progress(self, message: str, share: float | None = None) -> None:
         self.on_progress(message, share)

@@ -15,7 +15,7 @@ from django.db.models import F
 from runtime.engine import clock, hints, rows, slots
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
-from runtime.engine.state import SETTLE, ended_data
+from runtime.engine.state import BUDGET, SETTLE, ended_data
 from runtime.engine.values import storable
 from runtime.errors import ForkImpossible, NotAllowedNow
 from runtime.graph.schema import Graph, digest, dump_graph
@@ -267,7 +267,9 @@ def resume_run(run_id: UUID) -> None:
     if is_held_back or run.status == RunStatus.PAUSED:
         # Nobody holds it, so that its events may be counted on from here.
         run.status = RunStatus.RUNNING if run.started_at else RunStatus.QUEUED
-        run.budget_grants += run.attention == "budget_exceeded"
+        # A budget of the workspace is not the run's to be given once more.
+        is_workspaces = Wait.objects.filter(run_id=run_id, kind=BUDGET, closed_at=None).exists()
+        run.budget_grants += run.attention == "budget_exceeded" and not is_workspaces
         is_unknown = Wait.objects.filter(run_id=run_id, kind=SETTLE, closed_at=None).exists()
         run.attention = "outcome_unknown" if is_unknown else ""
         run.charges, run.event_seq = 0, run.event_seq + 1

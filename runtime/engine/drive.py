@@ -25,12 +25,12 @@ from runtime.engine.attempt import (
 )
 from runtime.engine.backoff import attempts_allowed, delay_before
 from runtime.engine.questions import Questions
-from runtime.engine.state import PAUSE, RETRY, SETTLE, RunState
+from runtime.engine.state import AGAIN, BUDGET, PAUSE, SETTLE, TURN, RunState
 from runtime.engine.values import storable
-from runtime.errors import NodeFailure, PatchbayError
+from runtime.errors import BudgetExceeded, NodeFailure, PatchbayError
 from runtime.graph.schema import Node
 from runtime.mcp.server_log import LogLine
-from runtime.models import Attempt, Wait
+from runtime.models import Attempt, Spend, Wait
 from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Proceed, Waited
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class Drive:
             self._recover()
             if self._may_have_news():
                 await self._look_for_news()
+            self._look_at_budgets()
             while not await self._turn():
                 pass
         finally:
@@ -149,7 +150,7 @@ class Drive:
         return True
 
     async def _hold_back(self) -> bool:
-        """Park the run until an operator gives it its budget once more."""
+        """Park the run until its budget has room: an operator gives its own once more, an admin raises the workspace's."""
         self.state.run.attention = "budget_exceeded"
         data = {"code": "budget_exceeded", "budget": self._used_up}
         self.state.emit("run.needs_attention", self.host.now(), data=data)
@@ -362,10 +363,16 @@ class Drive:
         if left_unknown(error, call.attempt.effect):
             self._lost(path, error)
             return
+        if isinstance(error, BudgetExceeded) and self.state.goes_on(path):
+            self._used_up = f"workspace_{error.details['budget']}"
+            self.state.hold_off(path, BUDGET, error, None, at)
+            return
+        if error.details.get("held_back") and self.state.goes_on(path):
+            self.state.hold_off(path, TURN, error, at + delay_before(1, None, error), at)
+            return
         # A call that ended with a question did not fail.
         allowed = attempts_allowed(settings.retry, call.attempt.effect) + call.calls_with_questions
-        has_tries = call.attempt.number < allowed or bool(error.details.get("held_back"))
-        if error.retryable and has_tries and self.state.goes_on(path):
+        if error.retryable and call.attempt.number < allowed and self.state.goes_on(path):
             delay = delay_before(call.attempt.number + 1, settings.retry, error)
             self.state.retry(path, error, at + delay, at)
             return
@@ -379,6 +386,11 @@ class Drive:
             self.state.lose_outcome(path, error, self.host.now())
 
     def _note_usage(self, call: Started) -> None:
+        at, workspace_id = call.context.started_at, self.state.run.workspace_id
+        self.state.delta.spent += [
+            Spend(workspace_id=workspace_id, connection=connection, at=at, **spent)
+            for connection, spent in call.context.spent.items()
+        ]
         usage = call.context.usage
         if not usage:
             return
@@ -408,6 +420,12 @@ class Drive:
                 self.state.fail(path, error, self.host.now())
                 continue
             self.state.retry(path, error, self.host.now(), self.host.now())
+
+    def _look_at_budgets(self) -> None:
+        """The run may go on, so that steps which a budget of the workspace held back are tried again."""
+        for wait in [wait for wait in self.state.waits.values() if wait.kind == BUDGET]:
+            if self.state.goes_on(wait.path):
+                self._due(wait, self.host.now())
 
     # --- news from outside -------------------------------------------------------------------------
 
@@ -473,7 +491,7 @@ class Drive:
             self.state.pause_is_over(wait, at)
             return
         self.state.wake(wait.path, at, "due")
-        if wait.kind == RETRY:
+        if wait.kind in AGAIN:
             self.state.make_ready(wait.path)
         elif not self._questions.settle(wait.path, None, at):
             self._resume(wait, None, at)

@@ -34,6 +34,7 @@ from runtime.engine.live import LiveUpdates, answer_topic, run_topic
 from runtime.engine.memory import resident_mib
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
+from runtime.engine.upkeep import keep_up
 from runtime.engine.writer import Writer
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
@@ -190,7 +191,7 @@ class Host:
             self.in_database,
             self._policy,
         )
-        care = asyncio.create_task(look_after_servers(self.clients))
+        care = asyncio.gather(look_after_servers(self.clients), keep_up(self.in_database))
         self._up.set()
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:

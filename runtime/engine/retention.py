@@ -18,7 +18,7 @@ SIGNALS_KEPT_FOR = timedelta(days=30)
 
 
 def oldest_ended(days: int, limit: int) -> list[UUID]:
-    """Ended runs that were begun before so many days, or whose workflow keeps them for a shorter time.
+    """Ended runs that are counted and were begun before so many days, or whose workflow keeps them for a shorter time.
 
     days   0: only those whose workflow says for how long
     """
@@ -26,7 +26,7 @@ def oldest_ended(days: int, limit: int) -> list[UUID]:
     old = Q(keep_until__lt=at)
     if days:
         old |= Q(pk__lt=first_id_of(at - timedelta(days=days)), keep_until=None)
-    rows = Run.objects.filter(old, status__in=ENDED).order_by("pk")
+    rows = Run.objects.filter(old, status__in=ENDED, uncounted=False).order_by("pk")
     return list(rows.values_list("pk", flat=True)[:limit])
 
 

@@ -1,6 +1,6 @@
 """The one statement that each change of a run costs, written by hand: the ORM would build five for it, every time.
 
-PostgreSQL takes the run's new values and the rows of steps, attempts and events as JSON and writes them in a single
+PostgreSQL takes the run's new values and the rows of steps, attempts, events and spending as JSON and writes them in a single
 statement, so that a change needs one round trip and one commit. SQLite, in this very process, takes rows as they are.
 """
 
@@ -17,7 +17,7 @@ import psycopg
 from django.db import connection, models, transaction
 
 from runtime.engine import clock
-from runtime.models import Attempt, Event, Run, Step
+from runtime.models import Attempt, Event, Run, Spend, Step
 
 WRITTEN = (
     "status",
@@ -50,11 +50,12 @@ CONDITIONS = {
 }
 """Whose run it must be, what must not have happened since, and whether the run is given back."""
 STEP_CHANGES = ("status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at")
-ATTEMPT_CHANGES = ("ended_at", "error", "usage")
+ATTEMPT_CHANGES = ("effect", "fence", "started_at", "ended_at", "error", "usage")
+"""An attempt that was not let through is made later, with the same number."""
 
 Change: TypeAlias = Mapping[str, Any]
 """A value for `id` and for each of WRITTEN and CONDITIONS."""
-Rows: TypeAlias = tuple[Iterable[Step], Iterable[Attempt], Iterable[Event]]
+Rows: TypeAlias = tuple[Iterable[Step], Iterable[Attempt], Iterable[Event], Iterable[Spend]]
 Table: TypeAlias = type[models.Model]
 
 
@@ -145,6 +146,8 @@ def _change_statement() -> str:
             ON CONFLICT (run_id, path, number) DO UPDATE SET {_excluded(ATTEMPT_CHANGES)}
         ), events AS (
             {_insert_from_json(Event)} WHERE EXISTS (SELECT FROM changed)
+        ), spent AS (
+            {_insert_from_json(Spend)} WHERE EXISTS (SELECT FROM changed)
         )
         SELECT count(*) FROM changed"""  # noqa: S608
 
@@ -197,13 +200,13 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
     )
     if not cursor.rowcount:
         return False
-    for table, found in zip((Step, Attempt, Event), rows, strict=True):
+    for table, found in zip((Step, Attempt, Event, Spend), rows, strict=True):
         if values := [_plain(row) for row in found]:
             _sqlite().executemany(_sqlite_insert(table), values)
     return True
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _sqlite_insert(table: Table) -> str:
     names = _columns(table)
     conflict = ""

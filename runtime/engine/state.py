@@ -20,13 +20,18 @@ from runtime.gateways import ChildStart
 from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
-from runtime.models import Attempt, Event, Run, RunStatus, Step, StepStatus, Wait
+from runtime.models import Attempt, Event, Run, RunStatus, Spend, Step, StepStatus, Wait
 from runtime.nodes.base import End, Expand, Leave, Loop, NodeType, Park, Pause, Planned
 
 SETTLE = "settle"
 RETRY = "retry"
 PAUSE = "pause"
-"""Kinds of wait besides those of the nodes: an operator's word, the next attempt, the next round of a loop."""
+TURN = "turn"
+BUDGET = "budget"
+"""Kinds of wait besides those of the nodes: an operator's word, the next attempt, the next round of a loop, a rate
+or a budget that has room again."""
+AGAIN = (RETRY, TURN, BUDGET)
+"""Those after which the step is tried again."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Delta:
     closed: dict[UUID, Wait] = field(default_factory=dict)
     consumed: dict[UUID, UUID] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
+    spent: list[Spend] = field(default_factory=list)
     settled: int = 0
 
     def __bool__(self) -> bool:
@@ -316,6 +322,18 @@ class RunState:
         )
         self._touch(step)
 
+    def hold_off(
+        self, path: str, kind: str, error: PatchbayError, due_at: datetime | None, at: datetime
+    ) -> None:
+        """The call was not let through, so that its attempt does not count; the step is tried again when it is due."""
+        step = self.steps[path]
+        self._close_attempt(path, at, error)
+        step.attempts -= 1
+        step.status, step.error = StepStatus.WAITING, _told(error)
+        # By the event's number, because the attempt's comes again.
+        self._open_wait(path, kind, due_at, at, {"code": error.code}, number=self._seq)
+        self._touch(step)
+
     def lose_outcome(self, path: str, error: PatchbayError, at: datetime) -> None:
         """A call that must not be repeated was sent and never answered: a person decides."""
         step = self.steps[path]
@@ -427,6 +445,7 @@ class RunState:
         delta.closed |= newer.closed
         delta.consumed |= newer.consumed
         delta.children += newer.children
+        delta.spent += newer.spent
         delta.settled += newer.settled
 
     def withdraw(self, attempt: Attempt, at: datetime) -> None:

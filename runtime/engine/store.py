@@ -327,7 +327,7 @@ def _write(stage: str, claim: Claim, state: RunState, delta: Delta, **fields: An
 
 
 def _rows(delta: Delta) -> rows.Rows:
-    return delta.steps.values(), delta.attempts.values(), delta.events
+    return delta.steps.values(), delta.attempts.values(), delta.events, delta.spent
 
 
 def _was_written(write: Write) -> bool:

@@ -160,10 +160,10 @@ for command in json.loads(sys.argv[1]):
 """
 
 
-def manage_all(*commands: list[str], env: Mapping[str, str]) -> None:
-    """Run management commands one after the other in one process, which starts up only once."""
+def manage_all(*commands: list[str], env: Mapping[str, str]) -> str:
+    """Run management commands in one process, which starts up only once; gives what they printed."""
     settings = {"DJANGO_SETTINGS_MODULE": "builder.settings"}
-    _python("-c", _EACH_COMMAND, json.dumps(commands), env={**env, **settings})
+    return _python("-c", _EACH_COMMAND, json.dumps(commands), env={**env, **settings})
 
 
 def _python(*arguments: str, env: Mapping[str, str]) -> str:

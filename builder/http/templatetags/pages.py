@@ -236,3 +236,33 @@ def address_parts(address: str) -> dict[str, Any]:
     ascii_host = host if host.isascii() else host.encode("ascii", "backslashreplace").decode()
     is_odd = not host.isascii() or "xn--" in host
     return {"before": before, "host": host, "after": port + after, "is_odd": is_odd, "ascii_host": ascii_host}
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share; one that is small is not none."""
+    if not share:
+        return "0 %"
+    return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "under 1 %"
+
+
+@register.filter
+def milliseconds(value: float) -> str:
+    """A time as people say it."""
+    if value < 1000:
+        return f"{value:.0f} ms"
+    if value < 60_000:
+        return f"{value / 1000:.1f} s"
+    return f"{value / 60_000:.0f} min" if value < 7_200_000 else f"{value / 3_600_000:.0f} h"
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """As SVG reads it, whatever the language."""
+    return f"{number:g}"

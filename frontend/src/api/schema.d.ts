@@ -531,6 +531,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/runs/counts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Count Runs
+     * @description How many runs are open, and how many ended on each of the last days.
+     */
+    get: operations['builder_monitoring_api_count_runs']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/runs/{run_id}': {
     parameters: {
       query?: never
@@ -1024,6 +1044,30 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/workspace/limits': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Limits
+     * @description What the workspace may spend on models, and what it has spent.
+     */
+    get: operations['builder_budgets_api_get_limits']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /**
+     * Set Limits
+     * @description Set budgets, or take them away; runs that wait for one go on at once if it has room now.
+     */
+    patch: operations['builder_budgets_api_set_limits']
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -1144,6 +1188,25 @@ export interface components {
        * @default
        */
       reason: string
+    }
+    /**
+     * DayCountOut
+     * @description Runs that ended on a day, tests of drafts apart; the median time of those that succeeded, to within a fifth.
+     */
+    DayCountOut: {
+      /** Cancelled */
+      cancelled: number
+      /**
+       * Day
+       * Format: date
+       */
+      day: string
+      /** Failed */
+      failed: number
+      /** Median Ms */
+      median_ms: number | null
+      /** Succeeded */
+      succeeded: number
     }
     /**
      * DependentOut
@@ -1377,6 +1440,34 @@ export interface components {
         [key: string]: unknown
       } | null
     }
+    /** LimitsOut */
+    LimitsOut: {
+      /** Cost Usd Per Day */
+      cost_usd_per_day: number | null
+      /** Cost Usd Per Month */
+      cost_usd_per_month: number | null
+      /** Timezone */
+      timezone: string
+      /** Tokens Per Day */
+      tokens_per_day: number | null
+      /** Tokens Per Month */
+      tokens_per_month: number | null
+      used: components['schemas']['UsedOut']
+    }
+    /**
+     * LimitsPatch
+     * @description null takes a budget away; one that is left out stays as it is.
+     */
+    LimitsPatch: {
+      /** Cost Usd Per Day */
+      cost_usd_per_day?: number | null
+      /** Cost Usd Per Month */
+      cost_usd_per_month?: number | null
+      /** Tokens Per Day */
+      tokens_per_day?: number | null
+      /** Tokens Per Month */
+      tokens_per_month?: number | null
+    }
     /** McpServerIn */
     McpServerIn: {
       auth?: components['schemas']['AuthIn']
@@ -1567,8 +1658,12 @@ export interface components {
       prices?: {
         [key: string]: components['schemas']['Price']
       }
+      /** Requests Per Minute */
+      requests_per_minute?: number | null
       /** Slug */
       slug: string
+      /** Tokens Per Minute */
+      tokens_per_minute?: number | null
     }
     /**
      * ModelConnectionOut
@@ -1604,10 +1699,14 @@ export interface components {
       prices: {
         [key: string]: components['schemas']['Price']
       }
+      /** Requests Per Minute */
+      requests_per_minute: number | null
       /** Slug */
       slug: string
       /** Status */
       status: string
+      /** Tokens Per Minute */
+      tokens_per_minute: number | null
     }
     /** ModelConnectionPatch */
     ModelConnectionPatch: {
@@ -1627,6 +1726,10 @@ export interface components {
       prices?: {
         [key: string]: components['schemas']['Price']
       } | null
+      /** Requests Per Minute */
+      requests_per_minute?: number | null
+      /** Tokens Per Minute */
+      tokens_per_minute?: number | null
     }
     /** Page[AuditOut] */
     Page_AuditOut_: {
@@ -1890,6 +1993,19 @@ export interface components {
        * @enum {string}
        */
       role: 'viewer' | 'agent' | 'builder' | 'operator' | 'admin'
+    }
+    /**
+     * RunCountsOut
+     * @description open   status -> runs in it now; 1001 stands for any number above 1000
+     *     days   oldest first, in the workspace's time zone; a run is counted within seconds of its end
+     */
+    RunCountsOut: {
+      /** Days */
+      days: components['schemas']['DayCountOut'][]
+      /** Open */
+      open: {
+        [key: string]: number
+      }
     }
     /**
      * RunIn
@@ -2201,6 +2317,20 @@ export interface components {
        * @default 0
        */
       output_tokens: number
+    }
+    /**
+     * UsedOut
+     * @description What was recorded so far, on the day and in the month of the workspace's time zone.
+     */
+    UsedOut: {
+      /** Cost Usd This Month */
+      cost_usd_this_month: number
+      /** Cost Usd Today */
+      cost_usd_today: number
+      /** Tokens This Month */
+      tokens_this_month: number
+      /** Tokens Today */
+      tokens_today: number
     }
     /** VariableOut */
     VariableOut: {
@@ -3149,6 +3279,29 @@ export interface operations {
       }
     }
   }
+  builder_monitoring_api_count_runs: {
+    parameters: {
+      query?: {
+        workflow?: string | null
+        days?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RunCountsOut']
+        }
+      }
+    }
+  }
   builder_monitoring_api_get_run: {
     parameters: {
       query?: never
@@ -3849,6 +4002,50 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WatchOut']
+        }
+      }
+    }
+  }
+  builder_budgets_api_get_limits: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['LimitsOut']
+        }
+      }
+    }
+  }
+  builder_budgets_api_set_limits: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['LimitsPatch']
+      }
+    }
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['LimitsOut']
         }
       }
     }

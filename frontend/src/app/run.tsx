@@ -4,7 +4,7 @@ import { ArrowLeft, Pencil } from 'lucide-react'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { readNodeTypes } from '../api/requests'
-import type { Run } from '../api/types'
+import type { Run, Step } from '../api/types'
 import { Canvas } from '../features/canvas/canvas'
 import { RunBar } from '../features/run-panel/run-bar'
 import { StepResult } from '../features/run-panel/step-result'
@@ -32,6 +32,7 @@ type RunData = {
 
 function RunView({ data }: { data: RunData }) {
   const run = useRun(store => store.run) ?? data.run
+  const steps = useRun(store => store.steps)
   const selected = useView(store => store.selected[0])
   const graph = useGraph(store => store.graph)
   const node = nodeOf(graph, selected ?? null)
@@ -75,7 +76,7 @@ function RunView({ data }: { data: RunData }) {
         <Canvas />
       </div>
       <aside className="run-side" aria-label="What happened">
-        <p className="story">{story(run)}</p>
+        <p className="story">{story(run, steps)}</p>
         <StepsList />
         {node ? (
           <section className="step-panel" aria-label="Details of the step">
@@ -99,7 +100,8 @@ const ATTENTION: Record<string, string> = {
   quarantined: 'The run was held back, because workers died while it was in progress.',
 }
 
-function story(run: Run): string {
+function story(run: Run, steps: Step[]): string {
+  const held = steps.find(step => step.waiting_for?.kind === 'budget')?.error?.message
   const word = statusWord(run.status).toLowerCase()
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
   const took =
@@ -114,7 +116,7 @@ function story(run: Run): string {
     failed: 'The run has failed.',
     cancelled: 'The run was cancelled.',
     waiting: 'The run waits; nothing is held meanwhile.',
-    needs_attention: ATTENTION[run.attention] ?? 'The run needs an operator.',
+    needs_attention: held ?? ATTENTION[run.attention] ?? 'The run needs an operator.',
     queued: 'The run is about to start.',
     paused: 'The run is paused; nothing new starts until somebody resumes it.',
   }

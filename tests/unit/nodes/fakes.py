@@ -199,6 +199,10 @@ class FakeModels:
             raise LlmError("There is no such connection.", code="llm_unreachable")
         return ModelSettings(connection, "https://models.example/v1", "key", model or "default-model")
 
+    def admit_call(
+        self, workspace_id: str, connection: str, at: datetime, requests: int, tokens: int
+    ) -> None: ...
+
 
 class FakeServers:
     """One server, `orders`, with these tools."""
@@ -271,9 +275,9 @@ class Around:
     def context(self) -> AttemptContext:
         gateways = Gateways(self.servers, FakeModels(), NoPeople(), NoTriggers())
         return AttemptContext(
-            clients=Clients(self.llm, self.mcp, gateways, _at_once),
+            clients=Clients(self.llm, self.mcp, gateways, _at_once, check_budget=lambda workspace_id: None),
             scope=self.scope,
-            workspace_id="w",
+            workspace_id=str(CHILD_ID),
             run_id="r",
             path="it",
             attempt=1,

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from builder.inbox.models import InboxItem
 from builder.triggers.models import Delivery
-from runtime.engine import clock, retention
+from runtime.engine import clock, partitions, retention, run_counts
 
 
 class Command(BaseCommand):
@@ -28,6 +28,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["days"] < 0 or options["batch"] < 1:
             raise CommandError("--days is 0 or more, --batch 1 or more.")
+        while run_counts.fold(patient=True):
+            pass
+        partitions.finish_drops()
+        if options["days"] and partitions.is_partitioned():
+            for part in partitions.droppable(options["days"]):
+                _remove_items(part)
+                partitions.drop(part)
+                self.stdout.write(f"partition {part.name} dropped")
         removed = 0
         while run_ids := retention.oldest_ended(options["days"], options["batch"]):
             _remove(run_ids)
@@ -41,3 +49,9 @@ class Command(BaseCommand):
 def _remove(run_ids: list[UUID]) -> None:
     InboxItem.objects.filter(run_id__in=run_ids).delete()
     retention.remove(run_ids)
+
+
+def _remove_items(part: partitions.Part) -> None:
+    items = InboxItem.objects.filter(run_id__gte=part.first, run_id__lt=part.end)
+    while ids := list(items.values_list("pk", flat=True)[:1000]):
+        InboxItem.objects.filter(pk__in=ids).delete()

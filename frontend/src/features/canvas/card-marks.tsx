@@ -2,7 +2,7 @@
 import { CircleAlert, TriangleAlert } from 'lucide-react'
 import type { StepState } from '../../app/store/run'
 import { useView } from '../../app/store/view'
-import { StatusPill, seconds } from '../../shared/ui/status'
+import { StatusPill, seconds, waitingWord } from '../../shared/ui/status'
 
 export function CardStatus({ state }: { state: StepState | undefined }) {
   if (!state) return null
@@ -11,7 +11,7 @@ export function CardStatus({ state }: { state: StepState | undefined }) {
     <div className="step-status">
       <StatusPill
         status={state.status}
-        kind={state.status === 'waiting' && state.waiting === 'handoff' ? 'person' : undefined}
+        kind={state.status === 'waiting' ? waitingWord(state.waiting) : undefined}
         note={hasEnded ? seconds(state.durationMs) : undefined}
       />
     </div>

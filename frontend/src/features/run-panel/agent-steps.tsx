@@ -2,7 +2,7 @@
 import type { Step } from '../../api/types'
 import { useRun } from '../../app/store/run'
 import { Icon } from '../../shared/ui/icon'
-import { StatusPill, seconds } from '../../shared/ui/status'
+import { StatusPill, seconds, waitingWord } from '../../shared/ui/status'
 import { StepDetails } from './step-details'
 
 const PLACE = /^\[(\d+)\]\/[^/]+$/
@@ -33,7 +33,7 @@ export function AgentSteps({ path }: { path: string }) {
               </span>
               <StatusPill
                 status={step.waiting_for?.kind === 'retry' ? 'retrying' : step.status}
-                kind={step.waiting_for?.kind === 'handoff' ? 'person' : undefined}
+                kind={waitingWord(step.waiting_for?.kind)}
                 note={
                   step.started_at && step.ended_at
                     ? seconds(new Date(step.ended_at).getTime() - new Date(step.started_at).getTime())

@@ -3,7 +3,7 @@ import { CircleAlert } from 'lucide-react'
 import type { Step } from '../../api/types'
 import { lookAtStep } from '../../app/store/iterations'
 import { useView } from '../../app/store/view'
-import { StatusPill, seconds } from '../../shared/ui/status'
+import { StatusPill, seconds, waitingWord } from '../../shared/ui/status'
 import { ValueView } from '../../shared/ui/value-view'
 import { StepActions } from './step-actions'
 import { StepLog } from './step-log'
@@ -20,7 +20,7 @@ export function StepDetails({ step }: { step: Step | undefined }) {
       <div className="step-facts">
         <StatusPill
           status={step.waiting_for?.kind === 'retry' ? 'retrying' : step.status}
-          kind={step.waiting_for?.kind === 'handoff' ? 'person' : undefined}
+          kind={waitingWord(step.waiting_for?.kind)}
           note={seconds(took)}
         />
         {step.attempts > 1 ? <span className="sub">{step.attempts} attempts</span> : null}

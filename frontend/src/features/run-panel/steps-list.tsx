@@ -8,7 +8,7 @@ import { useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
 import { childrenOf } from '../../shared/graph/nesting'
 import { Icon } from '../../shared/ui/icon'
-import { StatusPill, seconds } from '../../shared/ui/status'
+import { StatusPill, seconds, waitingWord } from '../../shared/ui/status'
 import { Iterations } from '../iterations/iterations'
 import { AgentSteps } from './agent-steps'
 
@@ -81,7 +81,7 @@ function StepRow({ step, title }: { step: Step; title: string }) {
       </span>
       <StatusPill
         status={step.waiting_for?.kind === 'retry' ? 'retrying' : step.status}
-        kind={step.waiting_for?.kind === 'handoff' ? 'person' : undefined}
+        kind={waitingWord(step.waiting_for?.kind)}
         note={
           step.started_at && step.ended_at
             ? seconds(new Date(step.ended_at).getTime() - new Date(step.started_at).getTime())

@@ -5,6 +5,7 @@ import {
   CircleDashed,
   CircleHelp,
   Clock,
+  Hourglass,
   LoaderCircle,
   type LucideIcon,
   Pause,
@@ -12,6 +13,7 @@ import {
   SkipForward,
   TriangleAlert,
   UserRound,
+  Wallet,
   X,
 } from 'lucide-react'
 
@@ -28,9 +30,16 @@ const LOOK: Record<string, [LucideIcon, string]> = {
   cancelled: [Ban, 'Cancelled'],
   unknown: [CircleHelp, 'Not known'],
   person: [UserRound, 'Waiting for a person'],
+  turn: [Hourglass, 'Waiting for its turn'],
+  budget: [Wallet, 'Waiting for a budget'],
 }
 
 export const statusWord = (status: string): string => LOOK[status]?.[1] ?? status
+
+const WAITS: Record<string, string> = { handoff: 'person', turn: 'turn', budget: 'budget' }
+
+/** What a step waits for, where there is a word for it. */
+export const waitingWord = (kind: string | undefined): string | undefined => (kind ? WAITS[kind] : undefined)
 
 export function seconds(ms: number | undefined): string {
   if (ms === undefined) return ''
