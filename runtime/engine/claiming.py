@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
-from runtime.engine import clock
+from runtime.engine import clock, rows
 from runtime.gateways import Gateways
 from runtime.models import Attempt, Event, Host, Run, RunStatus
 
@@ -56,6 +56,8 @@ def claim_due(
     may_take_suspect   false while the host already holds a suspect
     held               workspace -> how many of its runs the host holds; `per_workspace` are the most
     """
+    if not rows.is_anything_due():
+        return []
     counts = Counter(held)
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():

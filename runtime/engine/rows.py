@@ -54,6 +54,8 @@ STEP_CHANGES = ("status", "ports", "attempts", "input", "output", "error", "usag
 ATTEMPT_CHANGES = ("effect", "fence", "started_at", "ended_at", "error", "usage")
 """An attempt that was not let through is made later, with the same number."""
 
+SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
 TABLES = (Step, Attempt, Event, Spend)
 
 Change: TypeAlias = Mapping[str, Any]
@@ -108,13 +110,19 @@ def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
     return bool(row[0]), json.loads(result) if isinstance(result, str) else result
 
 
-def _first(statement: str, run_id: UUID) -> Any:
+def is_anything_due() -> bool:
+    """Whether a look at what may be claimed is worth its while; held runs count too."""
+    now = "now()" if connection.vendor == "postgresql" else SQLITE_NOW
+    return _first(f"SELECT 1 FROM runtime_run WHERE due_at <= {now} LIMIT 1") is not None  # noqa: S608
+
+
+def _first(statement: str, *ids: UUID) -> Any:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         if connection.vendor == "postgresql":
             cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
-            return cursor.execute(statement, (run_id,)).fetchone()
-        return _sqlite().execute(statement.replace("%s", "?"), (run_id.hex,)).fetchone()
+            return cursor.execute(statement, ids).fetchone()
+        return _sqlite().execute(statement.replace("%s", "?"), [each.hex for each in ids]).fetchone()
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------
@@ -228,7 +236,7 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
     }
     cursor = _sqlite().execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
-        " progress_at = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+        f" progress_at = {SQLITE_NOW}"
         f" WHERE id = :id AND host_id = :host_id AND fence = :fence AND event_seq = :seq_before{conditions}",
         given,
     )

@@ -7,7 +7,9 @@ a caller waits beyond the outside servers' own time.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,12 +21,14 @@ from tests.bench.installations import Installation, Outside, cluster, embedded, 
 from tests.bench.load import Timing, post_all
 from tests.bench.processes import cpu_s, memory_mib
 from tests.bench.workloads import BODY, WORKLOADS, Workload
+from tests.support.product import Embedded, Process, stopping, wait_ready
 
 WARM_UP = 10
 ROUNDS = 3
 """Floor and product take turns, so that a noisy neighbour meets both."""
 CALLS = {"order-status": 40, "decision": 40, "trivial-10": 60, "trivial-100": 30}
 PARALLEL = {"order-status": (8, 32), "trivial-10": (8, 32)}
+IDLE_S = 15.0
 PARALLEL_CALLS = 30
 """Of each caller, when there are several."""
 
@@ -93,6 +97,27 @@ def line(where: str, what: Workload, callers: int, found: Measured, base: Measur
     )
 
 
+def at_rest(where: Installation) -> str:
+    """What its processes hold after all that, and what they need for doing nothing."""
+    cpu = cpu_s(where.pids())
+    time.sleep(IDLE_S)
+    idle = (cpu_s(where.pids()) - cpu) / IDLE_S
+    return f"{where.name}: {memory_mib(where.pids()):.0f} MiB loaded, idle {idle:.1%} of a core"
+
+
+def cold_start_s(folder: Path) -> float:
+    """Seconds from the start of an installation that exists to its page that says it is ready."""
+    (folder / "cold").mkdir()
+    product = Embedded(folder / "cold", demo=False)
+    for _ in range(2):
+        started = time.perf_counter()
+        process = Process([sys.executable, "manage.py", "serve"], env=product.env, log=folder / "cold.log")
+        with stopping(process):
+            wait_ready(product.base, process)
+            took_s = time.perf_counter() - started
+    return took_s
+
+
 def cases(names: list[str]) -> Iterator[tuple[Workload, int, int]]:
     """Workload, callers, calls."""
     for name in names:
@@ -125,7 +150,8 @@ def main() -> None:
             for place in places:
                 print(line(place.name, what, callers, middle(found[place.name]), base), flush=True)
         for place in places:
-            print(f"memory, loaded: {place.name} {memory_mib(place.pids()):.0f} MiB")
+            print(at_rest(place))
+        print(f"from its start until it is ready, one process: {cold_start_s(folder):.1f} s")
 
 
 if __name__ == "__main__":
