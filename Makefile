@@ -6,7 +6,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # The virtual environment comes first, so that npm's scripts find the Node it may have brought.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled modules are kept: without them every start would take a third of a second longer.
+export PYTHONDONTWRITEBYTECODE :=
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/*.ts frontend/*.json templates -type f 2>/dev/null | grep -v tsbuildinfo)
 

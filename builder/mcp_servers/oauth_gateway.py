@@ -32,10 +32,12 @@ def document_url() -> str:
 
 
 def person_behind(server: McpServer, caller: Caller) -> str:
-    """E-mail of the person whose account a run uses, where each has their own; "" where nobody is behind it.
+    """E-mail of the person whose account a run uses, where each has their own; "" where it matters for nothing.
 
     That is the member who started the run by hand, and else the one who published the version that runs.
     """
+    if server.auth_kind != "oauth" or server.account_scope == McpServer.AccountScope.WORKSPACE:
+        return ""
     members = server.workspace.memberships.filter(user__is_active=True)
     if members.filter(user__email__iexact=caller.started_by).exists():
         return caller.started_by
