@@ -17,7 +17,7 @@ EXAMPLES, STEPS = sized((30, 30), (200, 30), (5000, 50))
 SEEDED_EXAMPLES = 200
 """At most: it stops at the first violation."""
 
-pytestmark = pytest.mark.timeout(sized(120, 300, 7200))
+pytestmark = pytest.mark.timeout(sized(120, 600, 7200))
 
 
 @pytest.mark.parametrize("vendor", ["SQLite", "PostgreSQL"])
