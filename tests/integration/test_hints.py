@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,24 @@ def test_a_hint_is_sent_again_over_a_new_connection_after_the_broker_was_away(br
     broker.start()
     send([str(new_id())])
     assert waiting(broker) == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="The system has no such option.")
+def test_a_worker_notices_soon_that_its_line_to_the_broker_was_cut_off(broker: OwnRedis) -> None:
+    from runtime.celery import app
+
+    with app.connection_for_read(f"{broker.url}/0") as connection:
+        pool = connection.default_channel.client.connection_pool
+        line = pool.get_connection()
+        try:
+            assert line._sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            idle, every, times = (
+                line._sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+            )
+        finally:
+            pool.release(line)
+    assert idle + every * times <= 30
 
 
 def test_a_host_is_offered_what_a_message_names(host: Listening) -> None:
