@@ -154,7 +154,7 @@ class _Link:
         self._reader: asyncio.Task[None] | None = None
         self._pending: set[asyncio.Task[None]] = set()
         self._unsent: dict[str, str] = {}
-        self._sender: asyncio.Task[None] | None = None
+        self._is_sending = False
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, topic: str, news: Mapping[str, Any]) -> None:
@@ -172,16 +172,21 @@ class _Link:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._unsent and (self._sender is None or self._sender.done()):
-            self._sender = self._do(self._send_all())
+        if self._unsent and not self._is_sending:
+            self._is_sending = True
+            self._keep(asyncio.create_task(self._send_all()))
 
     async def _send_all(self) -> None:
-        while self._unsent:
-            unsent, self._unsent = self._unsent, {}
-            pipeline = self._redis.pipeline(transaction=False)
-            for topic, text in unsent.items():
-                pipeline.publish(PREFIX if topic.startswith(ANSWER) else PREFIX + topic, text)
-            await pipeline.execute()
+        try:
+            while self._unsent:
+                unsent, self._unsent = self._unsent, {}
+                pipeline = self._redis.pipeline(transaction=False)
+                for topic, text in unsent.items():
+                    pipeline.publish(PREFIX if topic.startswith(ANSWER) else PREFIX + topic, text)
+                await self._bounded(pipeline.execute())
+        finally:
+            # Not by whether the task is done: what came between its last look and that would lie there.
+            self._is_sending = False
 
     async def add(self, topic: str, subscription: Subscription) -> None:
         self._subscribers[topic].add(subscription)
@@ -205,11 +210,12 @@ class _Link:
         await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
         await self._bounded(self._redis.aclose())
 
-    def _do(self, what: Awaitable[Any]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._bounded(what))
+    def _do(self, what: Awaitable[Any]) -> None:
+        self._keep(asyncio.create_task(self._bounded(what)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-        return task
 
     async def _bounded(self, what: Awaitable[Any]) -> None:
         with contextlib.suppress(RedisError, OSError, TimeoutError):  # lost news costs its reader one poll
