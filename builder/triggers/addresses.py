@@ -36,6 +36,7 @@ def addresses_of(workflow: Workflow) -> dict[str, str]:
 def address_for(kind: str, token: str) -> Address | None:
     """The address with this token, with its workflow and live version; None for an unknown one."""
     rows = Address.objects.select_related("workflow__workspace", "workflow__live_version")
+    rows = rows.defer("workflow__draft").order_by()
     return rows.filter(kind=kind, token_hash=keyed_hash(token), workflow__archived_at=None).first()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,8 @@ from builder.triggers.models import Address, Delivery
 from builder.triggers.starting import live_trigger, start_at
 from runtime.engine import process
 from runtime.engine.live import answer_topic
-from runtime.engine.waiting import replied_or_ended, until
+from runtime.engine.rows import answer_of
+from runtime.engine.waiting import until
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
 
@@ -85,14 +87,16 @@ def _unused(request: HttpRequest) -> HttpResponse:
 async def _answered(
     scope: MutableMapping[str, Any], receive: Receive, token: str
 ) -> tuple[HttpRequest, HttpResponse]:
-    request: HttpRequest = ASGIRequest(scope, BytesIO())
+    body = BytesIO()
+    request: HttpRequest = ASGIRequest(scope, body)
     try:
         request.get_host()
         if request.method not in METHODS:
             raise ProblemError(405, "method_not_allowed", f"{request.method} is not possible here.")
         if refused := too_large(request):
             return request, refused
-        request = ASGIRequest(scope, BytesIO(await _body_of(receive)))
+        body.write(await _body_of(receive))
+        body.seek(0)
         return request, await _webhook(request, token)
     except DisallowedHost:
         return request, problem_for(
@@ -125,16 +129,17 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
         if not holds:
             return JsonResponse({"run_id": str(started)}, status=202)
         # A run that was just committed cannot have replied yet.
-        run = await until(
+        answer = await until(
             news,
-            lambda: replied_or_ended(started),
+            partial(answer_of, started),
             timeout_s=HOLD_S,
             look_first=started != run_id,
             in_database=in_database,
         )
-    if run is None or run.replied_at is None:
+    has_replied, result = answer or (False, None)
+    if not has_replied:
         return JsonResponse({"run_id": str(started)}, status=202)
-    return JsonResponse(run.result, safe=False, headers={"X-Run-Id": str(started)})
+    return JsonResponse(result, safe=False, headers={"X-Run-Id": str(started)})
 
 
 def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[UUID, bool]:

@@ -218,6 +218,10 @@ def typed_config(node_type: NodeType[Any], config: Mapping[str, Any]) -> BaseMod
 async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: AttemptContext) -> Outcome:
     """Run the node within its time limit; whatever goes wrong leaves as a PatchbayError."""
     try:
+        if not node_type.calls_out:
+            # It waits for nothing, so that no time limit could reach it.
+            with faults.around("call", context.path):
+                return await node_type.run(config, context)
         async with asyncio.timeout(context.timeout_s + GRACE_S) as context.limit:
             with faults.around("call", context.path):
                 return await node_type.run(config, context)

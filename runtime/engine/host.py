@@ -195,14 +195,19 @@ class Host:
             self.in_database,
             self._policy,
         )
-        care = asyncio.gather(look_after_servers(self.clients), keep_up(self.in_database))
+        care = [
+            asyncio.create_task(look_after_servers(self.clients)),
+            asyncio.create_task(keep_up(self.in_database)),
+        ]
         self._up.set()
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:
             await self._sweep_until_stopped()
             await self._drain()
         finally:
-            care.cancel()
+            for task in care:
+                task.cancel()
+            await asyncio.wait(care)
             self._lease.stop()
             await self.clients.mcp.close()
             await self.clients.llm.close()

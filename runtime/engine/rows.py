@@ -7,9 +7,10 @@ statement, so that a change needs one round trip and one commit. SQLite, in this
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -53,9 +54,12 @@ STEP_CHANGES = ("status", "ports", "attempts", "input", "output", "error", "usag
 ATTEMPT_CHANGES = ("effect", "fence", "started_at", "ended_at", "error", "usage")
 """An attempt that was not let through is made later, with the same number."""
 
+TABLES = (Step, Attempt, Event, Spend)
+
 Change: TypeAlias = Mapping[str, Any]
 """A value for `id` and for each of WRITTEN and CONDITIONS."""
-Rows: TypeAlias = tuple[Iterable[Step], Iterable[Attempt], Iterable[Event], Iterable[Spend]]
+Rows: TypeAlias = tuple[Iterable[Any], ...]
+"""What is to be written into each of TABLES: objects with the names of its columns."""
 Table: TypeAlias = type[models.Model]
 
 
@@ -74,14 +78,14 @@ def insert_run(run: Run, event: Event) -> None:
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
             cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
-            given = (_as_json([_values(run)]), _as_json([_values(event)]))
+            given = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
             (at,) = cursor.execute(_new_run_statement(), given).fetchone() or (None,)
             _begin_at(run, event, at)
         return
     _begin_at(run, event, clock.now())
     with transaction.atomic(), connection.wrap_database_errors:
-        for row in (run, event):
-            _sqlite().execute(_sqlite_insert(type(row)), _plain(row))
+        _sqlite().execute(_sqlite_insert(Run), _plain(Run, run))
+        _sqlite().execute(_sqlite_insert(Event), _plain(Event, event))
 
 
 def _begin_at(run: Run, event: Event, at: Any) -> None:
@@ -90,12 +94,42 @@ def _begin_at(run: Run, event: Event, at: Any) -> None:
     run._state.adding = False
 
 
+def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
+    """Once a run has replied or ended: whether it replied, and with what; None before that."""
+    row = _first(
+        "SELECT replied_at IS NOT NULL, result FROM runtime_run"
+        " WHERE id = %s AND (replied_at IS NOT NULL OR ended_at IS NOT NULL)",
+        run_id,
+    )
+    if row is None:
+        return None
+    result = row[1]
+    # Django has the drivers give JSON as text.
+    return bool(row[0]), json.loads(result) if isinstance(result, str) else result
+
+
+def _first(statement: str, run_id: UUID) -> Any:
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        if connection.vendor == "postgresql":
+            cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
+            return cursor.execute(statement, (run_id,)).fetchone()
+        return _sqlite().execute(statement.replace("%s", "?"), (run_id.hex,)).fetchone()
+
+
 # --- PostgreSQL -------------------------------------------------------------------------------------
 
 
 def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
     given = [
-        (_as_json(change), change["id"], *(_as_json([_values(row) for row in table]) for table in rows))
+        (
+            _as_json(change),
+            change["id"],
+            *(
+                _as_json([_values(table, row) for row in found])
+                for table, found in zip(TABLES, rows, strict=True)
+            ),
+        )
         for change, rows in changes
     ]
     with connection.wrap_database_errors:
@@ -200,8 +234,8 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
     )
     if not cursor.rowcount:
         return False
-    for table, found in zip((Step, Attempt, Event, Spend), rows, strict=True):
-        if values := [_plain(row) for row in found]:
+    for table, found in zip(TABLES, rows, strict=True):
+        if values := [_plain(table, row) for row in found]:
             _sqlite().executemany(_sqlite_insert(table), values)
     return True
 
@@ -223,13 +257,12 @@ def _sqlite() -> Any:
     return connection.connection.cursor()
 
 
-def _plain(row: models.Model) -> list[Any]:
+def _plain(table: Table, row: Any) -> list[Any]:
     """The row's values as SQLite keeps them."""
-    found = row.__dict__
-    in_json = _json_columns(type(row))
+    in_json = _json_columns(table)
     return [
-        json.dumps(found[name]) if name in in_json and found[name] is not None else _adapted(found[name])
-        for name in _columns(type(row))
+        json.dumps(value) if name in in_json and value is not None else _adapted(value)
+        for name, value in zip(_columns(table), _getter(table)(row), strict=True)
     ]
 
 
@@ -245,9 +278,13 @@ def _adapted(value: Any) -> Any:
 # --- both -------------------------------------------------------------------------------------------
 
 
-def _values(row: models.Model) -> dict[str, Any]:
-    found = row.__dict__
-    return {name: found[name] for name in _columns(type(row))}
+def _values(table: Table, row: Any) -> dict[str, Any]:
+    return dict(zip(_columns(table), _getter(table)(row), strict=True))
+
+
+@lru_cache(maxsize=8)
+def _getter(table: Table) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*_columns(table))
 
 
 def _excluded(names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from runtime.gateways import ChildStart
 from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
-from runtime.models import Attempt, Event, Run, RunStatus, Spend, Step, StepStatus, Wait
+from runtime.models import Attempt, Run, RunStatus, Spend, Step, StepStatus, Wait
 from runtime.nodes.base import End, Expand, Leave, Loop, NodeType, Park, Pause, Planned
 
 SETTLE = "settle"
@@ -51,13 +51,26 @@ class Child:
     start: ChildStart
 
 
+@dataclass(slots=True)
+class NewEvent:
+    """An event as it will be written; there are so many of them that a model instance each is felt."""
+
+    run_id: UUID
+    seq: int
+    at: datetime
+    type: str
+    path: str
+    attempt: int | None
+    data: dict[str, Any]
+
+
 @dataclass
 class Delta:
     """What changed since the last checkpoint."""
 
     steps: dict[str, Step] = field(default_factory=dict)
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
     opened: list[Wait] = field(default_factory=list)
     closed: dict[UUID, Wait] = field(default_factory=dict)
     consumed: dict[UUID, UUID] = field(default_factory=dict)
@@ -129,6 +142,9 @@ class RunState:
         return self.run.replied_at is not None
 
     def node_at(self, path: str) -> Node:
+        # Outside of containers a path is the node's id, and nothing is made up.
+        if (drawn := self.nodes.get(path)) is not None:
+            return drawn
         level = self._levels.get(prefix_of(path))
         made_up = level.node(node_of(path)) if level else None
         return made_up or self.nodes[node_of(path)]
@@ -400,18 +416,12 @@ class RunState:
         attempt: int | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
+        self._note(kind, at, path, attempt, storable(dict(data or {}), what="What happened"))
+
+    def _note(self, kind: str, at: datetime, path: str, attempt: int | None, data: dict[str, Any]) -> None:
+        """An event whose data is the engine's own, so that it needs no cleaning."""
         self._seq += 1
-        self.delta.events.append(
-            Event(
-                run_id=self.run.id,
-                seq=self._seq,
-                at=at,
-                type=kind,
-                path=path,
-                attempt=attempt,
-                data=storable(dict(data or {}), what="What happened"),
-            )
-        )
+        self.delta.events.append(NewEvent(self.run.id, self._seq, at, kind, path, attempt, data))
 
     def title(self, path: str) -> str:
         """What people call the step."""
@@ -681,9 +691,7 @@ class RunState:
             )
             self.steps[path] = step
         step.status = StepStatus.RUNNING
-        self.emit(
-            "step.started", at, path, attempt=step.attempts + 1, data={"node": step.node, "type": step.type}
-        )
+        self._note("step.started", at, path, step.attempts + 1, {"node": step.node, "type": step.type})
         self._touch(step)
         return step
 
@@ -761,7 +769,7 @@ class RunState:
             data["duration_ms"] = round((at - step.started_at).total_seconds() * 1000)
         if step.error is not None:
             data["error"] = step.error
-        self.emit("step.ended", at, step.path, attempt=step.attempts or None, data=data)
+        self._note("step.ended", at, step.path, step.attempts or None, data)
 
     def _reply(self, value: Any, path: str, at: datetime) -> bool:
         """The first reply is the run's result; a later one is not sent."""

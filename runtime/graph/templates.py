@@ -162,10 +162,13 @@ def _render(
     path: str,
     free: bool,
 ) -> Any:
+    # Most values are plain, and the schema has nothing to say about them.
+    if not isinstance(value, (str, dict, list)) or (isinstance(value, str) and OPENING not in value):
+        return value
     options = _options(schema, root)
     mode = _mode(options) or (True if free else None)
     if isinstance(value, str):
-        if mode is not True or OPENING not in value:
+        if mode is not True:
             return value
         in_url = any(option.get("format") == "uri" for option in options)
         try:
@@ -181,13 +184,11 @@ def _render(
             key: _render(item, _child(options, key), root, scope, _join(path, key), mode is True)
             for key, item in value.items()
         }
-    if isinstance(value, list):
-        item_schema = _item(options)
-        return [
-            _render(item, item_schema, root, scope, _join(path, str(index)), mode is True)
-            for index, item in enumerate(value)
-        ]
-    return value
+    item_schema = _item(options)
+    return [
+        _render(item, item_schema, root, scope, _join(path, str(index)), mode is True)
+        for index, item in enumerate(value)
+    ]
 
 
 def _places(

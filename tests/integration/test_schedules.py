@@ -52,8 +52,8 @@ class Rows:
         spec = Jsonb({"zone": "UTC", **YEARLY})
         [(probe,)] = self(
             "INSERT INTO runtime_schedule"
-            " (id, workspace_id, workflow_id, node, kind, spec, missed, slot, due_at, is_paused)"
-            " SELECT id, id, id, 'probe', 'times', %s, 'run_once', now(), now(), false"
+            " (id, workspace_id, workflow_id, node, kind, spec, missed, slot, due_at, is_paused, fence, failures)"
+            " SELECT id, id, id, 'probe', 'times', %s, 'run_once', now(), now(), false, 0, 0"
             " FROM (SELECT gen_random_uuid() AS id) AS made RETURNING id",
             spec,
         )

@@ -39,7 +39,7 @@ def admin(cluster: Cluster, crm: Example, model_server: Example) -> Api:
     server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
     registered = api("POST", "/mcp-servers", server)
     refreshed = api("POST", f"/mcp-servers/{registered['id']}/refresh")
-    assert refreshed == {"status": "ok", "tools": 7, "error": None}
+    assert refreshed == {"status": "ok", "tools": 8, "error": None}
     return api
 
 

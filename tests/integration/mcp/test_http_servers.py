@@ -47,7 +47,7 @@ async def test_the_listing_of_the_demo_crm_is_complete(pool: McpPool, crm: McpSe
     listing = await pool.list_all(crm, timeout_s=10)
 
     assert (listing.server_name, listing.protocol_version) == ("crm", "2026-07-28")
-    assert len({tool.name for tool in listing.tools}) == 7
+    assert len({tool.name for tool in listing.tools}) == 8
 
 
 async def test_a_second_contact_with_the_same_address_is_the_same_contact(
