@@ -259,7 +259,8 @@ class _Link:
             message = await self._listening.get_message(timeout=ANSWERS_WITHIN_S if was_asked else QUIET_S)
             if message is not None:
                 was_asked = False
-                yield message
+                if message["type"] != "pong":
+                    yield message
             elif was_asked:
                 # A line that was cut off in silence would be listened to for ever.
                 raise RedisError("Redis does not answer on the connection that news come over.")
