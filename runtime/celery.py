@@ -6,6 +6,7 @@ The host starts before the broker is reached, so a worker whose broker is away s
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any
 
 from celery import Celery, signals
@@ -21,6 +22,13 @@ from django.conf import settings
 from runtime.engine.process import start_host, stop_host
 from runtime.mcp.stdio import protect_process_memory
 from runtime.tasks import Hints
+
+KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
+"""A line that was cut off in silence is noticed within half a minute; left to itself, the system would take two hours."""
 
 app = Celery("patchbay", broker=settings.BROKER_URL or "memory://")
 app.conf.update(
@@ -41,6 +49,7 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
+        "socket_keepalive_options": KEEPALIVE,
         "max_retries": 1,
     },
     broker_connection_timeout=2,

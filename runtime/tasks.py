@@ -15,7 +15,7 @@ from kombu import Consumer, Message, Queue
 
 from runtime.engine.process import HINTS_QUEUE, current_host
 
-QUEUE = Queue(HINTS_QUEUE, routing_key=HINTS_QUEUE, max_length=100_000)
+QUEUE = Queue(HINTS_QUEUE, routing_key=HINTS_QUEUE)
 MAX_RUNS = 1000
 """More than a host ever sends; the sweep finds the rest."""
 

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
+
+from runtime.database_outage import is_outage
 
 THREADS = 6
 TRUSTED_S = 2.0
@@ -34,6 +36,7 @@ def _call(function: Callable[..., Found], *arguments: object) -> Found:
     _kept.used_at = now
     try:
         return function(*arguments)
-    except (OperationalError, InterfaceError):
-        connection.close()
+    except Error as error:
+        if is_outage(error):
+            connection.close()
         raise

@@ -13,9 +13,15 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
+from runtime.database_outage import is_outage
 from runtime.errors import ConcurrencyFull, GraphInvalid, GraphMalformed, NotAllowedNow, PatchbayError
 
 logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+DATABASE_AWAY = (
+    "The database cannot be written to just now. Nothing was stored: send it again in a few seconds."
+)
 
 
 class ProblemError(Exception):
@@ -97,10 +103,23 @@ def problem_for(error: Exception) -> HttpResponse:
             return problem(413, "too_large", "The body is larger than this address takes.")
         case BadRequest():
             return problem(400, "bad_request", str(error) or "The request could not be read.")
+    if is_outage(error):
+        return database_unavailable(error)
     logger.exception("request failed", exc_info=error, extra={"action": "http"})
     return problem(
         500, "internal_error", "Something went wrong here. The failure was logged.", retryable=True
     )
+
+
+def database_unavailable(error: BaseException) -> HttpResponse:
+    """Nothing was stored, and nothing is acknowledged that is not: whoever sent it sends it again."""
+    logger.warning(
+        "the database is away, a request was turned away",
+        extra={"action": "http", "error": str(error)[:200]},
+    )
+    response = problem(503, "database_unavailable", DATABASE_AWAY, retryable=True)
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def _fields(errors: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -1,10 +1,13 @@
 """Health, and what a visitor sees when a request cannot be served."""
 
+import sys
+
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from builder.http.errors import problem
+from builder.http.errors import DATABASE_AWAY, database_unavailable, problem
+from runtime.database_outage import is_outage
 from runtime.engine.health import health
 
 
@@ -59,9 +62,22 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]
+    if error is not None and is_outage(error):
+        return _database_away(request, error)
     message = "Something went wrong here. The failure was logged; nothing you saved is lost."
     if wants_problem(request):
         return problem(500, "internal_error", message, retryable=True)
     return render(
         request, "errors/error.html", {"title": "Something went wrong", "message": message}, status=500
     )
+
+
+def _database_away(request: HttpRequest, error: BaseException) -> HttpResponse:
+    unavailable = database_unavailable(error)
+    if wants_problem(request):
+        return unavailable
+    about = {"title": "Please try again in a moment", "message": DATABASE_AWAY}
+    page = render(request, "errors/error.html", about, status=503)
+    page["Retry-After"] = unavailable["Retry-After"]
+    return page

@@ -23,8 +23,10 @@ from typing import Any
 from uuid import UUID
 
 import uvloop
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
 
+from runtime.database_outage import is_outage
 from runtime.engine import claiming, errands, faults, lease, loading, polling, schedules, store
 from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
@@ -126,13 +128,15 @@ class Host:
     # --- what a drive borrows (drive.Surroundings) ------------------------------------------------
 
     async def in_database(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run ORM work on a database thread; a lost connection is tried again while the lease holds."""
+        """Run ORM work on a database thread; while it is away it is tried again, as long as the lease holds."""
         loop = asyncio.get_running_loop()
         pause = 0.1
         while True:
             try:
                 return await loop.run_in_executor(self._threads, partial(_with_connection, function, *args))
-            except (OperationalError, InterfaceError) as error:
+            except AnyDatabaseError as error:
+                if not is_outage(error):
+                    raise
                 if self._lease.is_lost():
                     raise LeaseLost("The database was away for longer than the lease.") from error
                 logger.warning(
@@ -441,6 +445,7 @@ def _with_connection(function: Callable[..., Any], *args: Any) -> Any:
     """Call with this thread's connection; a broken one is dropped, so that the next call opens another."""
     try:
         return function(*args)
-    except (OperationalError, InterfaceError):
-        connection.close()
+    except AnyDatabaseError as error:
+        if is_outage(error):
+            connection.close()
         raise

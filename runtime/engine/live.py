@@ -25,6 +25,9 @@ PREFIX = "patchbay:"
 CONNECT_TIMEOUT_S = 2.0
 SEND_TIMEOUT_S = 2.0
 RECONNECT_AFTER_S = 1.0
+QUIET_S = 10.0
+"""Who has heard nothing for this time asks whether anybody is there."""
+ANSWERS_WITHIN_S = 5.0
 MAX_PENDING = 1000
 ANSWER = "answer."
 GATHER_S = 0.04
@@ -171,7 +174,7 @@ class _Link:
             self._timer = None
         if self._unsent and not self._is_sending:
             self._is_sending = True
-            self._do(self._send_all())
+            self._keep(asyncio.create_task(self._send_all()))
 
     async def _send_all(self) -> None:
         try:
@@ -180,9 +183,9 @@ class _Link:
                 pipeline = self._redis.pipeline(transaction=False)
                 for topic, text in unsent.items():
                     pipeline.publish(PREFIX if topic.startswith(ANSWER) else PREFIX + topic, text)
-                await pipeline.execute()
+                await self._bounded(pipeline.execute())
         finally:
-            # Not by the task: it ends a moment later, in which more may come.
+            # Not by whether the task is done: what came between its last look and that would lie there.
             self._is_sending = False
 
     async def add(self, topic: str, subscription: Subscription) -> None:
@@ -208,7 +211,9 @@ class _Link:
         await self._bounded(self._redis.aclose())
 
     def _do(self, what: Awaitable[Any]) -> None:
-        task = asyncio.create_task(self._bounded(what))
+        self._keep(asyncio.create_task(self._bounded(what)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
@@ -235,17 +240,33 @@ class _Link:
         """Wake subscribers for ever; a confirmed subscription wakes too, for what came before it."""
         while True:
             try:
-                async for message in self._listening.listen():
+                async for message in self._messages():
                     channel = message["channel"].decode().removeprefix(PREFIX)
                     if channel and message["type"] in {"message", "subscribe"}:
                         self._wake(channel)
                     elif message["type"] == "message":
                         self._wake(message["data"].decode())
-            except (RedisError, OSError):
+            except (RedisError, OSError, TimeoutError):
                 await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
                 self._listening, self._listened = self._redis.pubsub(), set()
             await asyncio.sleep(RECONNECT_AFTER_S)
             await self._bounded(self._listen_as_wanted())
+
+    async def _messages(self) -> AsyncIterator[dict[str, Any]]:
+        """What is said, until nothing is subscribed; raises when Redis is asked whether it is there and says nothing."""
+        was_asked = False
+        while self._listening.subscribed:
+            message = await self._listening.get_message(timeout=ANSWERS_WITHIN_S if was_asked else QUIET_S)
+            if message is not None:
+                was_asked = False
+                if message["type"] != "pong":
+                    yield message
+            elif was_asked:
+                # A line that was cut off in silence would be listened to for ever.
+                raise RedisError("Redis does not answer on the connection that news come over.")
+            else:
+                await asyncio.wait_for(self._listening.ping(), SEND_TIMEOUT_S)
+                was_asked = True
 
     def _wake(self, topic: str) -> None:
         for subscription in self._subscribers.get(topic, ()):

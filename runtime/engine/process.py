@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 from kombu import Connection, Producer
+from kombu.exceptions import ChannelError
 
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 DATABASE_THREADS = 4
 HINTS_QUEUE = "patchbay.hints"
+MAX_UNHEARD = 10_000
+"""Messages that nobody has taken. Workers that come back sweep; what was kept for them would only fill the broker."""
+LOOK_EVERY = 500
 
 _host: Host | None = None
 
@@ -82,6 +86,7 @@ class BrokerSender:
     def __init__(self, url: str) -> None:
         self._url = url
         self._producer: Producer | None = None
+        self._sent = 0
 
     def __call__(self, what: list[str]) -> None:
         """raises   whatever the broker's library raises; the next call connects anew"""
@@ -92,9 +97,21 @@ class BrokerSender:
                 serializer="json",
                 delivery_mode="transient",
             )
+            self._sent += 1
+            if self._sent % LOOK_EVERY == 0:
+                self._forget_unheard(self._connected().channel)
         except Exception:
             self._producer = None
             raise
+
+    def _forget_unheard(self, channel: Any) -> None:
+        """Redis knows no longest queue: while no worker takes hints they would grow for as long as there is memory."""
+        try:
+            unheard = channel.queue_declare(HINTS_QUEUE, passive=True).message_count
+        except ChannelError:  # an empty queue is none
+            return
+        if unheard > MAX_UNHEARD:
+            channel.queue_purge(HINTS_QUEUE)
 
     def _connected(self) -> Producer:
         if self._producer is None:

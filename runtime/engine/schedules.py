@@ -10,10 +10,11 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from runtime.database_outage import is_outage
 from runtime.engine import clock
 from runtime.gateways import Gateways
 from runtime.models import Schedule, ScheduledRun, WatchedItem
@@ -33,9 +34,9 @@ def fire_due(gateways: Gateways) -> None:
     for schedule_id in list(_due().order_by("due_at").values_list("pk", flat=True)[:PER_SWEEP]):
         try:
             _fire(schedule_id, gateways)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if is_outage(error):
+                raise
             logger.exception(
                 "a schedule could not start its run",
                 extra={"action": "schedule", "schedule_id": str(schedule_id)},

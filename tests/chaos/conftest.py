@@ -35,6 +35,15 @@ def database() -> Iterator[dict[str, str]]:
     server.remove()
 
 
+@pytest.fixture
+def postgres() -> Iterator[OwnPostgres]:
+    """One that a single test breaks, whatever the shared one is used for."""
+    server = OwnPostgres()
+    server.start()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 def broken(
     tmp_path_factory: pytest.TempPathFactory, effects: EffectsServer, database: dict[str, str]

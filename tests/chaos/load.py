@@ -12,13 +12,15 @@ from tests.support.product import Api, a_document, a_node
 TOOLS_OF_SIX_STEPS = ("put", "put", "send", "put", "look", "send")
 
 
-def calling(tools: Iterable[str] = TOOLS_OF_SIX_STEPS, **settings: Any) -> dict[str, Any]:
+def calling(
+    tools: Iterable[str] = TOOLS_OF_SIX_STEPS, *, server: str = "effects", **settings: Any
+) -> dict[str, Any]:
     """Webhook, then these tools in a row; the body's `ms` says how long each call takes."""
     nodes = [a_node("start", "webhook_trigger")]
     for number, tool in enumerate(tools):
         label = f"{{{{ trigger.body.name }}}}/{number}"
         arguments = {"label": label, "ms": "{{ trigger.body.ms }}"}
-        config = {"server": "effects", "tool": tool, "arguments": arguments}
+        config = {"server": server, "tool": tool, "arguments": arguments}
         nodes.append(a_node(f"call_{number}", "mcp_tool", config))
     ids = [node["id"] for node in nodes]
     graph = a_document(nodes, ", ".join(f"{a}>{b}" for a, b in itertools.pairwise(ids)))

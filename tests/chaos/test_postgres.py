@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -20,14 +19,6 @@ RESTARTS = sized(1, 1, 3)
 EVERY_S = 15.0
 
 pytestmark = [beyond_daily, pytest.mark.timeout(sized(180, 180, 300))]
-
-
-@pytest.fixture
-def postgres() -> Iterator[OwnPostgres]:
-    server = OwnPostgres()
-    server.start()
-    yield server
-    server.remove()
 
 
 def test_nothing_acknowledged_is_lost_when_postgresql_crashes(

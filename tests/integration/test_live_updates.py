@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
 
 import pytest
 
+from runtime.engine import live as live_module
 from runtime.engine.live import RedisLiveUpdates, Subscription
+from tests.support.fault_proxy import FaultProxy
 from tests.support.product import free_port
 from tests.support.services import REDIS_URL, require_services
 
@@ -93,6 +96,44 @@ async def eventually_listening(here: RedisLiveUpdates, there: RedisLiveUpdates) 
     async with asyncio.timeout(10), here.subscribe("answer.probe") as probe:
         while not await probe.wait(0.1):
             there.publish("answer.probe", {})
+
+
+async def test_who_hears_nothing_for_a_while_goes_on_listening(
+    make_live: Callable[..., RedisLiveUpdates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_services()
+    monkeypatch.setattr(live_module, "QUIET_S", 0.05)
+    here, there = make_live(), make_live()
+    async with here.subscribe("run.quiet") as news:
+        await quiet(news)
+        # By now it has asked several times whether anybody is there.
+        there.publish("run.quiet", {"seq": 1})
+        assert await news.wait(0.8), "it had to connect anew"
+
+
+async def test_news_come_through_again_after_the_line_was_cut_off_in_silence(
+    make_live: Callable[..., RedisLiveUpdates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_services()
+    monkeypatch.setattr(live_module, "QUIET_S", 0.2)
+    monkeypatch.setattr(live_module, "ANSWERS_WITHIN_S", 0.2)
+    address = urlsplit(REDIS_URL)
+    proxy = FaultProxy(address.port or 6379)
+    try:
+        here, there = make_live(f"redis://127.0.0.1:{proxy.port}"), make_live()
+        async with here.subscribe("run.cut") as news:
+            await quiet(news)
+            proxy.swallow()
+            there.publish("run.cut", {"seq": 1})
+            assert not await news.wait(0.3)
+            proxy.forward()
+            # Being subscribed anew wakes too, for what was missed.
+            assert await news.wait(10)
+            await quiet(news)
+            there.publish("run.cut", {"seq": 2})
+            assert await news.wait(5)
+    finally:
+        proxy.close()
 
 
 @pytest.mark.timeout(30)

@@ -38,21 +38,27 @@ class Cluster:
         self.workers: list[Process] = []
         self._started = 0
 
-    def start(self, workers: int = 2, *, ready: bool = True) -> None:
-        """ready   wait until the whole is ready, which it never is without a host"""
-        manage_all(
-            ["migrate", "--verbosity", "0"],
-            ["create_workspace", "shop"],
-            *(
-                ["add_member", f"{role}@shop.example", "--workspace", "shop", "--role", role]
-                for role in ("admin", "builder", "agent", "operator", "viewer")
-            ),
-            env=self.env,
-        )
+    def start(self, workers: int = 2, *, ready: bool = True, is_filled: bool = False) -> None:
+        """ready      wait until the whole is ready, which it never is without a host
+        is_filled  its database has the workspace already
+        """
+        workspace = [] if is_filled else self._workspace("shop")
+        manage_all(["migrate", "--verbosity", "0"], *workspace, env=self.env)
         for _ in range(workers):
             self.add_worker()
         self.web = self.web_process(self.port)
         wait_ready(self.base, self.web, page="readyz" if ready else "healthz")
+
+    def add_workspace(self, slug: str) -> None:
+        """One more, with the people of the first."""
+        manage_all(*self._workspace(slug), env=self.env)
+
+    def _workspace(self, slug: str) -> list[list[str]]:
+        people = (
+            ["add_member", f"{role}@shop.example", "--workspace", slug, "--role", role]
+            for role in ("admin", "builder", "agent", "operator", "viewer")
+        )
+        return [["create_workspace", slug], *people]
 
     def web_process(self, port: int) -> Process:
         """A web process that is starting."""
@@ -60,22 +66,23 @@ class Cluster:
         arguments += ["--log-level", "warning", "--lifespan", "off"]
         return Process(arguments, env=self.env, log=self.folder / f"web-{port}.log")
 
-    def add_worker(self) -> Process:
+    def add_worker(self, env: Mapping[str, str] | None = None) -> Process:
+        """env   what this one has besides"""
         number = self._started
         self._started += 1
         arguments = [sys.executable, "-m", "celery", "-A", "runtime", "worker", "--loglevel", "WARNING"]
         arguments += ["--hostname", f"w{number}@%h", "--without-gossip", "--without-mingle"]
-        worker = Process(arguments, env=self.env, log=self.folder / f"worker-{number}.log")
+        worker = Process(arguments, env={**self.env, **(env or {})}, log=self.folder / f"worker-{number}.log")
         self.workers.append(worker)
         return worker
 
-    def api(self, role: str = "admin") -> Api:
+    def api(self, role: str = "admin", workspace: str = "shop") -> Api:
         token = manage(
             "create_token",
             "--user",
             f"{role}@shop.example",
             "--workspace",
-            "shop",
+            workspace,
             "--role",
             role,
             env=self.env,

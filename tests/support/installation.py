@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.support.cluster import Cluster
+from tests.support.fault_proxy import FaultProxy
 from tests.support.own_redis import OwnRedis
 from tests.support.product import Process, eventually
 
@@ -23,19 +24,30 @@ LEASE_S = 12.0
 class Installation(Cluster):
     """`kill_workers()` and the like break it; `rows()` asks its database without the product's help."""
 
-    def __init__(self, folder: Path, *, number: int = 2, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        number: int = 2,
+        env: Mapping[str, str] | None = None,
+        through_proxy: bool = False,
+    ) -> None:
+        """through_proxy   all ways to Redis lead through `proxy`, which can swallow everything"""
         self.redis = OwnRedis(folder)
         self.redis.start()
-        urls = {"BROKER_URL": f"{self.redis.url}/0", "REDIS_URL": f"{self.redis.url}/1"}
+        self.proxy = FaultProxy(self.redis.port) if through_proxy else None
+        address = f"redis://127.0.0.1:{self.proxy.port}" if self.proxy else self.redis.url
+        urls = {"BROKER_URL": f"{address}/0", "REDIS_URL": f"{address}/1"}
         super().__init__(folder, number=number, env={**urls, **(env or {})})
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.env["DATABASE_URL"], row_factory=dict_row, autocommit=True) as connection:
             return list(connection.execute(query, values))
 
-    def run_sql(self, query: str, *values: Any) -> int:
+    def run_sql(self, query: str, *values: Any, **named: Any) -> int:
+        """values, named   the one or the other, as the query asks for them"""
         with psycopg.connect(self.env["DATABASE_URL"], autocommit=True) as connection:
-            return connection.execute(query, values).rowcount
+            return connection.execute(query, named or values).rowcount
 
     def keep_workers(self, count: int) -> None:
         """Start as many as are missing, as a supervisor would."""
@@ -64,6 +76,8 @@ class Installation(Cluster):
 
     def stop(self) -> None:
         super().stop()
+        if self.proxy is not None:
+            self.proxy.close()
         self.redis.kill()
 
 

@@ -55,6 +55,23 @@ class OwnPostgres:
         self._control("stop", "-m", "immediate")
         self.start()
 
+    def take_writes(self, takes: bool) -> None:
+        """Refuse every change, also on connections that are open, or take them again."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'off' if takes else 'on'}")
+            connection.execute("SELECT pg_reload_conf()")
+        eventually(lambda: self._takes_writes() is takes, what="the setting being in force")
+
+    def copied(self, name: str) -> str:
+        """The address of a database that is restored from a dump made now, while others write."""
+        dump = str(self._folder / f"{name}.dump")
+        server = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
+        self._do("pg_dump", *server, "--format=custom", "--file", dump, "postgres")
+        self._do("createdb", *server, name)
+        self._do("pg_restore", *server, "--no-owner", "--exit-on-error", "--dbname", name, dump)
+        return self.url.removesuffix("/postgres") + f"/{name}"
+
     def remove(self) -> None:
         self._control("stop", "-m", "immediate")
         shutil.rmtree(self._folder)
@@ -67,6 +84,11 @@ class OwnPostgres:
         command = [str(self._programs / program), *arguments]
         with (self._folder / "commands").open("ab") as output:
             subprocess.run(command, check=True, cwd="/", user=USER, stdout=output, stderr=output, timeout=60)
+
+    def _takes_writes(self) -> bool:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            row = connection.execute("SHOW default_transaction_read_only").fetchone()
+        return row == ("off",)
 
     def _answers(self) -> bool:
         try:

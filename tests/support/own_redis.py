@@ -55,6 +55,12 @@ class OwnRedis:
         with redis.Redis.from_url(self.url) as client:
             return int(client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
 
+    def listeners(self, database: int) -> set[str]:
+        """The ids of the connections to a database that listen to channels, those that lead nowhere any more included."""
+        with redis.Redis.from_url(self.url) as client:
+            found = client.client_list(_type="pubsub")
+        return {row["id"] for row in found if row["db"] == str(database)}
+
     def keys_with(self, word: str) -> list[str]:
         """Keys and list entries that contain a word."""
         found = []

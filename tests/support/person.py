@@ -32,7 +32,7 @@ class Person:
         """Post a form as the page at `page` would."""
         shown = self.http.get(page)
         assert shown.status_code == 200, shown.text
-        return self.http.post(path, data={**_hidden(shown.text), **fields})
+        return self.http.post(path, data={**hidden_fields(shown.text), **fields})
 
     def asked(self, authorization_url: str) -> str:
         """Follow a program's link as far as the consent page; its path."""
@@ -49,6 +49,7 @@ class Person:
         return answer.headers["location"]
 
 
-def _hidden(html: str) -> dict[str, str]:
+def hidden_fields(html: str) -> dict[str, str]:
+    """What a page's form sends besides what is filled in."""
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', html)
     return {name: unescape(value) for name, value in found}
