@@ -41,7 +41,7 @@ from runtime.engine.writer import Writer
 from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
 from runtime.identifiers import new_id
-from runtime.llm.client import LlmClient
+from runtime.llm.client import LlmClient, load_sdk
 from runtime.mcp.pool import McpPool
 from runtime.outbound import OutboundPolicy
 
@@ -200,6 +200,7 @@ class Host:
             asyncio.create_task(keep_up(self.in_database)),
         ]
         self._up.set()
+        care.append(asyncio.create_task(asyncio.to_thread(load_sdk)))
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:
             await self._sweep_until_stopped()

@@ -1,4 +1,7 @@
-"""Model calls over any OpenAI-compatible address: our time limits, no silent retries, every answer validated."""
+"""Model calls over any OpenAI-compatible address: our time limits, no silent retries, every answer validated.
+
+The SDK takes as long to import as everything else together: it is loaded once the host is up, or by the first call.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
-import openai
 
 from runtime.errors import LlmError
 from runtime.gateways import ModelSettings
@@ -18,6 +20,9 @@ from runtime.llm.answers import Answer, FunctionCall, fitting, read_answer, read
 from runtime.llm.forms import WAYS, Messages, Way, request_form
 from runtime.llm.usage import Spent, Usage
 from runtime.outbound import OutboundPolicy, outbound_client
+
+if TYPE_CHECKING:
+    import openai
 
 DEFAULT_TIMEOUT_S = 60.0
 CHECK_TIMEOUT_S = 25.0
@@ -28,11 +33,13 @@ MODELS_SHOWN = 200
 CLIENTS_KEPT = 200
 NEWER_LIMIT_NAME = "max_completion_tokens"
 REPAIR_SHOWN = 20_000
-# The SDK would fill these in from the worker's environment, for whatever provider.
-_NOT_FROM_ENVIRONMENT: Mapping[str, Any] = {
-    "OpenAI-Organization": openai.Omit(),
-    "OpenAI-Project": openai.Omit(),
-}
+FROM_ENVIRONMENT = ("OpenAI-Organization", "OpenAI-Project")
+"""Headers that the SDK would fill in from the worker's environment, for whatever provider."""
+
+
+def load_sdk() -> None:
+    """Import the SDK ahead of the first call."""
+    import openai  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,8 @@ class LlmClient:
             self._http = None
 
     async def _model_names(self, model: ModelSettings) -> list[str]:
+        import openai
+
         async with _accounted(model, CHECK_TIMEOUT_S):
             try:
                 answer = await self._client(model).models.with_raw_response.list()
@@ -186,6 +195,9 @@ class LlmClient:
 
     def _client(self, model: ModelSettings) -> openai.AsyncOpenAI:
         """The SDK's object for an address and key; they all share one pool of connections."""
+        import openai
+
+        unset: dict[str, Any] = {name: openai.Omit() for name in FROM_ENVIRONMENT}
         if not (model.api_key.isascii() and model.api_key.isprintable()):
             raise errors.unusable_key(model)
         key = (model.base_url, model.api_key)
@@ -201,7 +213,7 @@ class LlmClient:
                     max_retries=0,
                     timeout=READ_TIMEOUT_S,
                     http_client=self._http,
-                    default_headers=_NOT_FROM_ENVIRONMENT,
+                    default_headers=unset,
                 )
             except (httpx2.InvalidURL, ValueError) as error:
                 raise errors.unreachable(model, "its address is not valid") from error
@@ -255,6 +267,8 @@ class LlmClient:
         return answer
 
     async def _send(self, model: ModelSettings, request: dict[str, Any], spent: Spent) -> Answer:
+        import openai
+
         client = self._client(model)
         try:
             reply = await client.chat.completions.with_raw_response.create(model=model.model, **request)

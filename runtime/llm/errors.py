@@ -5,13 +5,14 @@ details["sent"] is false where the request certainly never reached the provider.
 
 from __future__ import annotations
 
-from typing import Any
-
-import openai
+from typing import TYPE_CHECKING, Any
 
 from runtime.errors import LlmError
 from runtime.gateways import ModelSettings
 from runtime.outbound import Blocked, ReplyCompressed, ReplyTooLarge, never_sent
+
+if TYPE_CHECKING:
+    import openai
 
 REFUSED = "llm_refused"
 SAID_SHOWN = 300
@@ -25,6 +26,8 @@ def failure(model: ModelSettings, code: str, message: str, *, retryable: bool, *
 
 def as_llm_error(error: openai.OpenAIError, model: ModelSettings) -> LlmError:
     """What an error of the SDK means."""
+    import openai
+
     match error:
         case openai.APITimeoutError():
             return timed_out(model, None)
