@@ -116,7 +116,7 @@ class McpServer(models.Model):
 class McpTool(models.Model):
     """A tool as its definition was when it was last approved, and what the workspace allows of it.
 
-    approval         who must agree to each call, as `assign_to` of a handoff; null for nobody
+    approval         who must agree to each call, as `assign_to` of a handoff, and `due_in_s`; null for nobody
     rate             calls per minute over all workers; null for as many as are wanted
     limits           argument path -> {"value": …} or {"pattern": "…"}
     used_by          slugs of the workflows that may use it; null for all

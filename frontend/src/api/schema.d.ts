@@ -1089,8 +1089,12 @@ export interface components {
     /**
      * ApprovalIn
      * @description Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail.
+     *
+     *     due_in_s   after which the call fails unmade (`approval_timed_out`); without it the run waits
      */
     ApprovalIn: {
+      /** Due In S */
+      due_in_s?: number | null
       /**
        * Kind
        * @enum {string}
