@@ -48,8 +48,9 @@ fix: $(VENV)/.develop ## Format and mend what can be mended
 	ruff format .
 	cd frontend && npm run --silent fix
 
-bench: $(VENV)/.develop ## Overhead of the engine beside a bare service, on SQLite and PostgreSQL
+bench: $(VENV)/.develop ## Overhead of the engine beside a bare service, and of tool calls beside the bare SDK
 	@$(PYTHON) -m tests.bench
+	@$(PYTHON) -m tests.bench.tools
 
 reference: $(VENV)/.develop ## Renew what docs/reference/ and the frontend's types take from the code
 	@$(PYTHON) manage.py export_reference docs/reference

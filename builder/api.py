@@ -16,6 +16,7 @@ from builder.http.errors import install
 from builder.inbox.api import router as inbox
 from builder.llm_connections.api import router as llm_connections
 from builder.mcp_servers.api import router as mcp_servers
+from builder.mcp_servers.tool_test_api import router as mcp_tests
 from builder.monitoring.api import router as monitoring
 from builder.triggers.api import router as triggers
 from builder.workflows.api import router as workflows
@@ -72,4 +73,6 @@ def _assemble(routers: list[Any]) -> None:
         api.add_router("", router)
 
 
-_assemble([workflows, triggers, monitoring, inbox, mcp_servers, llm_connections, budgets, accounts])
+_assemble(
+    [workflows, triggers, monitoring, inbox, mcp_servers, mcp_tests, llm_connections, budgets, accounts]
+)

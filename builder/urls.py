@@ -10,6 +10,7 @@ from builder.llm_connections import views as models
 from builder.mcp_endpoint import views as mcp_endpoint
 from builder.mcp_servers import inspector as mcp_inspector
 from builder.mcp_servers import oauth_views as mcp_oauth
+from builder.mcp_servers import tool_test_views as mcp_tests
 from builder.mcp_servers import views as mcp
 from builder.monitoring import views as monitoring
 from builder.oauth_server import consent, programs
@@ -42,6 +43,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mcp-servers/<uuid:server_id>/refresh", mcp.refresh, name="refresh_mcp_server"),
     path("mcp-servers/<uuid:server_id>/doctor", mcp.examine, name="examine_mcp_server"),
     path("mcp-servers/<uuid:server_id>/inspector", mcp_inspector.inspector, name="mcp_inspector"),
+    path("mcp-servers/<uuid:server_id>/tests", mcp_tests.save, name="save_mcp_test"),
+    path("mcp-servers/<uuid:server_id>/tests/<uuid:test_id>/run", mcp_tests.run, name="run_mcp_test"),
+    path(
+        "mcp-servers/<uuid:server_id>/tests/<uuid:test_id>/remove", mcp_tests.remove, name="remove_mcp_test"
+    ),
     path("mcp-servers/<uuid:server_id>/remove", mcp.remove, name="remove_mcp_server"),
     path("mcp-servers/<uuid:server_id>/connect", mcp_oauth.connect, name="connect_mcp_server"),
     path("mcp-servers/<uuid:server_id>/disconnect", mcp_oauth.disconnect, name="disconnect_mcp_server"),

@@ -1,10 +1,11 @@
-"""The demo workspace: people, servers, a model and six workflows of a web shop, and a few runs made by running them."""
+"""The demo workspace: people, servers, a model and seven workflows of a web shop, and a few runs made by running them."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -39,6 +40,7 @@ PEOPLE = (
 WORKFLOWS = (
     "order-status",
     "delayed-parcel",
+    "delayed-parcel-agent",
     "lead-qualification",
     "ask-the-shop",
     "customer-parcels",
@@ -53,6 +55,7 @@ class Addresses:
 
     model_url: str
     crm_url: str
+    carrier_url: str
 
 
 def email_of(role: str) -> str:
@@ -71,9 +74,10 @@ def seed_rows(addresses: Addresses) -> bool:
     """
     if Workspace.objects.filter(slug=SLUG).exists():
         ModelConnection.objects.filter(is_demo=True).update(base_url=addresses.model_url)
-        for server in McpServer.objects.filter(is_demo=True, transport="http").exclude(url=addresses.crm_url):
-            server.url, server.revision = addresses.crm_url, server.revision + 1
-            server.save(update_fields=["url", "revision"])
+        for slug, url in {"crm": addresses.crm_url, "carrier": addresses.carrier_url}.items():
+            for server in McpServer.objects.filter(is_demo=True, slug=slug).exclude(url=url):
+                server.url, server.revision = url, server.revision + 1
+                server.save(update_fields=["url", "revision"])
         return False
     with transaction.atomic():
         workspace = Workspace.objects.create(slug=SLUG, name="Northwind Outdoor", timezone="Europe/Berlin")
@@ -92,28 +96,23 @@ def seed_rows(addresses: Addresses) -> bool:
             models=["demo-rules"],
             is_demo=True,
         )
-        register_server(
-            by,
-            slug="orders",
-            name="Orders and parcels",
-            transport="stdio",
-            template="demo-orders",
-            enable="all",
-            is_demo=True,
-        )
-        register_server(
-            by,
-            slug="crm",
-            name="Contacts and tickets",
-            transport="http",
-            url=addresses.crm_url,
-            enable="all",
-            is_demo=True,
-        )
+        _register_servers(by, addresses)
         for slug in WORKFLOWS:
             path = settings.BASE_DIR / "examples" / "workflows" / f"{slug}.json"
             import_workflow(by, json.loads(path.read_text()))
     return True
+
+
+def _register_servers(by: Member, addresses: Addresses) -> None:
+    servers: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("orders", "Orders and parcels", {"transport": "stdio", "template": "demo-orders"}),
+        ("crm", "Contacts and tickets", {"transport": "http", "url": addresses.crm_url}),
+        ("carrier", "Carrier", {"transport": "http", "url": addresses.carrier_url}),
+        ("payments", "Payments", {"transport": "stdio", "template": "demo-payments"}),
+        ("messages", "Messages to customers", {"transport": "stdio", "template": "demo-messages"}),
+    )
+    for slug, name, where in servers:
+        register_server(by, slug=slug, name=name, enable="all", is_demo=True, **where)
 
 
 def seed_by_running() -> list[str]:
@@ -133,7 +132,7 @@ def seed_by_running() -> list[str]:
 
 
 def _make_runs(by: Member) -> None:
-    """A history to look at: answered questions, an approved refund, a lead; and one item that waits."""
+    """A history to look at: answered questions, approved refunds, a lead; and one item that waits."""
     _run(by, "order-status", {"message": "Hi, what is the status of my order #12345?"})
     _run(by, "order-status", {"message": "Where is my parcel? Order 12348"})
     _run(by, "order-status", {"message": "Do you have an opening in your store team?"})
@@ -152,9 +151,9 @@ def _make_runs(by: Member) -> None:
         "lead-qualification",
         _lead("Sam Oduya", "sam@globex.example", "Globex", "Any news about our offer?"),
     )
-    waiting = _run(by, "delayed-parcel", {"message": "Order #12352 never came. Please refund me."})
-    if waiting.status not in {RunStatus.SUCCEEDED, RunStatus.FAILED}:
-        _approve(waiting)
+    _approve(_run(by, "delayed-parcel", {"message": "Order #12352 never came. Please refund me."}))
+    complaint = {"message": "The mug of order #12346 never came. I want my money back."}
+    _approve(_run(by, "delayed-parcel-agent", complaint, trigger="form"))
     _run(by, "lead-qualification", _lead("Kim Park", "kim@example.net", "", "Is there a price list?"))
 
 
@@ -162,12 +161,16 @@ def _lead(name: str, email: str, company: str, message: str) -> dict[str, str]:
     return {"name": name, "email": email, "company": company, "message": message}
 
 
-def _run(by: Member, slug: str, body: dict[str, str]) -> Run:
-    """Start a run and wait until it ends or waits for a person."""
+def _run(by: Member, slug: str, given: dict[str, str], *, trigger: str | None = None) -> Run:
+    """Start a run and wait until it ends or waits for a person.
+
+    trigger   the form that is filled in; without it `given` is the body of the workflow's only webhook
+    """
     workflow = Workflow.objects.select_related("workspace", "live_version__graph").get(
         workspace=by.workspace, slug=slug
     )
-    run = start_by_person(by, workflow, input={"body": body}, trigger=None, draft=False)
+    values = {"body": given} if trigger is None else given
+    run = start_by_person(by, workflow, input=values, trigger=trigger, draft=False)
     deadline = time.monotonic() + RUN_TIMEOUT_S
     while time.monotonic() < deadline:
         run.refresh_from_db()
@@ -178,6 +181,7 @@ def _run(by: Member, slug: str, body: dict[str, str]) -> Run:
 
 
 def _approve(run: Run) -> None:
+    """Give the first answer of what the run waits for, if it waits for a person."""
     item = InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).first()
     if item is not None:
         answer_item(

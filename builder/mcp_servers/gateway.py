@@ -56,8 +56,13 @@ def tool_facts(tool: McpTool, workflow: str = "") -> ToolFacts:
         timeout_s=tool.timeout_s,
         rate=tool.rate,
         limits=tool.limits,
-        approval=tool.approval,
+        approval=_approver(tool.approval),
+        approval_due_s=(tool.approval or {}).get("due_in_s"),
     )
+
+
+def _approver(approval: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if approval is None else {key: approval[key] for key in ("kind", "value") if key in approval}
 
 
 class RegisteredServers(KeptAccounts):

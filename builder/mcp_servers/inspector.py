@@ -78,8 +78,25 @@ async def _ask(member: Member, context: Mapping[str, Any], given: Mapping[str, s
         return {"error": error}
     for message in inspection["messages"]:
         message["summary"], message["shown"] = _readable(message["text"])
-    step = step_of(context["tool"], arguments) if context["tool"] else None
-    return {"inspection": inspection, "step": step}
+    if context["tool"] is None:
+        return {"inspection": inspection}
+    return {
+        "inspection": inspection,
+        "step": step_of(context["tool"], arguments),
+        "sent": json.dumps(arguments, ensure_ascii=False),
+        "comparable": _comparable(inspection),
+    }
+
+
+def _comparable(inspection: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The plain values of a result, each as a test would compare it."""
+    result = inspection["result"] or {}
+    structured = result.get("structuredContent") or {}
+    return [
+        {"name": name, "value": json.dumps({"name": name, "value": value}), "shown": str(value)[:80]}
+        for name, value in structured.items()
+        if isinstance(value, str | int | float | bool)
+    ]
 
 
 async def _inspection(

@@ -116,7 +116,7 @@ class McpServer(models.Model):
 class McpTool(models.Model):
     """A tool as its definition was when it was last approved, and what the workspace allows of it.
 
-    approval         who must agree to each call, as `assign_to` of a handoff; null for nobody
+    approval         who must agree to each call, as `assign_to` of a handoff, and `due_in_s`; null for nobody
     rate             calls per minute over all workers; null for as many as are wanted
     limits           argument path -> {"value": …} or {"pattern": "…"}
     used_by          slugs of the workflows that may use it; null for all
@@ -310,3 +310,32 @@ class Account(models.Model):
     @property
     def _place(self) -> str:
         return f"mcp_account:{self.pk}:state"
+
+
+class ToolTest(models.Model):
+    """A call that is made again at a click, and what must come of it.
+
+    fields    names of the result -> what each must be; only where the call is expected to succeed
+    passed    of the last time; None before the first. problem says what was different
+    """
+
+    class Expected(models.TextChoices):
+        OK = "ok", "It succeeds"
+        FAILED = "failed", "The tool says that it failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tool = models.ForeignKey(McpTool, on_delete=models.CASCADE, related_name="tests")
+    name = models.CharField(max_length=120)
+    arguments = models.JSONField(default=dict)
+    expected = models.CharField(max_length=6, choices=Expected.choices, default=Expected.OK)
+    fields = models.JSONField(default=dict)
+    passed = models.BooleanField(null=True)
+    problem = models.CharField(max_length=500, blank=True)
+    ran_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tool", "name"], name="one_test_of_a_name_per_tool")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.tool}"

@@ -14,6 +14,7 @@ from builder.mcp_servers.models import McpTool
 from builder.mcp_servers.tool_form import read_value
 
 ANYONE, PERSON = "anyone", "person"
+MINUTES_AT_MOST = 366 * 24 * 60
 
 
 def policy_form(tool: McpTool) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def policy_form(tool: McpTool) -> dict[str, Any]:
         if approval.get("kind") == "role"
         else approval.get("kind", ""),
         "approval_person": approval.get("value", "") if approval.get("kind") == PERSON else "",
+        "approval_minutes": _minutes(approval.get("due_in_s")),
         "limited": [
             {"name": name, **_shown_limit(tool.limits.get(name))}
             for name in (tool.input_schema.get("properties") or {})
@@ -84,14 +86,31 @@ def _limits(tool: McpTool, given: QueryDict) -> dict[str, Any]:
 
 def _approval(given: QueryDict) -> dict[str, Any] | None:
     kind, _, role = given.get("approver", "").partition(":")
+    due = _due(given.get("approval_minutes", ""))
     match kind:
         case "role":
-            return {"kind": "role", "value": role}
+            return {"kind": "role", "value": role, **due}
         case "person":
-            return {"kind": PERSON, "value": given.get("approval_person", "").strip()}
+            return {"kind": PERSON, "value": given.get("approval_person", "").strip(), **due}
         case "anyone":
-            return {"kind": ANYONE}
+            return {"kind": ANYONE, **due}
     return None
+
+
+def _due(text: str) -> dict[str, float]:
+    if not text.strip():
+        return {}
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= MINUTES_AT_MOST:
+        raise _refused("approval", f"Time to answer: write minutes, up to {MINUTES_AT_MOST} (a year).")
+    return {"due_in_s": minutes * 60}
+
+
+def _minutes(due_s: float | None) -> str:
+    return "" if due_s is None else f"{due_s / 60:.10g}"
 
 
 def _number(text: str, title: str) -> float | None:

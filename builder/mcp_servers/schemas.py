@@ -325,11 +325,15 @@ class SuggestionsOut(Schema):
 
 
 class ApprovalIn(Schema):
-    """Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail."""
+    """Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail.
+
+    due_in_s   after which the call fails unmade (`approval_timed_out`); without it the run waits
+    """
 
     model_config = ConfigDict(extra="forbid")
     kind: Literal["anyone", "role", "person"]
     value: str | None = Field(default=None, max_length=254)
+    due_in_s: float | None = Field(default=None, gt=0, le=366 * 24 * 3600)
 
 
 class ToolPatch(Schema):

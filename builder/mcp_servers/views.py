@@ -27,6 +27,7 @@ from builder.mcp_servers.sampling import today_of
 from builder.mcp_servers.sign_in import MAX_HEADERS
 from builder.mcp_servers.templates import command_templates
 from builder.mcp_servers.tool_form import form_fields, read_arguments
+from builder.mcp_servers.tool_tests import tests_of
 from runtime.errors import PatchbayError
 
 EMPTY_HEADER_LINES = 2
@@ -170,6 +171,7 @@ def server_page(request: HttpRequest, server_id: UUID) -> HttpResponse:
         "may_connect": may_connect(member, server),
         "accounts": _accounts_of(server) if member.may("mcp.manage") else [],
         "sampled": today_of(server),
+        "tests": list(tests_of(server)),
     }
     return render(request, "mcp_servers/server.html", context)
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from examples.demo_model import classify, extract, write
+from examples.demo_model import classify, extract, plan, write
 from examples.demo_model.calling import arguments, function_to_call
 
 MODEL = "demo-rules"
@@ -100,6 +100,8 @@ async def _misbehave(told: dict[str, Any], body: dict[str, Any]) -> Response | N
 
 
 def _message(body: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    if not told and plan.knows(offered := _offered(body)) and body.get("tool_choice", "auto") == "auto":
+        return _as_planned(body, offered)
     schema = _wanted(body)
     function = None if schema else _function(body)
     if schema is None and function is None:
@@ -113,8 +115,7 @@ def _message(body: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
         text = json.dumps(answer, ensure_ascii=False)
     if function is None:
         return {"role": "assistant", "content": text}
-    call = {"id": "call_1", "type": "function", "function": {"name": function["name"], "arguments": text}}
-    return {"role": "assistant", "content": None, "tool_calls": [call]}
+    return _calling(body, function["name"], text)
 
 
 def _wanted(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -129,10 +130,31 @@ def _wanted(body: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def _as_planned(body: dict[str, Any], offered: list[dict[str, Any]]) -> dict[str, Any]:
+    known = plan.known_from(body["messages"], _material(body))
+    following = plan.next_call(offered, known)
+    if following is None:
+        return {"role": "assistant", "content": plan.answer(known)}
+    name, given = following
+    return _calling(body, name, json.dumps(given, ensure_ascii=False))
+
+
+def _calling(body: dict[str, Any], name: str, arguments: str) -> dict[str, Any]:
+    call_id = f"call_{len(body.get('messages', ()))}"
+    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _offered(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [tool["function"] for tool in body.get("tools") or () if tool.get("type") == "function"]
+
+
 def _function(body: dict[str, Any]) -> Mapping[str, Any] | None:
-    functions = [tool["function"] for tool in body.get("tools") or () if tool.get("type") == "function"]
     return function_to_call(
-        functions, body.get("tool_choice", "auto"), _material(body), has_result=_tool_result(body) is not None
+        _offered(body),
+        body.get("tool_choice", "auto"),
+        _material(body),
+        has_result=_tool_result(body) is not None,
     )
 
 

@@ -3,11 +3,11 @@
 import argparse
 
 import anyio
-from mcp.server.stdio import stdio_server
 
 from examples.calls import open_database
 from examples.orders_server.data import SCHEMA, fill
 from examples.orders_server.tools import TOOLS, VERSION
+from examples.serving import serve_stdio
 from examples.tools import make_server
 
 
@@ -17,8 +17,7 @@ async def main() -> None:
     database = open_database(parser.parse_args().data, SCHEMA)
     fill(database)
     server = make_server("orders", VERSION, "Orders and parcels of the demo shop.", TOOLS, database)
-    async with stdio_server() as (reader, writer):
-        await server.run(reader, writer, server.create_initialization_options())
+    await serve_stdio(server)
 
 
 anyio.run(main)

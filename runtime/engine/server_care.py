@@ -12,7 +12,8 @@ from dataclasses import asdict
 from django.db import DatabaseError
 
 from runtime.engine.attempt import Clients
-from runtime.errors import LeaseLost, McpError
+from runtime.engine.values import storable
+from runtime.errors import LeaseLost, McpError, NodeFailure
 from runtime.gateways import McpServerSettings
 
 logger = logging.getLogger(__name__)
@@ -50,11 +51,12 @@ async def _list_again(clients: Clients, settings: McpServerSettings) -> None:
         return
     try:
         listing = await clients.mcp.list_again(settings, timeout_s=CHECK_TIMEOUT_S)
-    except McpError as error:
+        read = None if listing is None else storable(asdict(listing), what="The list of the server")
+    except (McpError, NodeFailure) as error:
         logger.info("a changed list was not read", extra={"action": "server_care", "error": error.code})
         return
-    if listing is not None:
-        await clients.in_database(servers.note_listing, settings.id, asdict(listing))
+    if read is not None:
+        await clients.in_database(servers.note_listing, settings.id, read)
 
 
 async def _check(clients: Clients, settings: McpServerSettings) -> None:

@@ -41,7 +41,7 @@ class ToolFacts:
     timeout_s   the longest that a call may take, whatever the step says
     rate        calls per minute over all workers
     limits      argument path -> {"value": …} or {"pattern": "…"}
-    approval    who must agree to each call, as a handoff's `assign_to`
+    approval    who must agree to each call, as a handoff's `assign_to`; approval_due_s: how long that may take
     """
 
     name: str
@@ -55,6 +55,7 @@ class ToolFacts:
     rate: int | None = None
     limits: Limits = field(default_factory=dict)
     approval: Mapping[str, Any] | None = None
+    approval_due_s: float | None = None
 
 
 @dataclass(frozen=True)

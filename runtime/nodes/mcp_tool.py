@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -187,10 +188,10 @@ def question_before_call(
     """
     if ctx.asked:
         return next_question(ctx.asked)
-    return approval_question(config, tool, approval) if approval is not None else None
+    return approval_question(config, tool, approval, ctx) if approval is not None else None
 
 
-def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any]) -> Park:
+def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any], ctx: NodeContext) -> Park:
     """The handoff in which somebody sees the exact call and agrees to it or not.
 
     asked    who, as a handoff's `assign_to`
@@ -207,14 +208,22 @@ def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any])
         "fields": [],
         "assign_to": dict(asked),
     }
-    return Park("handoff", due_at=None, data=question)
+    due_s = tool.approval_due_s
+    due_at = None if due_s is None else ctx.now() + timedelta(seconds=due_s)
+    return Park("handoff", due_at=due_at, data=question)
 
 
 def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
-    """Make the call, or make it again with an answer for its server, or fail because a person declined it."""
+    """Make the call, or make it again with an answer for its server, or fail because nobody agreed to it."""
     if is_question(waited):
         return Proceed()
-    answer = waited.signal or {}
+    if waited.signal is None:
+        raise NodeFailure(
+            f"Nobody agreed to the call of {config.tool} in time. Nothing was sent.",
+            code="approval_timed_out",
+            details={"server": config.server, "tool": config.tool, "sent": False},
+        )
+    answer = waited.signal
     if answer.get("choice") == APPROVE:
         return Proceed()
     by, comment = answer.get("answered_by") or "Somebody", answer.get("comment") or ""

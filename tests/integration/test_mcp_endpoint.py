@@ -146,7 +146,7 @@ async def test_workflows_and_own_tools_are_listed_with_their_definitions(
             },
         ),
         ("operator", {"list_workflows", "describe_workflow", "list_runs", "get_run", "cancel_run"}),
-        ("builder", {"order_status", *MCP_TOOLS}),
+        ("builder", {"order_status", "late_parcel", *MCP_TOOLS}),
     ],
 )
 async def test_a_role_sees_and_gets_only_what_it_may_use(

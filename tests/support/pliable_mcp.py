@@ -27,6 +27,7 @@ class Pliable:
     """calls: (name, arguments) of every tool call; `status` answers them with an HTTP error instead.
 
     results: what a tool gives, structured and as JSON in its text; "done" without
+    answers: for a tool the whole result of a call, made from its arguments
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Pliable:
         self.prompts: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.results: dict[str, Any] = {}
+        self.answers: dict[str, Answer] = {}
         self.status = 200
         self.headers: dict[str, str] = {}
 
@@ -67,6 +69,8 @@ class Pliable:
             case "tools/call":
                 arguments = params.get("arguments") or {}
                 self.calls.append((params["name"], arguments))
+                if made := self.answers.get(params["name"]):
+                    return made(arguments)
                 given = self.results.get(params["name"])
                 text = f"{params['name']} done" if given is None else json.dumps(given)
                 content = {"content": [{"type": "text", "text": text}]}

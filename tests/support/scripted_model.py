@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.support.processes import free_port
 
+Turn = str | list[tuple[str, dict[str, Any] | str]]
+"""A text, or functions to call; arguments that are a text are sent as they are, JSON or not."""
+
 
 class ScriptedModel:
-    """turns: for each model name what it says in order, a text or a list of (function, arguments); asked: requests."""
+    """turns: for each model name what it says in order; rules: for a name what it says to a request; asked: requests."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/v1"
         self.turns: dict[str, list[Any]] = {}
+        self.rules: dict[str, Callable[[dict[str, Any]], Turn]] = {}
         self.asked: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -30,16 +34,17 @@ class ScriptedModel:
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             self.asked.append(request)
-            left = self.turns.get(request["model"], [])
-            # The last turn is said again and again, as a model that does not come to an end would.
-            turn = left.pop(0) if len(left) > 1 else left[0] if left else "Done."
+            turn = self._next(request)
         message: dict[str, Any] = {"role": "assistant", "content": turn if isinstance(turn, str) else None}
         if not isinstance(turn, str):
             message["tool_calls"] = [
                 {
                     "id": f"c{number}",
                     "type": "function",
-                    "function": {"name": name, "arguments": json.dumps(given)},
+                    "function": {
+                        "name": name,
+                        "arguments": given if isinstance(given, str) else json.dumps(given),
+                    },
                 }
                 for number, (name, given) in enumerate(turn)
             ]
@@ -50,6 +55,14 @@ class ScriptedModel:
             "choices": [{"index": 0, "message": message}],
             "usage": usage,
         }
+
+    def _next(self, request: dict[str, Any]) -> Turn:
+        if rule := self.rules.get(request["model"]):
+            return rule(request)
+        left = self.turns.get(request["model"], [])
+        # The last turn is said again and again, as a model that does not come to an end would.
+        turn: Turn = left.pop(0) if len(left) > 1 else left[0] if left else "Done."
+        return turn
 
 
 @contextmanager

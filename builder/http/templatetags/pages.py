@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +14,10 @@ import nh3
 from django import template
 from django.conf import settings
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from builder.http.odd_characters import parts
 
@@ -43,6 +45,24 @@ STATES: dict[str, tuple[str, str]] = {
     "skipped": ("circle-dashed", "Skipped"),
 }
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).disable("image")
+
+
+def _link_end(renderer: Any, tokens: Sequence[Token], position: int, options: Any, env: Any) -> str:
+    """The end of a link, and where it leads: words of strangers must not hide an address."""
+    opening = next(token for token in reversed(tokens[:position]) if token.type == "link_open")
+    address = str(opening.attrGet("href") or "")
+    said = "".join(token.content for token in tokens[tokens.index(opening) : position])
+    return "</a>" if said == address else f"</a> ({escape(_host_of(address))})"
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or address
+    except ValueError:
+        return address
+
+
+_MARKDOWN.add_render_rule("link_close", _link_end)
 _TAGS = {
     "p",
     "br",
@@ -197,7 +217,7 @@ def as_json(value: Any) -> str:
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Text of an author or of a model: simple marks, no raw HTML, no remote image."""
+    """Text of an author or of a model: simple marks, no raw HTML, no remote image, links with their host beside them."""
     clean = nh3.clean(
         _MARKDOWN.render(text),
         tags=_TAGS,

@@ -321,6 +321,64 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/mcp-servers/{server_id}/tests': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List Tests */
+    get: operations['builder_mcp_servers_tool_test_api_list_tests']
+    put?: never
+    /**
+     * Create Test
+     * @description Keep a call with what must come of it; nothing is called yet.
+     */
+    post: operations['builder_mcp_servers_tool_test_api_create_test']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/tests/{test_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Delete Test */
+    delete: operations['builder_mcp_servers_tool_test_api_delete_test']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mcp-servers/{server_id}/tests/{test_id}/run': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Run One
+     * @description Make the call, and tell whether it gave what was expected.
+     */
+    post: operations['builder_mcp_servers_tool_test_api_run_one']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/mcp-servers/{server_id}/tools': {
     parameters: {
       query?: never
@@ -1089,8 +1147,12 @@ export interface components {
     /**
      * ApprovalIn
      * @description Who must agree to each call: anyone who answers the inbox, a role, or a person by e-mail.
+     *
+     *     due_in_s   after which the call fails unmade (`approval_timed_out`); without it the run waits
      */
     ApprovalIn: {
+      /** Due In S */
+      due_in_s?: number | null
       /**
        * Kind
        * @enum {string}
@@ -1822,6 +1884,13 @@ export interface components {
       /** Next */
       next: string | null
     }
+    /** Page[ToolTestOut] */
+    Page_ToolTestOut_: {
+      /** Items */
+      items: components['schemas']['ToolTestOut'][]
+      /** Next */
+      next: string | null
+    }
     /** Page[VersionOut] */
     Page_VersionOut_: {
       /** Items */
@@ -2284,6 +2353,61 @@ export interface components {
       timeout_s?: number | null
       /** Used By */
       used_by?: string[] | null
+    }
+    /**
+     * ToolTestIn
+     * @description fields: names of the result and what each must be, where the call is expected to succeed.
+     */
+    ToolTestIn: {
+      /** Arguments */
+      arguments?: {
+        [key: string]: unknown
+      }
+      /**
+       * Expected
+       * @default ok
+       * @enum {string}
+       */
+      expected: 'ok' | 'failed'
+      /** Fields */
+      fields?: {
+        [key: string]: unknown
+      }
+      /** Name */
+      name: string
+      /** Tool */
+      tool: string
+    }
+    /**
+     * ToolTestOut
+     * @description passed: of the last time, null before the first; problem says what was different.
+     */
+    ToolTestOut: {
+      /** Arguments */
+      arguments: {
+        [key: string]: unknown
+      }
+      /** Expected */
+      expected: string
+      /** Fields */
+      fields: {
+        [key: string]: unknown
+      }
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /** Name */
+      name: string
+      /** Passed */
+      passed: boolean | null
+      /** Problem */
+      problem: string
+      /** Ran At */
+      ran_at: string | null
+      /** Tool */
+      tool: string
     }
     /** TriggerOut */
     TriggerOut: {
@@ -2900,6 +3024,98 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['SuggestionsOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_tool_test_api_list_tests: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_ToolTestOut_']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_tool_test_api_create_test: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ToolTestIn']
+      }
+    }
+    responses: {
+      /** @description Created */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ToolTestOut']
+        }
+      }
+    }
+  }
+  builder_mcp_servers_tool_test_api_delete_test: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+        test_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description No Content */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+    }
+  }
+  builder_mcp_servers_tool_test_api_run_one: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        server_id: string
+        test_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ToolTestOut']
         }
       }
     }

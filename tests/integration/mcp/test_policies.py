@@ -26,6 +26,7 @@ def pliable() -> Iterator[Pliable]:
                 "asked",
                 "asked_and_broken",
                 "declined",
+                "forgotten",
                 "tried",
             )
         ]
@@ -213,6 +214,20 @@ def test_a_declined_call_is_never_made(api: Api, server: str, pliable: Pliable) 
     assert ended["error"]["code"] == "approval_declined"
     assert "Not today." in ended["error"]["message"]
     assert [call for call in pliable.calls if call[0] == "declined"] == []
+
+
+def test_a_call_that_nobody_agreed_to_in_time_is_never_made(api: Api, server: str, pliable: Pliable) -> None:
+    stored = policies(api, server, "forgotten", approval={"kind": "anyone", "due_in_s": 0.5})
+    assert stored["approval"]["due_in_s"] == 0.5
+    run = started(api, "Forgotten", a_call("forgotten", {}))
+
+    ended = api.run_until(run["id"], "succeeded", "failed")
+    assert (ended["error"]["code"], ended["error"]["retryable"]) == ("approval_timed_out", False)
+    [item] = [row for row in api("GET", "/inbox?status=all")["items"] if row["run"] == run["id"]]
+    assert item["status"] == "expired"
+    assert [call for call in pliable.calls if call[0] == "forgotten"] == []
+    late = {"choice": "approve", "answers": {}}
+    assert api("POST", f"/inbox/{item['id']}/answer", late, expect=409)["code"]
 
 
 def test_an_approval_holds_for_the_later_attempts_at_the_same_call(

@@ -337,6 +337,13 @@ def test_an_approved_call_proceeds_and_a_declined_one_fails() -> None:
     assert "ann@example.com" in caught.value.message
 
 
+def test_a_call_that_nobody_answered_in_time_fails_without_being_made() -> None:
+    nobody = Waited(signal=None, opened_at=STARTED_AT, ended_at=STARTED_AT, data={})
+    with pytest.raises(NodeFailure) as caught:
+        resumed("mcp_tool", CONFIG, nobody)
+    assert (caught.value.code, caught.value.details["sent"]) == ("approval_timed_out", False)
+
+
 async def test_an_argument_that_is_not_allowed_is_never_sent() -> None:
     mcp = FakeMcp()
     limited = ToolFacts("get_order", INPUT, limits={"order_id": {"pattern": "9.*"}})

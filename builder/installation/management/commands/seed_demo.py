@@ -9,13 +9,15 @@ from runtime.engine.health import health
 
 class Command(BaseCommand):
     help = (
-        "Make the demo workspace; its servers are named by PATCHBAY_DEMO_MODEL_URL and PATCHBAY_DEMO_CRM_URL."
+        "Make the demo workspace; its servers are named by PATCHBAY_DEMO_MODEL_URL, PATCHBAY_DEMO_CRM_URL and"
+        " PATCHBAY_DEMO_CARRIER_URL."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         addresses = demo.Addresses(
             os.environ.get("PATCHBAY_DEMO_MODEL_URL", "http://127.0.0.1:8001/v1"),
             os.environ.get("PATCHBAY_DEMO_CRM_URL", "http://127.0.0.1:8002/mcp"),
+            os.environ.get("PATCHBAY_DEMO_CARRIER_URL", "http://127.0.0.1:8003/mcp"),
         )
         made = demo.seed_rows(addresses)
         self.stdout.write("The demo workspace was made." if made else "The demo workspace is there already.")

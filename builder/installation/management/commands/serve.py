@@ -66,16 +66,21 @@ class Command(BaseCommand):
 
     def _start_demo(self, children: Children) -> bool:
         """Start the demo's servers and make its rows; true when the workspace is new."""
-        model_port, crm_port = free_port(), free_port()
+        model_port, crm_port, carrier_port = free_port(), free_port(), free_port()
         data = Path(settings.DATA_DIR)
         children.start("examples.demo_model", "--port", str(model_port))
-        children.start(
-            "examples.crm_server", "--port", str(crm_port), "--data", str(data / "demo-crm.sqlite3")
-        )
-        for port in (model_port, crm_port):
+        for module, port in {"crm": crm_port, "carrier": carrier_port}.items():
+            file = str(data / f"demo-{module}.sqlite3")
+            children.start(f"examples.{module}_server", "--port", str(port), "--data", file)
+        for port in (model_port, crm_port, carrier_port):
             _wait_for_port(port)
-        addresses = demo.Addresses(f"http://127.0.0.1:{model_port}/v1", f"http://127.0.0.1:{crm_port}/mcp")
-        return demo.seed_rows(addresses)
+        return demo.seed_rows(
+            demo.Addresses(
+                model_url=f"http://127.0.0.1:{model_port}/v1",
+                crm_url=f"http://127.0.0.1:{crm_port}/mcp",
+                carrier_url=f"http://127.0.0.1:{carrier_port}/mcp",
+            )
+        )
 
     def _when_ready(self, server: uvicorn.Server, is_fresh: bool) -> None:
         while not server.started and not server.should_exit:
