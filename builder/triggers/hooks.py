@@ -164,7 +164,7 @@ def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[
 
 
 def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID) -> UUID:
-    run = start_at(address.workflow, node, given, started_by="webhook", run_id=run_id)
+    run = start_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id)
     return run.pk
 
 

@@ -110,7 +110,7 @@ def live_trigger(workflow: Workflow, node: str) -> Node:
 
 
 def start_at(
-    workflow: Workflow, node: Node, value: Any, *, started_by: str, run_id: UUID | None = None
+    workflow: Workflow, node: str, value: Any, *, started_by: str, run_id: UUID | None = None
 ) -> Run:
     """A run of the live version from one of its triggers.
 
@@ -125,7 +125,7 @@ def start_at(
         workflow_id=workflow.pk,
         graph_id=version.graph_id,
         version=version.number,
-        trigger=node.id,
+        trigger=node,
         input=value,
         started_by=started_by,
         facts=facts_of(workflow),
@@ -139,20 +139,10 @@ def takes_runs(workflow: Workflow) -> bool:
 
 def start_live(workflow: Workflow, node: str, value: Mapping[str, Any], *, started_by: str) -> Run | None:
     """A run of the live version that no person asked for; None while the workflow takes none, or no more of it."""
-    version = workflow.live_version
-    if version is None or not takes_runs(workflow):
+    if not takes_runs(workflow):
         return None
     try:
-        return start_run(
-            workspace_id=workflow.workspace_id,
-            workflow_id=workflow.pk,
-            graph_id=version.graph_id,
-            version=version.number,
-            trigger=node,
-            input=value,
-            started_by=started_by,
-            facts=facts_of(workflow),
-        )
+        return start_at(workflow, node, value, started_by=started_by)
     except ConcurrencyFull:
         return None
 

@@ -59,7 +59,7 @@ async def _submitted(
         return await sync_to_async(render)(request, "triggers/form.html", context, status=422)
     run_id = new_id()
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
-        await sync_to_async(start_at)(address.workflow, node, given, started_by="form", run_id=run_id)
+        await sync_to_async(start_at)(address.workflow, node.id, given, started_by="form", run_id=run_id)
         run = await until(news, lambda: replied_or_ended(run_id), timeout_s=HOLD_S)
     context["reply"] = run.result if run is not None and run.replied_at is not None else None
     return await sync_to_async(render)(request, "triggers/form_sent.html", context)

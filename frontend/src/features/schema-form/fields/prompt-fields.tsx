@@ -4,10 +4,9 @@ import { useGraph } from '../../../app/store/graph'
 import { setConfig } from '../../../shared/graph/edit'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
-import { titleOf } from '../resolve'
 import type { SharedProps } from '../schema-field'
 import { useListed } from './listed'
-import { SuggestedField } from './suggested-field'
+import { SuggestedGroup } from './suggested-group'
 
 const usePrompts = (slug: string) => useListed(slug, 'prompts', readPrompts)
 
@@ -62,29 +61,13 @@ export function PromptArguments({ path, label, value, onChange }: SharedProps) {
   if (!prompt || !server) return null
   if (prompt.arguments.length === 0) return <p className="field-hint">This prompt takes no arguments.</p>
   return (
-    <fieldset className="arguments">
-      <legend>{label}</legend>
-      {prompt.arguments.map(argument => (
-        <SuggestedField
-          key={argument.name}
-          path={`${path}/${argument.name}`}
-          label={titleOf(argument.name, {})}
-          hint={argument.description || undefined}
-          required={argument.required}
-          value={String(values[argument.name] ?? '')}
-          about={{
-            server: server.id,
-            kind: 'prompt',
-            name: prompt.name,
-            argument: argument.name,
-            given: values,
-          }}
-          onChange={next => {
-            const { [argument.name]: _, ...rest } = values
-            onChange(next === undefined ? rest : { ...values, [argument.name]: next })
-          }}
-        />
-      ))}
-    </fieldset>
+    <SuggestedGroup
+      path={path}
+      label={label}
+      parts={prompt.arguments}
+      values={values}
+      about={{ server: server.id, kind: 'prompt', name: prompt.name }}
+      onChange={onChange}
+    />
   )
 }

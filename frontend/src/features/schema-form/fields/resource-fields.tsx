@@ -7,10 +7,9 @@ import { setConfig } from '../../../shared/graph/edit'
 import { ExpressionField } from '../../expression/expression-field'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
-import { titleOf } from '../resolve'
 import type { SharedProps } from '../schema-field'
 import { useListed } from './listed'
-import { SuggestedField } from './suggested-field'
+import { SuggestedGroup } from './suggested-group'
 
 const OTHER = ' other'
 
@@ -105,28 +104,13 @@ export function ResourceVariables({ path, label, value, onChange }: SharedProps)
   ]
   if (parts.length === 0) return null
   return (
-    <fieldset className="arguments">
-      <legend>{label}</legend>
-      {parts.map(part => (
-        <SuggestedField
-          key={part.name}
-          path={`${path}/${part.name}`}
-          label={titleOf(part.name, {})}
-          required={part.required}
-          value={String(values[part.name] ?? '')}
-          about={{
-            server: server.id,
-            kind: 'resource',
-            name: resource.uri,
-            argument: part.name,
-            given: values,
-          }}
-          onChange={next => {
-            const { [part.name]: _, ...rest } = values
-            onChange(next === undefined ? rest : { ...values, [part.name]: next })
-          }}
-        />
-      ))}
-    </fieldset>
+    <SuggestedGroup
+      path={path}
+      label={label}
+      parts={parts}
+      values={values}
+      about={{ server: server.id, kind: 'resource', name: resource.uri }}
+      onChange={onChange}
+    />
   )
 }
