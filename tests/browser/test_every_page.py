@@ -46,6 +46,7 @@ def addresses(api: Api) -> dict[str, str]:
         "tokens": "/settings/tokens",
         "mcp-endpoint": "/settings/mcp",
         "programs": "/settings/programs",
+        "budgets": "/settings/budgets",
         "audit": "/settings/audit",
     }
 
