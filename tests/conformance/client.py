@@ -110,7 +110,7 @@ async def _use(pool: McpPool, account: OneAccount, url: str, context: Mapping[st
         revision=str(account.account.version),
         account=account.account.id if account.account.is_connected else "",
     )
-    tools = (await pool.list_tools(settings, timeout_s=TIMEOUT_S)).tools
+    tools = (await pool.list_all(settings, timeout_s=TIMEOUT_S)).tools
     wanted = context.get("toolCalls") or [
         {"name": tool.name, "arguments": ARGUMENTS.get(tool.name, {})} for tool in tools
     ]
