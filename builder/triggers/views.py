@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -10,15 +11,15 @@ from django.shortcuts import render
 
 from builder.http.errors import Conflict, Invalid
 from builder.triggers.addresses import address_for
+from builder.triggers.hooks import HOLD_S
 from builder.triggers.models import Address
 from builder.triggers.starting import checked_form, live_trigger, start_at
 from runtime.engine import process
 from runtime.engine.live import answer_topic
-from runtime.engine.waiting import replied_or_ended, until
+from runtime.engine.rows import answer_of
+from runtime.engine.waiting import until
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
-
-HOLD_S = 30.0
 
 
 async def form_page(request: HttpRequest, token: str) -> HttpResponse:
@@ -60,6 +61,6 @@ async def _submitted(
     run_id = new_id()
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
         await sync_to_async(start_at)(address.workflow, node.id, given, started_by="form", run_id=run_id)
-        run = await until(news, lambda: replied_or_ended(run_id), timeout_s=HOLD_S)
-    context["reply"] = run.result if run is not None and run.replied_at is not None else None
+        has_replied, result = await until(news, partial(answer_of, run_id), timeout_s=HOLD_S) or (False, None)
+    context["reply"] = result if has_replied else None
     return await sync_to_async(render)(request, "triggers/form_sent.html", context)

@@ -86,26 +86,15 @@ def claim_free(host_id: UUID, gateways: Gateways, ids: Iterable[UUID]) -> list[t
     as_stored = Run._meta.get_field("id").get_db_prep_value
     given = [as_stored(value, connection) for value in (host_id, *ids)]
     return [
-        (
-            Claim(
-                run_id=run.pk,
-                workspace_id=run.workspace_id,
-                host_id=host_id,
-                fence=run.fence,
-                event_seq=run.event_seq,
-                wakes=run.wakes,
-                is_suspect=False,
-                gateways=gateways,
-            ),
-            run,
-        )
+        (_claim(run, host_id, gateways, fence=run.fence), run)
         for run in Run.objects.raw(_free_statement(len(given) - 1), given)
     ]
 
 
 def _free_statement(count: int) -> str:
     is_postgresql = connection.vendor == "postgresql"
-    now = "now()" if is_postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+    # The ORM reads a single percent sign as the place of a value.
+    now = rows.now_sql().replace("%", "%%")
     true = "" if is_postgresql else " = 1"
     # Rows that somebody else is about to change are left to the sweep: nobody waits for anybody here.
     locked = "FOR UPDATE SKIP LOCKED" if is_postgresql else ""
@@ -141,11 +130,15 @@ def _take(run: Run, host_id: UUID, gateways: Gateways, is_suspect: bool) -> Clai
     Run.objects.filter(pk=run.pk).update(host_id=host_id, fence=F("fence") + 1, charges=run.charges)
     if is_suspect:
         Host.objects.filter(pk=host_id).update(suspect_run_id=run.pk)
+    return _claim(run, host_id, gateways, fence=run.fence + 1, is_suspect=is_suspect)
+
+
+def _claim(run: Run, host_id: UUID, gateways: Gateways, *, fence: int, is_suspect: bool = False) -> Claim:
     return Claim(
         run_id=run.pk,
         workspace_id=run.workspace_id,
         host_id=host_id,
-        fence=run.fence + 1,
+        fence=fence,
         event_seq=run.event_seq,
         wakes=run.wakes,
         is_suspect=is_suspect,

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -344,7 +344,11 @@ class Host:
 
     def _hold(self, claim: Claim, state: RunState | None = None) -> None:
         self._claims[claim.run_id] = claim
-        task = asyncio.create_task(self._drive_while_held(claim, state))
+        self._begin(self._drive_while_held(claim, state))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work that a drain waits for."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -409,9 +413,7 @@ class Host:
             return
         for look in await self.in_database(polling.claim, room):
             self._watching += 1
-            task = asyncio.create_task(self._look(look))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._look(look))
 
     async def _look(self, look: polling.Look) -> None:
         try:
@@ -426,9 +428,7 @@ class Host:
     async def _take_errands(self) -> None:
         self._errands_wait = False
         for errand in await self.in_database(errands.claim, self.id, 8):
-            task = asyncio.create_task(self._do_errand(errand))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._do_errand(errand))
 
     async def _do_errand(self, errand: Any) -> None:
         await errands.do(errand, self.clients)

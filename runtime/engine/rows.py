@@ -50,13 +50,19 @@ CONDITIONS = {
     "settles": "boolean",
 }
 """Whose run it must be, what must not have happened since, and whether the run is given back."""
-STEP_CHANGES = ("status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at")
-ATTEMPT_CHANGES = ("effect", "fence", "started_at", "ended_at", "error", "usage")
-"""An attempt that was not let through is made later, with the same number."""
 
 SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 TABLES = (Step, Attempt, Event, Spend)
+CHANGED_LATER: Mapping[type[models.Model], tuple[str, tuple[str, ...]]] = {
+    Step: (
+        "run_id, path",
+        ("status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"),
+    ),
+    # An attempt that was not let through is made later, with the same number.
+    Attempt: ("run_id, path, number", ("effect", "fence", "started_at", "ended_at", "error", "usage")),
+}
+"""The tables whose rows are written more than once: their key, and what a later write brings up to date."""
 
 Change: TypeAlias = Mapping[str, Any]
 """A value for `id` and for each of WRITTEN and CONDITIONS."""
@@ -79,9 +85,8 @@ def insert_run(run: Run, event: Event) -> None:
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
-            cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
             given = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
-            (at,) = cursor.execute(_new_run_statement(), given).fetchone() or (None,)
+            (at,) = _preparing().execute(_new_run_statement(), given).fetchone() or (None,)
             _begin_at(run, event, at)
         return
     _begin_at(run, event, clock.now())
@@ -112,16 +117,19 @@ def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
 
 def is_anything_due() -> bool:
     """Whether a look at what may be claimed is worth its while; held runs count too."""
-    now = "now()" if connection.vendor == "postgresql" else SQLITE_NOW
-    return _first(f"SELECT 1 FROM runtime_run WHERE due_at <= {now} LIMIT 1") is not None  # noqa: S608
+    return _first(f"SELECT 1 FROM runtime_run WHERE due_at <= {now_sql()} LIMIT 1") is not None  # noqa: S608
+
+
+def now_sql() -> str:
+    """The database's time, as statements say it."""
+    return "now()" if connection.vendor == "postgresql" else SQLITE_NOW
 
 
 def _first(statement: str, *ids: UUID) -> Any:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         if connection.vendor == "postgresql":
-            cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
-            return cursor.execute(statement, ids).fetchone()
+            return _preparing().execute(statement, ids).fetchone()
         return _sqlite().execute(statement.replace("%s", "?"), [each.hex for each in ids]).fetchone()
 
 
@@ -141,8 +149,7 @@ def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
         for change, rows in changes
     ]
     with connection.wrap_database_errors:
-        # Not the ORM's cursor: that one writes values into the text, which can then not be prepared.
-        cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
+        cursor = _preparing()
         if len(given) == 1:
             return [_held(cursor.execute(_change_statement(), given[0]))]
         with transaction.atomic():
@@ -151,6 +158,11 @@ def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
             while cursor.nextset():
                 held.append(_held(cursor))
             return held
+
+
+def _preparing() -> psycopg.Cursor[Any]:
+    """Not the ORM's cursor: that one writes values into the text, which can then not be prepared."""
+    return psycopg.Cursor(connection.connection)
 
 
 def _held(cursor: psycopg.Cursor[Any]) -> bool:
@@ -181,11 +193,9 @@ def _change_statement() -> str:
                 AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
             RETURNING 1
         ), steps AS (
-            {_insert_from_json(Step)} WHERE EXISTS (SELECT FROM changed)
-            ON CONFLICT (run_id, path) DO UPDATE SET {_excluded(STEP_CHANGES)}
+            {_insert_from_json(Step)} WHERE EXISTS (SELECT FROM changed){_on_conflict(Step)}
         ), attempts AS (
-            {_insert_from_json(Attempt)} WHERE EXISTS (SELECT FROM changed)
-            ON CONFLICT (run_id, path, number) DO UPDATE SET {_excluded(ATTEMPT_CHANGES)}
+            {_insert_from_json(Attempt)} WHERE EXISTS (SELECT FROM changed){_on_conflict(Attempt)}
         ), events AS (
             {_insert_from_json(Event)} WHERE EXISTS (SELECT FROM changed)
         ), spent AS (
@@ -230,10 +240,7 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
     )
     also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ""
     also += ", charges = 0" if change["settles"] else ""
-    given = {
-        name: json.dumps(value) if name in _json_columns(Run) and value is not None else _adapted(value)
-        for name, value in change.items()
-    }
+    given = {name: _adapted(Run, name, value) for name, value in change.items()}
     cursor = _sqlite().execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
         f" progress_at = {SQLITE_NOW}"
@@ -251,13 +258,8 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
 @lru_cache(maxsize=8)
 def _sqlite_insert(table: Table) -> str:
     names = _columns(table)
-    conflict = ""
-    if table is Step:
-        conflict = f" ON CONFLICT (run_id, path) DO UPDATE SET {_excluded(STEP_CHANGES)}"
-    elif table is Attempt:
-        conflict = f" ON CONFLICT (run_id, path, number) DO UPDATE SET {_excluded(ATTEMPT_CHANGES)}"
     marks = ", ".join("?" * len(names))
-    return f"INSERT INTO {table._meta.db_table} ({', '.join(names)}) VALUES ({marks}){conflict}"  # noqa: S608
+    return f"INSERT INTO {table._meta.db_table} ({', '.join(names)}) VALUES ({marks}){_on_conflict(table)}"  # noqa: S608
 
 
 def _sqlite() -> Any:
@@ -267,15 +269,13 @@ def _sqlite() -> Any:
 
 def _plain(table: Table, row: Any) -> list[Any]:
     """The row's values as SQLite keeps them."""
-    in_json = _json_columns(table)
-    return [
-        json.dumps(value) if name in in_json and value is not None else _adapted(value)
-        for name, value in zip(_columns(table), _getter(table)(row), strict=True)
-    ]
+    return [_adapted(table, name, value) for name, value in _values(table, row).items()]
 
 
-def _adapted(value: Any) -> Any:
+def _adapted(table: Table, name: str, value: Any) -> Any:
     """As Django's backend for SQLite writes it: ids as 32 hexadecimal digits, times in UTC without saying so."""
+    if value is not None and name in _json_columns(table):
+        return json.dumps(value)
     if isinstance(value, UUID):
         return value.hex
     if isinstance(value, datetime):
@@ -295,8 +295,11 @@ def _getter(table: Table) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*_columns(table))
 
 
-def _excluded(names: Iterable[str]) -> str:
-    return ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+def _on_conflict(table: Table) -> str:
+    """What becomes of a row that is there already; nothing is said where there cannot be one."""
+    key, changes = CHANGED_LATER.get(table, ("", ()))
+    written = ", ".join(f"{name} = EXCLUDED.{name}" for name in changes)
+    return f" ON CONFLICT ({key}) DO UPDATE SET {written}" if key else ""
 
 
 @lru_cache(maxsize=8)

@@ -47,12 +47,6 @@ async def until(
         await subscription.wait(min(POLL_S, remaining))
 
 
-def replied_or_ended(run_id: UUID) -> Run | None:
-    """The run, once it has answered its caller or ended."""
-    run = Run.objects.filter(pk=run_id).first()
-    return run if run is not None and (run.replied_at is not None or run.has_ended) else None
-
-
 def ended(run_id: UUID) -> Run | None:
     run = Run.objects.filter(pk=run_id).first()
     return run if run is not None and run.has_ended else None
