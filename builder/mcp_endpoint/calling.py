@@ -19,9 +19,10 @@ from mcp.server.context import ServerRequestContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from builder.accounts.access import Member
+from builder.http.database import in_database
 from builder.http.errors import Conflict
 from builder.http.idempotency import body_digest, once
-from builder.mcp_endpoint.caller import SCOPE_KEY, Caller, in_database
+from builder.mcp_endpoint.caller import SCOPE_KEY, Caller
 from builder.mcp_endpoint.failures import ToolFailed
 from builder.mcp_endpoint.models import OpenCall
 from builder.monitoring.actions import cancel_run

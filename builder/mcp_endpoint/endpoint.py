@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -22,7 +21,8 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from builder.accounts.access import Member, member_by_token
 from builder.accounts.matrix import MOUNTED, SCOPES
 from builder.accounts.tokens import token_for
-from builder.mcp_endpoint.caller import SCOPE_KEY, SESSION_HEADER, Caller, in_database, session_of
+from builder.http.database import in_database
+from builder.mcp_endpoint.caller import SCOPE_KEY, SESSION_HEADER, Caller, session_of
 from builder.mcp_endpoint.calling import cancel_call, forget_old_calls
 from builder.mcp_endpoint.scopes import scope_lacking
 from builder.mcp_endpoint.server import make_server
@@ -58,13 +58,11 @@ class McpEndpoint:
         if scope["path"] != PATH:
             await self._inner(scope, receive, send)
             return
-        # Without it all requests would share one thread for the database.
-        async with ThreadSensitiveContext():
-            try:
-                await self._answer(scope, receive, send)
-            except Refused as refused:
-                body = {"error": refused.code, "error_description": refused.message}
-                await _respond(send, refused.status, json.dumps(body).encode(), *refused.headers)
+        try:
+            await self._answer(scope, receive, send)
+        except Refused as refused:
+            body = {"error": refused.code, "error_description": refused.message}
+            await _respond(send, refused.status, json.dumps(body).encode(), *refused.headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Blanks around a value are no part of it; the parser in front leaves them there.

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 import mcp_types as wire
 from pydantic import BaseModel
 
+from builder.http.database import in_database
 from builder.http.idempotency import body_digest, once
 from builder.http.paging import newest_first
 from builder.inbox.actions import answer_item
 from builder.inbox.queries import items_for
 from builder.mcp_endpoint import shapes
-from builder.mcp_endpoint.caller import in_database
 from builder.mcp_endpoint.calling import Call, run_and_wait
 from builder.mcp_endpoint.failures import ToolFailed, with_errors
 from builder.mcp_endpoint.found import (

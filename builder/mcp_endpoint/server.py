@@ -20,7 +20,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from builder.accounts.access import Member
 from builder.accounts.matrix import MCP_PROMPTS, MCP_TOOLS, MCP_WORKFLOW_TOOL, may
-from builder.mcp_endpoint.caller import in_database
+from builder.http.database import in_database
 from builder.mcp_endpoint.calling import LONGEST_WAIT_S, Call, caller_of, run_and_wait
 from builder.mcp_endpoint.failures import ToolFailed, error_result, failure_of
 from builder.mcp_endpoint.models import OfferedTool
