@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.support.product import Api, Embedded, a_document, a_node, published
@@ -193,3 +194,22 @@ def test_an_answer_after_a_cancel_is_told_so(api: Api) -> None:
     item = next(row for row in api("GET", "/inbox?status=cancelled")["items"] if row["run"] == run["id"])
     assert api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes"}, expect=409)["code"] == "cancelled"
     assert api("POST", f"/runs/{run['id']}/cancel", expect=409)["code"] == "already_ended"
+
+
+def test_a_public_form_shows_the_reply_of_its_run(api: Api, product: Embedded) -> None:
+    form = {"public": True, "fields": [{"id": "name", "title": "Name", "kind": "text", "required": True}]}
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger", form),
+            a_node("end", "reply", {"text": "Hello {{ trigger.name }}, all is well."}),
+        ],
+        "start>end",
+    )
+    page = published(api, "Public form", graph)["hook"]
+    with httpx2.Client(base_url=product.base, trust_env=False) as visitor:
+        assert visitor.get(page).status_code == 200
+        token = {"csrfmiddlewaretoken": visitor.cookies["csrftoken"]}
+        assert visitor.post(page, data=token).status_code == 422
+        sent = visitor.post(page, data={**token, "name": "Mira"})
+    assert sent.status_code == 200
+    assert "Hello Mira, all is well." in sent.text
