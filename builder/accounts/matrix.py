@@ -137,6 +137,13 @@ ROUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "api/v1/workflows/<uuidstr:workflow_id>/export": {"GET": "workflow.read"},
     "api/v1/workflows/<uuidstr:workflow_id>/runs": {"POST": "run.start"},
     "api/v1/workflows/<uuidstr:workflow_id>/watches/<str:node>/look": {"POST": "run.start"},
+    "api/v1/workflows/<uuidstr:workflow_id>/webhooks/<str:node>/secrets": {
+        "GET": "workflow.edit",
+        "POST": "workflow.publish",
+    },
+    "api/v1/workflows/<uuidstr:workflow_id>/webhooks/<str:node>/secrets/<uuidstr:key_id>": {
+        "DELETE": "workflow.publish",
+    },
     "api/v1/runs": {"GET": "run.read"},
     "api/v1/runs/counts": {"GET": "run.read"},
     "api/v1/runs/<uuidstr:run_id>": {"GET": "run.read"},

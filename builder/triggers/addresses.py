@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import cast
 
+from django.db.models import Model
+
+from builder.accounts.models import Workspace
 from builder.http.encryption import keyed_hash
 from builder.triggers.models import Address
 from builder.workflows.actions import on_publish
-from builder.workflows.models import Workflow
+from builder.workflows.models import Version, Workflow
 from builder.workflows.trigger_addresses import address_source
 from runtime.graph.schema import Graph
+from runtime.statements import columns, fetch, instances
 
 
 @on_publish
@@ -35,9 +42,35 @@ def addresses_of(workflow: Workflow) -> dict[str, str]:
 
 def address_for(kind: str, token: str) -> Address | None:
     """The address with this token, with its workflow and live version; None for an unknown one."""
-    rows = Address.objects.select_related("workflow__workspace", "workflow__live_version")
-    rows = rows.defer("workflow__draft").order_by()
-    return rows.filter(kind=kind, token_hash=keyed_hash(token), workflow__archived_at=None).first()
+    found = fetch(_statement(), [keyed_hash(token), kind])
+    for address, workflow, workspace, version in instances(found, *_READ):
+        address.workflow, workflow.workspace = workflow, workspace
+        workflow.live_version = version if version.pk else None
+        return cast(Address, address)
+    return None
+
+
+_READ: tuple[tuple[type[Model], Sequence[str]], ...] = (
+    (Address, ("id", "workflow_id", "node", "kind", "is_live")),
+    (Workflow, ("id", "workspace_id", "slug", "name", "live_version_id", "paused_at")),
+    (Workspace, ("id", "timezone", "variables")),
+    (Version, ("id", "workflow_id", "number", "graph_id")),
+)
+"""What a start at an address goes by; every webhook asks for it."""
+
+
+@lru_cache(maxsize=1)
+def _statement() -> str:
+    address, workflow, workspace, version = (model._meta.db_table for model, _ in _READ)
+    read = ", ".join(
+        columns(model, alias, *names)
+        for (model, names), alias in zip(_READ, ("a", "w", "s", "v"), strict=True)
+    )
+    return (
+        f"SELECT {read} FROM {address} a JOIN {workflow} w ON w.id = a.workflow_id"  # noqa: S608
+        f" JOIN {workspace} s ON s.id = w.workspace_id LEFT JOIN {version} v ON v.id = w.live_version_id"
+        " WHERE a.token_hash = %s AND a.kind = %s AND w.archived_at IS NULL"
+    )
 
 
 def _kinds(node_type: str, config: dict[str, object]) -> list[str]:

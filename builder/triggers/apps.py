@@ -8,5 +8,5 @@ class TriggersConfig(AppConfig):
 
     def ready(self) -> None:
         # Its functions register themselves with builder.workflows, which lies below and must not import them.
-        for name in ("addresses", "failures", "schedules", "watches"):
+        for name in ("addresses", "failures", "schedules", "watches", "webhook_keys"):
             import_module(f"builder.triggers.{name}")

@@ -30,6 +30,8 @@ from builder.http.limits import too_large
 from builder.triggers.addresses import address_for
 from builder.triggers.models import Address, Delivery
 from builder.triggers.starting import live_trigger, start_at
+from builder.triggers.webhook_auth import refuse_unless_genuine
+from builder.triggers.webhook_keys import kind_of, valid_keys
 from runtime.engine import process
 from runtime.engine.live import answer_topic
 from runtime.engine.rows import answer_of
@@ -123,9 +125,9 @@ async def _body_of(receive: Receive) -> bytes:
 
 async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     """202 {"run_id"} once the run is committed; with `when_replied` up to 30 s of waiting for the reply."""
-    given, key, run_id = _input(request), key_of(request), new_id()
+    run_id = new_id()
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
-        started, holds = await in_database(_accept, token, given, key, run_id)
+        started, holds = await in_database(_accept, token, request, run_id)
         if not holds:
             return JsonResponse({"run_id": str(started)}, status=202)
         # A run that was just committed cannot have replied yet.
@@ -142,8 +144,8 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse(result, safe=False, headers={"X-Run-Id": str(started)})
 
 
-def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[UUID, bool]:
-    """Commit the run before anything is answered: the run, and whether its reply is waited for.
+def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]:
+    """Verify, read, and commit the run before anything is answered: the run, and whether its reply is waited for.
 
     The same delivery id gives the same run.
     """
@@ -151,6 +153,12 @@ def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[
     if address is None or not address.is_live:
         raise Http404
     node = live_trigger(address.workflow, address.node)
+    kind = kind_of(node.config)
+    if kind != "address":
+        keys = valid_keys(address.workflow, node.id, kind)
+        secrets = [row.secret for row in keys]
+        refuse_unless_genuine(node.config["auth"], secrets, request.headers, request.body)
+    given, key = _input(request, node), _delivery_id(request, kind)
     holds = node.config.get("respond") == "when_replied"
     if not key:
         return _start(address, node, given, run_id), holds
@@ -161,6 +169,13 @@ def _accept(token: str, given: dict[str, Any], key: str, run_id: UUID) -> tuple[
             return _start(address, node, given, run_id), holds
     except IntegrityError:
         return _delivered(address, key, digest), holds
+
+
+def _delivery_id(request: HttpRequest, kind: str) -> str:
+    """Of a signed delivery only the id that is part of what was signed, so that none can be sent again as another."""
+    if kind == "standard_webhooks":
+        return key_of(request, ["webhook-id"])
+    return key_of(request)
 
 
 def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID) -> UUID:
@@ -175,9 +190,10 @@ def _delivered(address: Address, key: str, digest: str) -> UUID:
     return delivery.run_id
 
 
-def _input(request: HttpRequest) -> dict[str, Any]:
-    """What `trigger` shows: body, headers, query, method."""
-    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in KEPT_HEADERS}
+def _input(request: HttpRequest, node: Node) -> dict[str, Any]:
+    """What `trigger` shows: body, headers, query, method; never the header that carries the trigger's secret."""
+    kept = KEPT_HEADERS - {str((node.config.get("auth") or {}).get("name", "")).lower()}
+    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in kept}
     query = {name: str(value) for name, value in request.GET.items()}
     return {"body": _body(request), "headers": headers, "query": query, "method": request.method}
 

@@ -41,6 +41,37 @@ class Address(models.Model):
         self.sealed_token = seal(token, place=f"address:{self.pk}:token")
 
 
+class WebhookKey(models.Model):
+    """A secret of a webhook trigger; it belongs to (workflow, node), whatever version is live.
+
+    kind         the `auth` that it is for
+    valid_until  set once another has taken its place; None for as long as it is the newest
+    is_told      false for one that publishing made, until somebody has been shown it
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="webhook_keys")
+    node = models.CharField(max_length=63)
+    kind = models.CharField(max_length=20)
+    sealed_secret = models.TextField()
+    valid_until = models.DateTimeField(null=True)
+    is_told = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["workflow", "node", "kind"], name="keys_of_a_webhook")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} {self.node}"
+
+    @property
+    def secret(self) -> str:
+        return unseal(self.sealed_secret, place=f"webhook_key:{self.pk}:secret")
+
+    def set_secret(self, secret: str) -> None:
+        self.sealed_secret = seal(secret, place=f"webhook_key:{self.pk}:secret")
+
+
 class FailureWatch(models.Model):
     """A failure trigger of a published workflow.
 

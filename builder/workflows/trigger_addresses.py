@@ -1,4 +1,4 @@
-"""The triggers of the live version, with the addresses that `builder.triggers` gave them, and how their watches are.
+"""The triggers of the live version, with the addresses and secrets that `builder.triggers` gave them, and their watches.
 
 That feature lies above this one, so it says where it keeps them when it starts.
 """
@@ -24,6 +24,24 @@ def address_source(source: AddressesOf) -> AddressesOf:
     """Register who knows addresses: a function from a workflow to node id -> path."""
     _sources.append(source)
     return source
+
+
+SecretsOf = Callable[[Workflow], dict[str, str]]
+_new_secrets: list[SecretsOf] = []
+
+
+def new_secrets_source(source: SecretsOf) -> SecretsOf:
+    """Register who makes secrets at publish: a function from a workflow to node id -> what was not told before."""
+    _new_secrets.append(source)
+    return source
+
+
+def new_secrets_of(workflow: Workflow) -> dict[str, str]:
+    """Node id -> secret that a publish has made and nobody was told; asked again, it is gone."""
+    found: dict[str, str] = {}
+    for source in _new_secrets:
+        found |= source(workflow)
+    return found
 
 
 def state_source(source: StatesOf) -> StatesOf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from runtime.graph.node_types import JsonSchema, Known
 from runtime.graph.samples import schema_of_sample
@@ -13,10 +13,30 @@ from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType
 
 
-class Auth(NodeConfig):
-    """Who may post: today the address itself is the key."""
+class ByAddress(NodeConfig):
+    model_config = ConfigDict(title="Whoever knows the address")
+    kind: Literal["address"]
 
-    kind: Literal["address"] = "address"
+
+class Signed(NodeConfig):
+    model_config = ConfigDict(title="Who signs it (Standard Webhooks)")
+    kind: Literal["standard_webhooks"]
+
+
+class ByBearer(NodeConfig):
+    model_config = ConfigDict(title="Who sends a bearer token")
+    kind: Literal["bearer"]
+
+
+class ByHeader(NodeConfig):
+    model_config = ConfigDict(title="Who sends a secret header")
+    kind: Literal["header"]
+    name: str = Field(
+        title="Header",
+        description="The header that carries the secret, such as X-Api-Key.",
+        pattern=r"^[A-Za-z0-9-]{1,100}$",
+        json_schema_extra={"x-placeholder": "X-Api-Key"},
+    )
 
 
 class Config(NodeConfig):
@@ -26,11 +46,11 @@ class Config(NodeConfig):
         description="At once: the sender gets a receipt. When replied: the sender waits up to 30 s for the Reply step.",
         json_schema_extra={"x-enum-titles": ["At once, with a receipt", "When the workflow replies"]},
     )
-    auth: Auth = Field(
-        default_factory=Auth,
-        title="Who may post",
-        description="The secret address is the key: whoever knows it can start this workflow.",
-        json_schema_extra={"x-advanced": True},
+    auth: ByAddress | Signed | ByBearer | ByHeader = Field(
+        default=ByAddress(kind="address"),
+        discriminator="kind",
+        title="Who may start it",
+        description="The address is a secret in any case. A signature also shows that nobody altered what was sent.",
     )
     methods: list[Literal["POST"]] = Field(
         default=["POST"], title="Methods", json_schema_extra={"x-advanced": True}

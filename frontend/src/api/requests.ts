@@ -1,6 +1,6 @@
 /** Every request of the islands, by what it does. */
 import type { Graph } from '../shared/graph/document'
-import { get, patch, post, put } from './client'
+import { get, patch, post, put, request } from './client'
 import type {
   Checked,
   McpServer,
@@ -8,6 +8,7 @@ import type {
   ModelConnection,
   NodeTypes,
   Prompt,
+  PublishedTrigger,
   Resource,
   Run,
   RunEvent,
@@ -15,6 +16,7 @@ import type {
   Tool,
   Trigger,
   Version,
+  WebhookSecret,
   Workflow,
   WorkflowRow,
 } from './types'
@@ -33,7 +35,25 @@ export const renameWorkflow = (id: string, name: string) => patch<Workflow>(`/wo
 export const saveDraft = (id: string, graph: Graph, revision: number) =>
   put<{ revision: number }>(`/workflows/${id}/draft`, { graph, revision })
 export const publish = (id: string) =>
-  post<{ version: number; triggers: Trigger[] }>(`/workflows/${id}/publish`)
+  post<{ version: number; triggers: PublishedTrigger[] }>(`/workflows/${id}/publish`)
+
+const secretsOf = (workflow: string, node: string) => `/workflows/${workflow}/webhooks/${node}/secrets`
+export const readWebhookSecrets = async (workflow: string, node: string) =>
+  (await get<{ items: WebhookSecret[] }>(secretsOf(workflow, node))).items
+export const makeWebhookSecret = (
+  workflow: string,
+  node: string,
+  kind: WebhookSecret['kind'],
+  secret: string | null,
+  old_valid_for_s: number,
+) =>
+  post<WebhookSecret & { secret: string | null }>(secretsOf(workflow, node), {
+    kind,
+    secret,
+    old_valid_for_s,
+  })
+export const removeWebhookSecret = (workflow: string, node: string, id: string) =>
+  request<void>('DELETE', `${secretsOf(workflow, node)}/${id}`)
 
 export const lookNow = (workflow: string, node: string) =>
   post<NonNullable<Trigger['watch']>>(`/workflows/${workflow}/watches/${node}/look`)

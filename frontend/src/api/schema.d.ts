@@ -1102,6 +1102,50 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/workflows/{workflow_id}/webhooks/{node}/secrets': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Webhook Secrets
+     * @description The secrets that are valid, newest first, without what they are.
+     */
+    get: operations['builder_triggers_api_list_webhook_secrets']
+    put?: never
+    /**
+     * Make Webhook Secret
+     * @description A new secret, told once; or one that the sender gave you. Those before it end after `old_valid_for_s`.
+     */
+    post: operations['builder_triggers_api_make_webhook_secret']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/workflows/{workflow_id}/webhooks/{node}/secrets/{key_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /**
+     * Remove Webhook Secret
+     * @description End a secret at once.
+     */
+    delete: operations['builder_triggers_api_remove_webhook_secret']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/workspace/limits': {
     parameters: {
       query?: never
@@ -1967,25 +2011,53 @@ export interface components {
     /** PublishOut */
     PublishOut: {
       /** Triggers */
-      triggers: components['schemas']['TriggerOut'][]
+      triggers: components['schemas']['PublishedTriggerOut'][]
       /** Version */
       version: number
+    }
+    /**
+     * PublishedTriggerOut
+     * @description `secret` of a webhook that asks for one: told once, by the publish that made it.
+     */
+    PublishedTriggerOut: {
+      /** Node */
+      node: string
+      /** Secret */
+      secret?: string | null
+      /** Type */
+      type: string
+      /** Url */
+      url: string | null
+      watch?: components['schemas']['WatchOut'] | null
     }
     /**
      * QuestionOut
      * @description What an MCP server asks in the middle of a call; its words and address are a stranger's.
      *
-     *     `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so.
-     *     With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`.
+     *     `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so. For
+     *     mode `sampling` the server wants `messages` to be sent to `model`, which happens when a person accepts.
+     *     With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`, the last
+     *     not for `sampling`.
      */
     QuestionOut: {
       /** Held */
       held: boolean
+      /** Max Tokens */
+      max_tokens?: number | null
+      /** Messages */
+      messages?: {
+        [key: string]: string
+      }[]
       /**
        * Mode
        * @enum {string}
        */
-      mode: 'form' | 'url'
+      mode: 'form' | 'url' | 'sampling'
+      /**
+       * Model
+       * @default
+       */
+      model: string
       /** Requested Schema */
       requested_schema: {
         [key: string]: unknown
@@ -2153,8 +2225,12 @@ export interface components {
     /**
      * SamplingIn
      * @description The model that the server may have asked, as a graph names one; tokens of an answer, US dollars of a day (UTC).
+     *
+     *     `ask_first`: a person sees each question in the inbox and agrees to it before the model is asked.
      */
     SamplingIn: {
+      /** Ask First */
+      ask_first?: boolean | null
       /** Max Tokens */
       max_tokens?: number | null
       /**
@@ -2504,6 +2580,77 @@ export interface components {
       next_at: string | null
       /** Remembered */
       remembered: number
+    }
+    /**
+     * WebhookKeyIn
+     * @description `secret` is one that the sender gave you; without it one is made.
+     */
+    WebhookKeyIn: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'standard_webhooks' | 'bearer' | 'header'
+      /**
+       * Old Valid For S
+       * @default 86400
+       */
+      old_valid_for_s: number
+      /** Secret */
+      secret?: string | null
+    }
+    /**
+     * WebhookKeyMade
+     * @description `secret` is told once, and only if it was made here.
+     */
+    WebhookKeyMade: {
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'standard_webhooks' | 'bearer' | 'header'
+      /** Secret */
+      secret: string | null
+      /** Valid Until */
+      valid_until: string | null
+    }
+    /**
+     * WebhookKeyOut
+     * @description A secret without what it is.
+     */
+    WebhookKeyOut: {
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'standard_webhooks' | 'bearer' | 'header'
+      /** Valid Until */
+      valid_until: string | null
+    }
+    /** WebhookKeys */
+    WebhookKeys: {
+      /** Items */
+      items: components['schemas']['WebhookKeyOut'][]
     }
     /** WorkflowIn */
     WorkflowIn: {
@@ -4219,6 +4366,78 @@ export interface operations {
         content: {
           'application/json': components['schemas']['WatchOut']
         }
+      }
+    }
+  }
+  builder_triggers_api_list_webhook_secrets: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+        node: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebhookKeys']
+        }
+      }
+    }
+  }
+  builder_triggers_api_make_webhook_secret: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+        node: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['WebhookKeyIn']
+      }
+    }
+    responses: {
+      /** @description Created */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebhookKeyMade']
+        }
+      }
+    }
+  }
+  builder_triggers_api_remove_webhook_secret: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+        node: string
+        key_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description No Content */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
       }
     }
   }

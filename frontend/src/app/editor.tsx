@@ -1,6 +1,6 @@
 /** The editor at /workflows/<id>. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { StrictMode, useEffect, useState } from 'react'
+import { Fragment, StrictMode, useEffect, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { checkGraph, readNodeTypes, readRun } from '../api/requests'
 import { Canvas } from '../features/canvas/canvas'
@@ -16,7 +16,10 @@ import { QuickAddDialog } from '../features/palette/quick-add'
 import { RunBar } from '../features/run-panel/run-bar'
 import { RunDialog } from '../features/run-panel/run-dialog'
 import { WatchBar } from '../features/watches/watch-bar'
+import { authKind } from '../features/webhooks/webhook-secrets'
 import { WorkflowSettings } from '../features/workflow-settings/workflow-settings'
+import { nodeOf } from '../shared/graph/document'
+import { CopyLine } from '../shared/ui/copy-line'
 import { Dialog } from '../shared/ui/dialog'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
 import './editor.css'
@@ -107,53 +110,40 @@ function Editor({ data }: { data: EditorData }) {
 }
 
 function PublishedDialog({ published, onClose }: { published: Published; onClose: () => void }) {
+  const graph = useGraph(store => store.graph)
   const addresses = published.triggers.filter(trigger => trigger.url)
+  const isOpen = addresses.some(trigger => authKind(nodeOf(graph, trigger.node)) === 'address')
   return (
     <Dialog title={`Version ${published.version} is live`} onClose={onClose}>
       {addresses.length ? (
         <>
           <p className="field-hint dialog-lead">
-            Whoever knows this address can start the workflow. Post JSON to it; keep it like a password.
+            {isOpen
+              ? 'Whoever knows this address can start the workflow. Post JSON to it; keep it like a password.'
+              : 'Give the sender this address. Only what proves to come from it starts the workflow.'}
           </p>
           {addresses.map(trigger => (
-            <div key={trigger.node} className="field">
-              <label htmlFor={`url-${trigger.node}`}>
-                {trigger.type === 'webhook_trigger' ? 'Webhook address' : 'Form page'}
-              </label>
-              <div className="pair">
-                <input
-                  id={`url-${trigger.node}`}
-                  className="input mono"
-                  readOnly
-                  value={trigger.url ?? ''}
-                  onFocus={event => event.target.select()}
-                />
-                <CopyButton text={trigger.url ?? ''} />
-              </div>
-            </div>
+            <Fragment key={trigger.node}>
+              <CopyLine
+                id={`url-${trigger.node}`}
+                label={trigger.type === 'webhook_trigger' ? 'Webhook address' : 'Form page'}
+                text={trigger.url ?? ''}
+              />
+              {trigger.secret ? (
+                <>
+                  <CopyLine id={`secret-${trigger.node}`} label="Secret" text={trigger.secret} />
+                  <p className="field-hint">
+                    The secret is shown only this once. A new one can be made in the settings of the step.
+                  </p>
+                </>
+              ) : null}
+            </Fragment>
           ))}
         </>
       ) : (
         <p>Runs start with this version from now on. Runs that go on keep the version they began with.</p>
       )}
     </Dialog>
-  )
-}
-
-function CopyButton({ text }: { text: string }) {
-  const [done, setDone] = useState(false)
-  return (
-    <button
-      type="button"
-      className="btn"
-      onClick={async () => {
-        await navigator.clipboard.writeText(text)
-        setDone(true)
-        setTimeout(() => setDone(false), 1500)
-      }}
-    >
-      {done ? 'Copied' : 'Copy'}
-    </button>
   )
 }
 

@@ -1,5 +1,5 @@
 /** The editor's bar: name, saved state, problems, Run, Publish. */
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import {
   ArrowLeft,
   CircleAlert,
@@ -15,7 +15,7 @@ import {
 import { useState } from 'react'
 import { ApiError } from '../api/client'
 import { pauseWorkflow, publish, renameWorkflow, resumeWorkflow } from '../api/requests'
-import type { Problem, Trigger } from '../api/types'
+import type { Problem, PublishedTrigger } from '../api/types'
 import { StatusPill } from '../shared/ui/status'
 import { useGraph } from './store/graph'
 import { useRun } from './store/run'
@@ -31,7 +31,7 @@ const SAVE_WORDS = {
   failed: 'Not saved',
 } as const
 
-export type Published = { version: number; triggers: Trigger[] }
+export type Published = { version: number; triggers: PublishedTrigger[] }
 
 export function Header({
   data,
@@ -53,6 +53,7 @@ export function Header({
   const errors = problems.filter(problem => problem.severity === 'error').length
   const warnings = problems.length - errors
   const changed = !liveGraph || meaning(liveGraph) !== meaning(graph)
+  const queries = useQueryClient()
   const publishing = useMutation({
     mutationFn: async () => {
       await useGraph.getState().save()
@@ -63,6 +64,8 @@ export function Header({
       setLive(published.version)
       setLiveGraph(now)
       setFailure('')
+      // Publishing makes the secrets of webhooks that have none.
+      void queries.invalidateQueries({ queryKey: ['webhook-secrets'] })
       onPublished(published)
     },
     onError: error => {

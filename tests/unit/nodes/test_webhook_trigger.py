@@ -28,8 +28,8 @@ def test_left_alone_it_answers_at_once_and_its_address_is_the_key() -> None:
     ("config", "field"),
     [
         ({"respond": "later"}, "respond"),
-        ({"auth": {"kind": "nobody"}}, "auth/kind"),
-        ({"auth": {"kind": "address", "token": "secret"}}, "auth/token"),
+        ({"auth": {"kind": "nobody"}}, "auth"),
+        ({"auth": {"kind": "address", "token": "secret"}}, "auth/address/token"),
         ({"methods": ["GET"]}, "methods/0"),
         ({"sample": "text"}, "sample"),
     ],

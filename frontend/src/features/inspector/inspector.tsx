@@ -14,6 +14,7 @@ import { StepResult } from '../run-panel/step-result'
 import { FormContextProvider } from '../schema-form/form-context'
 import { SchemaForm } from '../schema-form/schema-form'
 import { WatchState } from '../watches/watch-state'
+import { WebhookSecrets } from '../webhooks/webhook-secrets'
 import { applyFix } from './apply-fix'
 import { FailureTab } from './failure-tab'
 
@@ -118,6 +119,9 @@ export function Inspector() {
                   .change(current => setConfig(current, node.id, config), `config:${node.id}`)
               }
             />
+            {node.type === 'webhook_trigger' ? (
+              <WebhookSecrets key={`secrets-${node.id}`} node={node} />
+            ) : null}
           </FormContextProvider>
         ) : null}
         {tab === 'result' ? <StepResult node={node} /> : null}
