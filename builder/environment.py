@@ -9,12 +9,20 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+_from_files: list[Path] = []
+
 
 def env_text(name: str, default: str = "") -> str:
     """The variable, or the content of the file that NAME_FILE points to."""
     if path := os.environ.get(f"{name}_FILE"):
+        _from_files.append(Path(path))
         return Path(path).read_text().strip()
     return os.environ.get(name, default).strip()
+
+
+def secret_files() -> list[Path]:
+    """The files that variables were read from so far, such as that of SECRET_KEY_FILE."""
+    return list(_from_files)
 
 
 def env_list(name: str, default: str = "") -> list[str]:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from builder.environment import database, encryption_keys, env_bool, env_int, env_list, env_text, kept_secret
+from builder.environment import (
+    database,
+    encryption_keys,
+    env_bool,
+    env_int,
+    env_list,
+    env_text,
+    kept_secret,
+    secret_files,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -13,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 PORT = env_int("PORT", 8000)
 DATA_DIR = Path(env_text("PATCHBAY_DATA_DIR", "data")).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = env_bool("DEBUG")
 DEMO = env_bool("PATCHBAY_DEMO")
 SECRET_KEY = kept_secret("SECRET_KEY", DATA_DIR / "secret-key")
@@ -23,9 +32,6 @@ PUBLIC_URL = env_text("PUBLIC_URL").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 OUTBOUND_ALLOW = env_text("PATCHBAY_OUTBOUND_ALLOW")
 MCP_CHECK_EVERY_S = env_int("PATCHBAY_MCP_CHECK_S", 300)
-STDIO_TEMPLATES = env_text(
-    "PATCHBAY_STDIO_TEMPLATES", str(BASE_DIR / "examples/stdio-templates.toml") if DEMO else ""
-)
 
 # --- applications ------------------------------------------------------------
 INSTALLED_APPS = [
@@ -98,6 +104,15 @@ WORKER_MEMORY_MIB = env_int("PATCHBAY_WORKER_MEMORY_MIB", 0)
 FAULT = env_text("PATCHBAY_FAULT")
 BROKER_URL = env_text("BROKER_URL")
 REDIS_URL = env_text("REDIS_URL")
+
+# --- commands of MCP servers ------------------------------------------------------
+STDIO_TEMPLATES = env_text(
+    "PATCHBAY_STDIO_TEMPLATES", str(BASE_DIR / "examples/stdio-templates.toml") if DEMO else ""
+)
+# What they cannot read, each its own folder in the data directory excepted. Every secret has been read by now.
+HIDDEN_FROM_SERVERS = [DATA_DIR, BASE_DIR / ".env", *secret_files()]
+if EMBEDDED:
+    HIDDEN_FROM_SERVERS += [Path(f"{DATABASES['default']['NAME']}{end}") for end in ("", "-wal", "-shm")]
 
 # --- the runtime's surroundings -------------------------------------------------
 RUNTIME_GATEWAYS = {
@@ -180,5 +195,7 @@ LOGGING = {
         "builder": {"level": LOG_LEVEL},
         "runtime": {"level": LOG_LEVEL},
         "django.server": {"level": "WARNING"},
+        # It logs replies that do not fit as they came, tokens included; what went wrong is told as an error of ours.
+        "mcp.client.auth": {"level": "CRITICAL"},
     },
 }

@@ -173,6 +173,8 @@ def _set_sampling(server: McpServer, given: Mapping[str, Any] | None) -> None:
         server.sampling_max_tokens = int(given["max_tokens"])
     if given.get("usd_per_day") is not None:
         server.sampling_usd_per_day = float(given["usd_per_day"])
+    if given.get("ask_first") is not None:
+        server.sampling_ask_first = bool(given["ask_first"])
 
 
 def _record(by: Member, verb: str, server: McpServer, **details: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from builder.http.encryption import SecretUnreadable
@@ -194,7 +195,7 @@ def settings_of(row: McpServer, person: str = "") -> McpServerSettings:
         "revision": str(row.revision),
         "elicitation": row.elicitation,
         "elicitation_due_s": float(row.elicitation_due_s),
-        "sampling": SamplingSettings(row.sampling_model, row.sampling_max_tokens)
+        "sampling": SamplingSettings(row.sampling_model, row.sampling_max_tokens, row.sampling_ask_first)
         if row.sampling_model
         else None,
     }
@@ -213,8 +214,15 @@ def settings_of(row: McpServer, person: str = "") -> McpServerSettings:
         raise _unreachable(
             row.slug, f'The installation no longer offers the command template "{row.template}".'
         )
-    env = template.env | ({template.secrets[0]: secret} if template.secrets and secret else {})
-    return McpServerSettings(transport="stdio", command=template.argv(row.parameters), env=env, **common)
+    own_dir = str(settings.DATA_DIR / "servers" / str(row.pk))
+    return McpServerSettings(
+        transport="stdio",
+        command=template.argv(row.parameters, own_dir),
+        env=template.env | ({template.secrets[0]: secret} if template.secrets and secret else {}),
+        own_dir=own_dir,
+        hidden=tuple(str(place) for place in settings.HIDDEN_FROM_SERVERS),
+        **common,
+    )
 
 
 def _headers(row: McpServer, secret: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ class McpServer(models.Model):
     account_scope      whose account calls use at a server that people sign in to
     elicitation        what becomes of its questions in mid-call; people have `elicitation_due_s` to answer
     sampling_model     the model that it may have asked, as a graph names one; empty where it may not
+    sampling_ask_first   a person sees each question to the model and agrees to it before the model does
     told_at   when its lists were last read because it said that they changed
     """
 
@@ -38,6 +39,25 @@ class McpServer(models.Model):
     class Elicitation(models.TextChoices):
         ASK = "ask", "Ask in the inbox"
         DECLINE = "decline", "Decline at once"
+
+    NO_SETTINGS = (
+        "status",
+        "error",
+        "listed_at",
+        "told_at",
+        "protocol_version",
+        "next_check_at",
+        "checked_at",
+        "checks_failed",
+        "latency_ms",
+        "last_used_at",
+        "report",
+        "examined_at",
+        "server_name",
+        "server_version",
+        "instructions",
+    )
+    """What is noted of a server all the time, and that no call goes by."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="mcp_servers")
@@ -59,6 +79,7 @@ class McpServer(models.Model):
     sampling_model = models.CharField(max_length=200, blank=True)
     sampling_max_tokens = models.PositiveIntegerField(default=1000)
     sampling_usd_per_day = models.FloatField(default=1.0)
+    sampling_ask_first = models.BooleanField(default=False)
     revision = models.PositiveIntegerField(default=1)
 
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.UNKNOWN)
@@ -122,6 +143,9 @@ class McpTool(models.Model):
     used_by          slugs of the workflows that may use it; null for all
     counted_minute   the minute that `counted_calls` is about
     """
+
+    NO_SETTINGS = ("counted_minute", "counted_calls")
+    """What calls themselves write."""
 
     class Effect(models.TextChoices):
         NONE = "none", "Reads only"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
 
 from builder.accounts.matrix import Role, may
 from builder.http.errors import Invalid
+from builder.mcp_servers.limit_form import limit_rows, read_limits
 from builder.mcp_servers.models import McpTool
-from builder.mcp_servers.tool_form import read_value
 
 ANYONE, PERSON = "anyone", "person"
 MINUTES_AT_MOST = 366 * 24 * 60
@@ -35,10 +33,7 @@ def policy_form(tool: McpTool) -> dict[str, Any]:
         else approval.get("kind", ""),
         "approval_person": approval.get("value", "") if approval.get("kind") == PERSON else "",
         "approval_minutes": _minutes(approval.get("due_in_s")),
-        "limited": [
-            {"name": name, **_shown_limit(tool.limits.get(name))}
-            for name in (tool.input_schema.get("properties") or {})
-        ],
+        "limited": limit_rows(tool),
         "users": [
             {"slug": row.slug, "name": row.name, "chosen": used_by is None or row.slug in used_by}
             for row in workflows
@@ -54,34 +49,9 @@ def read_policies(tool: McpTool, given: QueryDict) -> dict[str, Any]:
         "timeout_s": _number(given.get("timeout_s", ""), "Time limit"),
         "rate": _whole(given.get("rate", "")),
         "approval": _approval(given),
-        "arguments": _limits(tool, given),
+        "arguments": read_limits(tool, given),
         "used_by": None if given.get("used_by_all") == "on" else given.getlist("used_by"),
     }
-
-
-def _shown_limit(limit: Mapping[str, Any] | None) -> dict[str, str]:
-    if limit is None:
-        return {"kind": "", "text": ""}
-    if "pattern" in limit:
-        return {"kind": "pattern", "text": limit["pattern"]}
-    value = limit["value"]
-    return {"kind": "value", "text": value if isinstance(value, str) else json.dumps(value)}
-
-
-def _limits(tool: McpTool, given: QueryDict) -> dict[str, Any]:
-    """Limits of nested arguments are the API's; the form leaves them alone."""
-    properties = tool.input_schema.get("properties") or {}
-    limits = {path: limit for path, limit in tool.limits.items() if path not in properties}
-    for name, row in properties.items():
-        kind, text = given.get(f"limit-kind-{name}", ""), given.get(f"limit-{name}", "").strip()
-        if kind == "pattern":
-            limits[name] = {"pattern": text}
-        elif kind == "value":
-            try:
-                limits[name] = {"value": read_value(row if isinstance(row, Mapping) else {}, text)}
-            except ValueError as error:
-                raise _refused(f"arguments/{name}", str(error)) from None
-    return limits
 
 
 def _approval(given: QueryDict) -> dict[str, Any] | None:

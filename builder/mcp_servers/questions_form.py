@@ -41,6 +41,7 @@ def read_questions(given: Any) -> dict[str, Any]:
             "model": given["sampling_model"],
             "max_tokens": int(_number(given, "sampling_max_tokens", "Tokens of an answer")),
             "usd_per_day": _number(given, "sampling_usd_per_day", "US dollars a day"),
+            "ask_first": given.get("sampling_ask_first") == "yes",
         }
     mode = "decline" if given["elicitation"] == "decline" else "ask"
     return {"elicitation": {"mode": mode, "due_s": int(seconds)}, "sampling": sampling}

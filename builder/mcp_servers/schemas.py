@@ -40,12 +40,16 @@ class ElicitationIn(Schema):
 
 
 class SamplingIn(Schema):
-    """The model that the server may have asked, as a graph names one; tokens of an answer, US dollars of a day (UTC)."""
+    """The model that the server may have asked, as a graph names one; tokens of an answer, US dollars of a day (UTC).
+
+    `ask_first`: a person sees each question in the inbox and agrees to it before the model is asked.
+    """
 
     model_config = ConfigDict(extra="forbid")
     model: str = Field(default="default", max_length=200)
     max_tokens: int | None = Field(default=None, ge=1, le=100_000)
     usd_per_day: float | None = Field(default=None, gt=0, le=100_000)
+    ask_first: bool | None = None
 
 
 class McpServerIn(Schema):
@@ -165,6 +169,7 @@ def _sampling(server: McpServer) -> dict[str, Any] | None:
         "model": server.sampling_model,
         "max_tokens": server.sampling_max_tokens,
         "usd_per_day": server.sampling_usd_per_day,
+        "ask_first": server.sampling_ask_first,
     }
 
 

@@ -2,7 +2,7 @@
 
 ```toml
 [files]
-title = "Files of a folder"          # {python}, {data_dir} and {base_dir} stand for places of this installation
+title = "Files of a folder"          # {python}, {base_dir} and {server_dir} stand for places of this installation
 command = "/usr/local/bin/mcp-server-filesystem"
 args = ["{folder}"]
 secrets = ["API_KEY"]            # names of environment variables that a secret fills
@@ -63,11 +63,14 @@ class CommandTemplate:
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
 
-    def argv(self, values: dict[str, str]) -> tuple[str, ...]:
-        """The command line; each parameter fills its own place inside one argument, no shell sees it."""
+    def argv(self, values: dict[str, str], server_dir: str) -> tuple[str, ...]:
+        """The command line; each parameter fills its own place inside one argument, no shell sees it.
+
+        server_dir   the folder of the server, the only one of the data directory that it can use
+        """
         filled = {
             parameter.name: values.get(parameter.name, parameter.default) for parameter in self.parameters
-        }
+        } | {"server_dir": server_dir}
         return (self.command, *(_fill(arg, filled) for arg in self.args))
 
     def check(self, values: dict[str, Any]) -> dict[str, str]:
@@ -136,9 +139,10 @@ def command_templates() -> dict[str, CommandTemplate]:
 
 
 def _template(slug: str, table: dict[str, Any]) -> CommandTemplate:
+    if any("{data_dir}" in arg for arg in table.get("args", ())):
+        raise TypeError(f"{slug}: the data directory is hidden from commands; write {{server_dir}}")
     places = {
         "python": sys.executable,
-        "data_dir": str(settings.DATA_DIR),
         "base_dir": str(settings.BASE_DIR),
     }
     return CommandTemplate(

@@ -20,6 +20,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp import errors
 from runtime.mcp.asking import CallInFlight, CallsInFlight
+from runtime.mcp.changes import follow_changes
 from runtime.mcp.http import RpcTransport
 from runtime.mcp.oauth_transport import Accounts, AccountTransport
 from runtime.mcp.server_log import CallLog, TellLog, read_line, secrets_of
@@ -218,7 +219,8 @@ class Connection:
             async with self._connected_client() as client:
                 self._client = client
                 ready.set_result(None)
-                await _first_of(self._stop, self._child.ended)
+                async with self._following(client):
+                    await _first_of(self._stop, self._child.ended)
                 if self._child.ended.is_set():
                     # An answer may have come right before the end; what is still open fails by itself.
                     await _first_of(self._stop, self._idle, timeout_s=DRAIN_TIMEOUT_S)
@@ -233,6 +235,19 @@ class Connection:
                 logger.info("a connection ended", extra={"server": self.settings.slug}, exc_info=error)
         finally:
             self._client = None
+
+    @asynccontextmanager
+    async def _following(self, client: Client) -> AsyncIterator[None]:
+        """Meanwhile the server's news of its lists are heard, where anybody wants them."""
+        if self._on_changed is None:
+            yield
+            return
+        following = asyncio.create_task(follow_changes(client, self._on_changed))
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     @asynccontextmanager
     async def _connected_client(self) -> AsyncIterator[Client]:
@@ -283,7 +298,7 @@ class Connection:
         return RpcTransport(door, self._refusals)
 
     async def _heard(self, message: Any) -> None:
-        """What the server says unasked: only that its lists changed is of use."""
+        """What an older server says unasked: only that its lists changed is of use."""
         if self._on_changed is not None and getattr(message, "method", "") in LIST_CHANGED:
             self._on_changed()
 

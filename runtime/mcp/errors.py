@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp import MCPError
 from pydantic import ValidationError
 
 from runtime.errors import McpError
+from runtime.web_addresses import is_safe_address
 
 TIMEOUT, CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, PARSE = -32001, -32000, -32602, -32601, -32700
 RESOURCE_NOT_FOUND = -32002
+ADDRESS_REQUIRED = -32042
+"""Of the revision of 2025-11-25: a person is to open an address before the call is made again."""
 CONNECT_AGAIN = "connect_again"
 """The error in our own 401 where an account has no token."""
 TRY_AGAIN = frozenset({"RATE_LIMITED", "RATE_LIMIT_EXCEEDED", "TEMPORARILY_UNAVAILABLE", "TRY_AGAIN"})
@@ -143,6 +147,8 @@ def _protocol(server: str, error: MCPError) -> McpError:
     if error.code == RESOURCE_NOT_FOUND:
         message = f'"{server}" has no resource at this address: {error.message}'
         return failure(server, "mcp_resource_not_found", message, sent=True, answered=True)
+    if error.code == ADDRESS_REQUIRED:
+        return _address_required(server, data)
     if error.code == CLOSED:
         return lost(server, "")
     if error.code == PARSE:
@@ -151,6 +157,26 @@ def _protocol(server: str, error: MCPError) -> McpError:
         )
     message = f'"{server}" answered with an error: {error.message}'
     return failure(server, "mcp_protocol_error", message, sent=True, answered=True, rpc_code=error.code)
+
+
+def _address_required(server: str, data: dict[str, Any]) -> McpError:
+    """Only steps that call a tool can ask a person; this is what everybody else is told."""
+    rows = data.get("elicitations")
+    addresses = (
+        [str(row.get("url")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    )
+    hosts = [urlsplit(address).hostname or "" for address in addresses[:5] if is_safe_address(address)]
+    page = f"a page of {', '.join(hosts)}" if hosts else "a page"
+    message = f'"{server}" wants a person to open {page} first. Call it as a tool in a workflow: there people are asked.'
+    return failure(server, "mcp_input_required", message, sent=True, answered=True, hosts=hosts)
+
+
+def wanted_addresses(error: McpError) -> Any:
+    """What an older server's error asks a person to open, as it came; None for any other error."""
+    cause = unwrap(error.__cause__) if error.__cause__ else None
+    if isinstance(cause, MCPError) and cause.code == ADDRESS_REQUIRED:
+        return (cause.data if isinstance(cause.data, dict) else {}).get("elicitations") or ()
+    return None
 
 
 def _status(server: str, status: int, data: dict[str, Any]) -> McpError:

@@ -22,10 +22,12 @@ class InputRequired:
 
     requests   key -> {"method", "params"} as they came
     state      to be given back as it is
+    as_before  the server knows by itself whether a person did it: the call is made again as it was, without answers
     """
 
     requests: Mapping[str, Mapping[str, Any]]
     state: str | None
+    as_before: bool = False
 
 
 class Asker(Protocol):
@@ -36,6 +38,18 @@ class Asker(Protocol):
     async def sample(self, params: Mapping[str, Any]) -> Response:
         """Raises PatchbayError where a model may not be asked, or fails."""
         ...
+
+
+def read_addresses_required(elicitations: Any) -> InputRequired:
+    """The addresses in the error of an older server; raises ValueError, with the end of a sentence."""
+    rows = elicitations if isinstance(elicitations, list) else []
+    if not 0 < len(rows) <= MAX_REQUESTS or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError("wants a person to open an address first, and names none")
+    requests = {
+        str(number): {"method": "elicitation/create", "params": {**row, "mode": "url"}}
+        for number, row in enumerate(rows)
+    }
+    return InputRequired(requests, None, as_before=True)
 
 
 def read_input_required(answer: wire.InputRequiredResult) -> InputRequired:

@@ -16,15 +16,22 @@ tests/integration/mcp/test_oauth.py.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx2
-from mcp.client.auth import OAuthClientProvider, OAuthFlowError, PKCEParameters
+from mcp.client.auth import (
+    OAuthClientProvider,
+    OAuthFlowError,
+    OAuthRegistrationError,
+    OAuthTokenError,
+    PKCEParameters,
+)
 from mcp.client.auth.utils import union_scopes, validate_authorization_response_iss
 from mcp.shared.auth import (
     OAuthClientInformationFull,
@@ -39,6 +46,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpAccount
 from runtime.mcp import errors
 from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.web_addresses import is_web_address
 
 State = dict[str, Any]
 
@@ -57,7 +65,18 @@ _HELLOS: tuple[tuple[str, str, State], ...] = (
     ("2026-07-28", "server/discover", {}),
     ("2025-11-25", "initialize", _INITIALIZE),
 )
-_FAULTS = (OAuthFlowError, ValidationError, ValueError, httpx2.HTTPError, httpx2.StreamError, OSError)
+_FAULTS = (
+    OAuthFlowError,
+    ValidationError,
+    ValueError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.StreamError,
+    OSError,
+)
+MAX_TOKEN_CHARS = 16 * 1024
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What can stand in a header: https://datatracker.ietf.org/doc/html/rfc6749#appendix-A.12"""
 
 
 class RefreshRefused(Exception):
@@ -89,13 +108,14 @@ async def begin(policy: OutboundPolicy, account: McpAccount, *, more_scope: str 
                     auth=provider,
                 )
     except _Redirect as redirect:
-        if urlsplit(redirect.url).scheme not in {"http", "https"}:
+        if not is_web_address(redirect.url):
             raise sign_in_failed(account.server, "its sign-in page has no web address.") from None
         return redirect.url, provider.state
+    except OAuthRegistrationError as error:
+        undescribed = "" if provider.context.oauth_metadata else "It does not describe its sign-in readably. "
+        raise sign_in_failed(account.server, undescribed + _words(error)) from error
     except _FAULTS as error:
         raise sign_in_failed(account.server, _words(error)) from error
-    except TimeoutError:
-        raise sign_in_failed(account.server, "it took too long.") from None
     raise sign_in_failed(account.server, f"it does not ask for one (HTTP {response.status_code}).")
 
 
@@ -114,8 +134,6 @@ async def finish(policy: OutboundPolicy, account: McpAccount, *, code: str, iss:
             await provider._handle_token_response(await http.send(request))
     except _FAULTS as error:
         raise sign_in_failed(account.server, _words(error)) from error
-    except TimeoutError:
-        raise sign_in_failed(account.server, "it took too long.") from None
     return {**provider.state, "pending": None}
 
 
@@ -129,7 +147,11 @@ async def refresh(policy: OutboundPolicy, account: McpAccount) -> State:
         response = await http.send(await provider._refresh_token())
     if response.status_code == 429 or response.status_code >= 500:
         raise httpx2.HTTPStatusError("not now", request=response.request, response=response)
-    if not await provider._handle_refresh_response(response):
+    try:
+        is_taken = await provider._handle_refresh_response(response)
+    except OAuthFlowError as error:
+        raise RefreshRefused from error
+    if not is_taken:
         raise RefreshRefused
     return provider.state
 
@@ -168,8 +190,12 @@ class _Kept:
         return OAuthToken.model_validate(tokens) if tokens else None
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
+        for token in filter(None, (tokens.access_token or " ", tokens.refresh_token)):
+            if len(token) > MAX_TOKEN_CHARS or not _TOKEN.fullmatch(token):
+                raise OAuthTokenError("It gives a token that cannot be sent.")
+        life_s = max(tokens.expires_in or 0, 0)
         self.state["tokens"] = tokens.model_dump(mode="json")
-        self.state["expires_at"] = time.time() + tokens.expires_in if tokens.expires_in else None
+        self.state["expires_at"] = time.time() + life_s if life_s else None
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         client = self.state.get("client")
@@ -207,6 +233,9 @@ class _Provider(OAuthClientProvider):
 
     async def _perform_authorization_code_grant(self) -> tuple[str, str]:
         """Everything is known now that the browser needs: leave, and go on in `finish`."""
+        known = self.context.oauth_metadata
+        if known and "S256" not in (known.code_challenge_methods_supported or ("S256",)):
+            raise OAuthFlowError("It does not know the proof that sign-ins need (PKCE with S256).")
         context, proof, state = self.context, PKCEParameters.generate(), secrets.token_urlsafe(32)
         if context.client_info is None:
             raise OAuthFlowError("it does not know us")
@@ -237,7 +266,6 @@ class _Provider(OAuthClientProvider):
         }
         # Servers of the first revision with OAuth may have no metadata, only addresses that are known.
         base = context.get_authorization_base_url(context.server_url)
-        known = context.oauth_metadata
         endpoint = str(known.authorization_endpoint) if known else f"{base}/authorize"
         raise _Redirect(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}")
 
@@ -256,5 +284,15 @@ async def _outside(policy: OutboundPolicy) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    """Why, in words. Of a reply that does not fit only where it does not: it may hold tokens."""
+    if isinstance(error, TimeoutError):
+        return "it took too long."
+    misfit = error if isinstance(error, ValidationError) else error.__context__
+    if isinstance(misfit, ValidationError):
+        first = misfit.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        text = f"Its answer does not fit{f' at {where}' if where else ''}: {first['msg']}"
+    else:
+        text = str(error)
+    text = " ".join(text.split())[:300] or type(error).__name__
     return text if text.endswith(".") else f"{text}."

@@ -14,10 +14,10 @@ import httpx2
 
 from runtime.errors import PatchbayError
 from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.web_addresses import LOOPBACK
 
 MAX_BYTES = 64 * 1024
 TIMEOUT_S = 8.0
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class DocumentUnreadable(PatchbayError):

@@ -63,6 +63,17 @@ class _Token:
     good_until: float
 
 
+_refreshing: set[asyncio.Task[_Token]] = set()
+"""A task that nothing refers to may vanish."""
+
+
+def _done(task: asyncio.Task[_Token]) -> None:
+    _refreshing.discard(task)
+    if not task.cancelled():
+        # Told to whoever waits, if anybody does.
+        task.exception()
+
+
 class AccountTransport(httpx2.AsyncBaseTransport):
     """In front of the outbound door, for the connection of one account."""
 
@@ -132,7 +143,11 @@ class AccountTransport(httpx2.AsyncBaseTransport):
             if time.time() < token.good_until and (refused is None or token.text != refused.text):
                 return token
             if await self._accounts.claim(account.id, account.version):
-                return await self._refreshed(account)
+                # Whoever waits for it may hang up: the new tokens must be kept all the same, and the claim ended.
+                refreshing = asyncio.create_task(self._refreshed(account))
+                _refreshing.add(refreshing)
+                refreshing.add_done_callback(_done)
+                return await asyncio.shield(refreshing)
             if time.monotonic() > deadline:
                 raise _Unavailable(503)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -19,13 +19,20 @@ from pydantic import TypeAdapter
 
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings, ServerUse
+from runtime.json_schema import is_quick
 from runtime.mcp import errors
 from runtime.mcp.asking import HOLD_S, CallInFlight, is_modern
 from runtime.mcp.breaker import Breaker
 from runtime.mcp.connection import Connection
 from runtime.mcp.doctor.examination import examine
 from runtime.mcp.doctor.report import Report
-from runtime.mcp.input_required import Asker, InputRequired, Response, read_input_required
+from runtime.mcp.input_required import (
+    Asker,
+    InputRequired,
+    Response,
+    read_addresses_required,
+    read_input_required,
+)
 from runtime.mcp.inspection import Inspection, inspect
 from runtime.mcp.listing import read_listing
 from runtime.mcp.oauth_transport import Accounts
@@ -134,16 +141,20 @@ class McpPool:
                 progress_callback=_progress(on_progress) if on_progress else None,
             )
 
-        answer, duration_s = await self._counted(settings, ask, timeout_s, on_log, asker)
+        try:
+            answer, duration_s = await self._counted(settings, ask, timeout_s, on_log, asker)
+        except McpError as error:
+            if (addresses := errors.wanted_addresses(error)) is None:
+                raise
+            return _wanted(settings.slug, read_addresses_required, addresses)
         if isinstance(answer, wire.InputRequiredResult):
-            try:
-                return read_input_required(answer)
-            except ValueError as error:
-                raise errors.asks_wrongly(settings.slug, str(error)) from error
+            return _wanted(settings.slug, read_input_required, answer)
         result = read_result(answer, duration_s * 1000)
         if result.is_error:
             raise errors.tool_error(settings.slug, name, result.text)
-        if output_schema:
+        if output_schema and is_quick(result.structured, output_schema):
+            check_result(settings.slug, name, result, output_schema)
+        elif output_schema:
             # A large result takes seconds to check, in which the loop must go on.
             await asyncio.to_thread(check_result, settings.slug, name, result, output_schema)
         return result
@@ -446,6 +457,13 @@ class McpPool:
         self._locks = {
             key: lock for key, lock in self._locks.items() if lock.locked() or key in self._connections
         }
+
+
+def _wanted(server: str, read: Callable[[Any], InputRequired], answer: Any) -> InputRequired:
+    try:
+        return read(answer)
+    except ValueError as error:
+        raise errors.asks_wrongly(server, str(error)) from error
 
 
 async def _within(

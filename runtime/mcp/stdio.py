@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,6 +21,7 @@ from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCResponse, jsonrpc_mes
 from pydantic import ValidationError
 
 from runtime.gateways import McpServerSettings
+from runtime.mcp.confinement import Confinement
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_BYTES_BEFORE_ANSWER = 64 * 1024 * 1024
@@ -31,22 +30,6 @@ CHUNK_BYTES = 64 * 1024
 CLOSE_GRACE_S = 2.0
 DRAIN_S = 0.5
 INHERITED = ("HOME", "LANG", "LOGNAME", "PATH", "TERM", "TZ", "USER")
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def protect_process_memory() -> None:
-    """Keep children of the same user from reading this process's memory and environment (Linux, not as root)."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def _die_with_parent(parent: int) -> None:
-    """In the child, before it runs: end when the worker ends, however that happens."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 class _Overflow(Exception):
@@ -108,18 +91,26 @@ async def stdio_transport(settings: McpServerSettings, state: ChildState) -> Asy
 async def _spawn(settings: McpServerSettings) -> asyncio.subprocess.Process:
     if not settings.command:
         raise FileNotFoundError("no command")
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(settings.env)
-    return await asyncio.create_subprocess_exec(
-        *settings.command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=settings.cwd,
-        limit=MAX_LINE_BYTES,
-        start_new_session=True,
-        preexec_fn=partial(_die_with_parent, os.getpid()),
-    )
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    if settings.own_dir:
+        _make_own(settings.own_dir)
+        environment["TMPDIR"] = settings.own_dir
+    with Confinement(settings.hidden, [settings.own_dir] if settings.own_dir else ()) as confinement:
+        return await asyncio.create_subprocess_exec(
+            *settings.command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment | dict(settings.env),
+            cwd=settings.cwd,
+            limit=MAX_LINE_BYTES,
+            start_new_session=True,
+            preexec_fn=confinement.enter,
+        )
+
+
+def _make_own(folder: str) -> None:
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def _read(process: asyncio.subprocess.Process, to_client: Any, state: ChildState) -> None:

@@ -87,8 +87,8 @@ def test_an_admin_connects_a_server_and_it_stays_connected(page: Page, site: Sit
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("Notes was removed.")).to_be_visible()
     assert eventually(lambda: site.revoked, what="the tokens being revoked") == 1
-    verbs = [row["verb"] for row in api("GET", "/audit")["items"]]
-    assert verbs.count("mcp_server.connect") == 3
+    entries = [row for row in api("GET", "/audit")["items"] if row["object"]["id"] == server["id"]]
+    assert [row["verb"] for row in entries].count("mcp_server.connect") == 3
 
 
 def test_a_sign_in_that_fails_or_is_forged_connects_nothing(page: Page, site: Site, api: Api) -> None:

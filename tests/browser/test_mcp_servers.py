@@ -22,7 +22,17 @@ def pliable() -> Iterator[Pliable]:
     with pliable_mcp() as server:
         server.tools = [
             a_tool("search_notes", description="Finds notes.\nOldest first.", reads=True, text=TEXT),
-            a_tool("add_note", description="Writes a note.", text=TEXT, folder={"type": "string"}),
+            a_tool(
+                "add_note",
+                description="Writes a note.",
+                text=TEXT,
+                folder={"type": "string"},
+                customer={"type": "object", "properties": {"id": {"type": "integer"}}},
+                items={
+                    "type": "array",
+                    "items": {"type": "object", "properties": {"sku": {"type": "string"}}},
+                },
+            ),
             *(a_tool(f"report_{number}", description=f"Report {number}", reads=True) for number in range(4)),
         ]
         server.resources = [
@@ -133,6 +143,10 @@ def test_policies_are_set_on_the_page_of_a_tool(
     page.get_by_text("Limits of its arguments").click()
     page.get_by_label("Kind of limit of folder").select_option("value")
     page.get_by_label("Value or pattern of folder").fill("/srv")
+    page.get_by_label("Kind of limit of customer.id").select_option("value")
+    page.get_by_label("Value or pattern of customer.id").fill("7")
+    page.get_by_label("Kind of limit of items[].sku").select_option("pattern")
+    page.get_by_label("Value or pattern of items[].sku").fill("A[0-9]+")
     page.get_by_text("Where it may be used").click()
     page.get_by_label("In every workflow").uncheck()
     picture(page, "mcp-policies")
@@ -143,9 +157,33 @@ def test_policies_are_set_on_the_page_of_a_tool(
     stored = tools["add_note"]
     assert (stored["enabled"], stored["rate"]) == (True, 30)
     assert stored["approval"] == {"kind": "role", "value": "builder"}
-    assert stored["arguments"] == {"folder": {"value": "/srv"}}
+    limits = {
+        "folder": {"value": "/srv"},
+        "customer/id": {"value": 7},
+        "items/sku": {"pattern": "A[0-9]+"},
+    }
+    assert stored["arguments"] == limits
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    tools = {row["name"]: row for row in api("GET", f"{registered}/tools")["items"]}
+    assert tools["add_note"]["arguments"] == limits
     assert "order-status" in stored["used_by"]
     assert findings(page) == []
+
+
+def test_what_a_server_may_ask_is_set_in_its_settings(page: Page, api: Api, registered: str) -> None:
+    page.goto(page.url.rstrip("/") + f"{registered}/settings")
+    expect(page.get_by_label("Before the model is asked")).to_be_hidden()
+    page.get_by_label("Questions to a model (sampling)").select_option(label="The default model")
+    page.get_by_label("Before the model is asked").select_option(
+        label="A person sees the question and agrees"
+    )
+    page.get_by_label("Tokens of an answer, at most").fill("70")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("once a person agrees")).to_be_visible()
+    stored = {"model": "default", "max_tokens": 70, "usd_per_day": 1.0, "ask_first": True}
+    assert api("GET", registered)["sampling"] == stored
 
 
 def test_the_inspector_shows_every_message_and_gives_a_step(

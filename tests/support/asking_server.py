@@ -48,6 +48,8 @@ CODE_FORM = {
 MESSAGE = "Who travels? <b>Please</b> be [exact](https://evil.example)."
 ADDRESS = "https://pay.example.com/checkout?order=7"
 TOOLS = ("book", "pay", "twice", "chain", "think", "folders", "later", "endless")
+GATES = {"unlock": ADDRESS, "trap": "javascript:alert(1)"}
+"""Only with `--old`: refused at the first call of a key with an address that a person is to open."""
 READS = ("think", "folders", "later", "endless")
 
 
@@ -121,7 +123,7 @@ def _server(log: Log, *, old: bool) -> Server[Any]:
                 input_schema=schema,
                 annotations=wire.ToolAnnotations(read_only_hint=name in READS),
             )
-            for name in TOOLS
+            for name in (*TOOLS, *(GATES if old else ()))
         ]
         return wire.ListToolsResult(tools=tools)
 
@@ -136,6 +138,11 @@ def _server(log: Log, *, old: bool) -> Server[Any]:
 
     async def call_old(context: Any, params: wire.CallToolRequestParams) -> Any:
         _note(log, context, params)
+        if params.name in GATES:
+            if len([call for call in log.calls if call == log.calls[-1]]) == 1:
+                data = {"message": "Unlock it there.", "url": GATES[params.name], "elicitationId": "e2"}
+                raise MCPError(-32042, "A person is needed", {"elicitations": [{"mode": "url", **data}]})
+            return _finish(log, params.name, {})
         answers: dict[str, Any] = {}
         for key, request in (WANTED[params.name]() or {}).items():
             try:

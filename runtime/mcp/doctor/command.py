@@ -7,12 +7,15 @@ import os
 import shutil
 
 from runtime.gateways import McpServerSettings
+from runtime.mcp.confinement import can_hide_files
 from runtime.mcp.connection import Connection
 from runtime.mcp.doctor.protocol import ProtocolChecks
 from runtime.mcp.doctor.report import Check, Trouble
 
 PATIENCE_S = 5.0
 """How long a command that is silent but alive holds up the step that asks whether it starts."""
+CLOSED = "Patchbay's own files and processes are out of its reach."
+OPEN = "This system has no Landlock: it can read whatever files the worker's user can."
 
 
 class CommandChecks:
@@ -45,11 +48,9 @@ class CommandChecks:
     async def _start(self) -> str:
         opening = self._protocol.opening()
         await asyncio.wait({opening}, timeout=PATIENCE_S)
-        if not opening.done() or opening.exception() is None:
-            return "It runs."
-        if not await self._connection.has_ended():
-            # It lives and answers nonsense: the next step says what.
-            return "It runs."
+        # One that lives and answers nonsense runs too: the next step says what it answers.
+        if not opening.done() or opening.exception() is None or not await self._connection.has_ended():
+            return f"It runs. {CLOSED if can_hide_files() else OPEN}"
         said = self._connection.last_words
         cause = f"It ended at once. Its last words: {said}" if said else "It ended at once, without a word."
         raise Trouble(cause, "Mend what its last words name; most often a setting or a package is missing.")

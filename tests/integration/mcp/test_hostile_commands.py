@@ -206,7 +206,7 @@ def test_no_change_makes_a_registered_server_another_command(clients: dict[str, 
         assert answer.status_code == (422 if role == "admin" else 403), answer.content
 
     row = McpServer.objects.get()
-    argv = command_templates()["files"].argv(row.parameters)
+    argv = command_templates()["files"].argv(row.parameters, "/srv/own")
     assert argv == ("/usr/local/bin/files-server", "--folder", "/srv/docs", "--name=docs")
 
 

@@ -71,7 +71,7 @@ async def _ask(pool: McpPool, settings: McpServerSettings, way: str, moment: str
     await pool.call_tool(settings, "echo", given, timeout_s=TIMEOUT_S, input_schema=SCHEMAS.get(way))
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -101,7 +101,7 @@ async def test_whatever_a_server_does_it_ends_with_a_named_cause(
             return await met(transport, way, moment, port, tag)
 
     await one("garbage")
-    before = _resident_bytes()
+    before = resident_bytes()
     outcomes = dict(zip(WAYS, await asyncio.gather(*map(one, WAYS)), strict=True))
 
     for way, (code, message) in outcomes.items():
@@ -113,6 +113,6 @@ async def test_whatever_a_server_does_it_ends_with_a_named_cause(
         outcomes[way][0] for way in ("ten megabytes", "no end", "an end in the middle", "an end before")
     )
     await until(lambda: not _processes(tag), 20)
-    assert _resident_bytes() - before < GROWTH_BYTES
+    assert resident_bytes() - before < GROWTH_BYTES
     hits = httpx2.get(f"http://127.0.0.1:{port}/hits", trust_env=False).json()["hits"]
     assert hits == 0, "an address that a server named was asked"

@@ -11,6 +11,8 @@ from tests.support.pliable_mcp import Pliable, a_tool, pliable_mcp
 from tests.support.product import Api, Embedded, a_document, a_node, eventually, published
 
 TEXT = {"type": "string"}
+CUSTOMER = {"type": "object", "properties": {"id": {"type": "integer"}, "name": TEXT}}
+ITEMS = {"type": "array", "items": {"type": "object", "properties": {"sku": TEXT}}}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,7 @@ def pliable() -> Iterator[Pliable]:
                 "tried",
             )
         ]
+        server.tools.append(a_tool("nested", reads=True, customer=CUSTOMER, items=ITEMS))
         yield server
 
 
@@ -138,6 +141,35 @@ def test_a_limited_argument_is_refused_while_drawing_and_at_the_call(
     assert tried["code"] == "mcp_argument_refused"
     assert [call for call in pliable.calls if call[0] == "limited"] == [
         ("limited", {"folder": "/srv", "text": "fine"})
+    ]
+
+
+def test_limits_hold_inside_of_objects_and_lists_and_the_approver_sees_them(
+    api: Api, server: str, pliable: Pliable
+) -> None:
+    limits = {"customer/id": {"value": 7}, "items/sku": {"pattern": "A[0-9]+"}}
+    policies(api, server, "nested", arguments=limits, approval={"kind": "anyone"})
+    drawn = a_call("nested", {"customer": {"id": 8}, "items": [{"sku": "A1"}, {"sku": "B1"}]})
+    workflow = api("POST", "/workflows", {"name": "Nested limits", "graph": drawn})
+
+    refused = api("POST", f"/workflows/{workflow['id']}/publish", {}, expect=422)
+
+    assert errors_in(refused) == [
+        ("arguments/customer/id", "mcp_argument_refused"),
+        ("arguments/items/sku", "mcp_argument_refused"),
+    ]
+    graph = a_call("nested", {"customer": {"id": 7}, "items": [{"sku": "A1"}, {"sku": "{{ trigger.text }}"}]})
+    ended = api.run_until(started(api, "Nested, wrong", graph, "B1")["id"], "failed", "succeeded")
+    assert ended["error"]["details"]["field"] == "items/sku"
+    run = started(api, "Nested, right", graph, "A2")
+    item = inbox_item(api, run)
+    told = {"label": "An admin decided", "value": ["customer.id must be 7", "items.sku must fit A[0-9]+"]}
+    assert told in item["data"]
+    assert {"label": "items", "value": [{"sku": "A1"}, {"sku": "A2"}]} in item["data"]
+    api("POST", f"/inbox/{item['id']}/answer", {"choice": "approve", "answers": {}}, expect=200)
+    assert api.run_until(run["id"], "succeeded", "failed")["status"] == "succeeded"
+    assert [call for call in pliable.calls if call[0] == "nested"] == [
+        ("nested", {"customer": {"id": 7}, "items": [{"sku": "A1"}, {"sku": "A2"}]})
     ]
 
 
