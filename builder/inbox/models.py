@@ -11,8 +11,9 @@ from runtime.identifiers import new_id
 class InboxItem(models.Model):
     """A handoff as the person sees it; made and closed in the engine's own transactions.
 
-    question   of a server in the middle of a call, else null: mode ("form", "url"), server, server_name, tool,
-               requested_schema, url, and held: whether the server's connection is kept open until the answer
+    question   of a server in the middle of a call, else null: mode ("form", "url", "sampling"), server, server_name, tool,
+               requested_schema, url, and held: whether the server's connection is kept open until the answer; for
+               sampling also messages, model and max_tokens
     """
 
     class Status(models.TextChoices):

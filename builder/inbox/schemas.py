@@ -17,17 +17,22 @@ class AnswerIn(Schema):
 class QuestionOut(Schema):
     """What an MCP server asks in the middle of a call; its words and address are a stranger's.
 
-    `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so.
-    With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`.
+    `requested_schema` is what an answer must fit, for mode `form`; for mode `url` a person opens `url` and says so. For
+    mode `sampling` the server wants `messages` to be sent to `model`, which happens when a person accepts.
+    With `held` the server's connection is kept open until `due_at`. Choices are `accept`, `decline` and `cancel`, the last
+    not for `sampling`.
     """
 
-    mode: Literal["form", "url"]
+    mode: Literal["form", "url", "sampling"]
     server: str
     server_name: str
     tool: str
     requested_schema: dict[str, Any]
     url: str
     held: bool
+    messages: list[dict[str, str]] = Field(default_factory=list)
+    model: str = ""
+    max_tokens: int | None = None
 
 
 class InboxItemOut(Schema):

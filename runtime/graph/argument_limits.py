@@ -1,7 +1,8 @@
 """What an admin allows of a tool's arguments: a fixed value, or texts that fit a pattern.
 
-A limit belongs to a path of names such as `folder` or `customer/country`. A fixed value must be given; what only has a
-pattern may be left out. In a list every element must fit. Patterns are google-re2's, so that none takes long, and must
+A limit belongs to a path of names such as `folder`, `customer/country` or `items/sku`, and on its way goes through every
+element of a list. A fixed value must be given; what only has a pattern may be left out. In a list every element must fit.
+Patterns are google-re2's, so that none takes long, and must
 match the whole text.
 """
 
@@ -17,6 +18,8 @@ from runtime.errors import McpError
 
 Limits = Mapping[str, Mapping[str, Any]]
 MISSING = object()
+UNFIT = object()
+"""Stands where there should be an object, so that nobody can say what a server reads in it."""
 MAX_PATTERN = 500
 
 
@@ -44,10 +47,9 @@ def refused_arguments(
     unknown   says of a value that it is not known yet, so that nothing can be said of it
     """
     for path, limit in limits.items():
-        value = _at(arguments, path.split("/"), unknown)
-        if value is not MISSING and unknown(value):
-            continue
-        if why := _broken(value, limit):
+        reached = _reached(arguments, path.split("/"), unknown)
+        broken = (_broken(value, limit) for value in reached if value is UNFIT or not unknown(value))
+        if why := next(filter(None, broken), ""):
             yield path, why
 
 
@@ -61,25 +63,45 @@ def check_limits(server: str, tool: str, arguments: Mapping[str, Any], limits: L
         )
 
 
-def _at(value: Any, path: list[str], unknown: Callable[[Any], bool]) -> Any:
-    for name in path:
-        if isinstance(value, str) and unknown(value):
-            return value
-        if not isinstance(value, Mapping) or name not in value:
-            return MISSING
-        value = value[name]
-    return value
+def in_words(path: str, limit: Mapping[str, Any]) -> str:
+    """A limit for people: `customer.country must be "DE"`."""
+    name = path.replace("/", ".")
+    return (
+        f"{name} must be {_shown(limit['value'])}"
+        if "value" in limit
+        else f"{name} must fit {limit['pattern']}"
+    )
+
+
+def _reached(value: Any, path: list[str], unknown: Callable[[Any], bool]) -> Iterator[Any]:
+    """What stands at a path, once for each element of the lists on the way."""
+    if not path or (isinstance(value, str) and unknown(value)):
+        yield value
+    elif isinstance(value, list):
+        for element in value:
+            yield from _reached(element, path, unknown)
+    elif isinstance(value, Mapping):
+        yield from _reached(value[path[0]], path[1:], unknown) if path[0] in value else (MISSING,)
+    else:
+        yield MISSING if value is None else UNFIT
 
 
 def _broken(value: Any, limit: Mapping[str, Any]) -> str:
+    if value is UNFIT:
+        return "is limited, and stands in something that is no object"
     if "value" in limit:
-        return "" if value == limit["value"] else f"must be {_shown(limit['value'])}"
+        return "" if _same(value, limit["value"]) else f"must be {_shown(limit['value'])}"
     if value is MISSING or value is None:
         return ""
     values = value if isinstance(value, list) else [value]
     if all(re2.fullmatch(limit["pattern"], _text(each)) for each in values):
         return ""
     return f"must fit the pattern {limit['pattern']}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1."""
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
 
 
 def _text(value: Any) -> str:

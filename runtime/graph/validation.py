@@ -144,6 +144,10 @@ def _schema_problem(node: Node, error: ValidationError) -> Iterator[Problem]:
         return
     if has_parts(error.instance):
         return
+    if error.validator == "oneOf" and (meant := _variant_meant(error)):
+        for inner in meant:
+            yield from _schema_problem(node, inner)
+        return
     if error.validator in {"anyOf", "oneOf"} and error.context:
         error = min(error.context, key=lambda inner: (inner.validator == "type", -len(inner.absolute_path)))
     field = "/".join(path) or None
@@ -151,6 +155,15 @@ def _schema_problem(node: Node, error: ValidationError) -> Iterator[Problem]:
         yield Problem(node.id, field, "required", f'"{_own_title(error, path)}" is needed.')
         return
     yield Problem(node.id, field, "invalid_config", f"{_own_title(error, path)}: {_sentence(error)}")
+
+
+def _variant_meant(error: ValidationError) -> list[ValidationError]:
+    """What is wrong with the one variant whose constants fit; nothing where that says not which is meant."""
+    variants: dict[int | str, list[ValidationError]] = {}
+    for inner in error.context or ():
+        variants.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [found for found in variants.values() if all(one.validator != "const" for one in found)]
+    return fitting[0] if len(fitting) == 1 else []
 
 
 def _missing(node: Node, error: ValidationError, path: list[str]) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from runtime.graph.node_types import Effect
@@ -11,6 +13,7 @@ from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Wait
 
 class Config(mcp_tool.Config):
     approval: bool = Field(default=False, title="Ask before each call")
+    due_in_s: float | None = Field(default=None, gt=0, title="Time to answer")
 
 
 def _call(config: Config) -> mcp_tool.Config:
@@ -20,6 +23,9 @@ def _call(config: Config) -> mcp_tool.Config:
 async def ask_first(config: Config, ctx: NodeContext) -> Park | None:
     _, tool = await ctx.tool(config.server, config.tool)
     approval = tool.approval or (mcp_tool.ANYONE if config.approval else None)
+    # Of the admin's time and the author's the shorter one: each may count on it.
+    times = [tool.approval_due_s, config.due_in_s if config.approval else None]
+    tool = replace(tool, approval_due_s=min((due_s for due_s in times if due_s is not None), default=None))
     return mcp_tool.question_before_call(_call(config), tool, approval, ctx)
 
 

@@ -40,6 +40,7 @@ from runtime.nodes.model_field import check_model, model_field
 SAME_CALL_AT_MOST = 3
 REMINDERS = 2
 ANSWER_TOKENS = 4096
+MAX_DUE_S = 366 * 24 * 3600
 SHOWN = 2_000
 REASONS = {
     "steps": "It took as many turns as it may.",
@@ -54,6 +55,13 @@ class AgentTool(NodeConfig):
     server: str = Field(min_length=1, title="Server")
     tool: str = Field(min_length=1, title="Tool")
     approval: bool = Field(default=False, title="Ask a person before each call")
+    due_in_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=MAX_DUE_S,
+        title="Time to answer",
+        description="After it the call is not made, and the model is told so.",
+    )
 
 
 class Config(NodeConfig):
@@ -165,8 +173,8 @@ def following(config: Config, progress: Progress) -> Begin | Expand | Leave:
     wanted = [call for call in calls if not call["problem"]]
     if not wanted:
         return _turn_or_end(config, history, turns)
-    approvals = {(tool.server, tool.tool): tool.approval for tool in config.tools}
-    return Expand(tuple(_call(call, number, approvals) for number, call in enumerate(wanted, start=1)))
+    tools = {(tool.server, tool.tool): tool for tool in config.tools}
+    return Expand(tuple(_call(call, number, tools) for number, call in enumerate(wanted, start=1)))
 
 
 def _turn_or_end(
@@ -234,12 +242,11 @@ def _result(step: Mapping[str, Any] | None) -> Any:
     return {"failed": error.get("code"), "message": error.get("message")}
 
 
-def _call(call: Mapping[str, Any], number: int, approvals: Mapping[tuple[str, str], bool]) -> Planned:
+def _call(call: Mapping[str, Any], number: int, tools: Mapping[tuple[str, str], AgentTool]) -> Planned:
     config = {"server": call["server"], "tool": call["tool"], "arguments": call["arguments"]}
-    asked = approvals.get((call["server"], call["tool"]), True)
-    return Planned(
-        f"call_{number}", "agent_call", str(call["tool"]), {**config, "approval": asked}, shown=config
-    )
+    tool = tools.get((call["server"], call["tool"]))
+    asked = {"approval": tool.approval if tool else True, "due_in_s": tool.due_in_s if tool else None}
+    return Planned(f"call_{number}", "agent_call", str(call["tool"]), {**config, **asked}, shown=config)
 
 
 def _repeats_itself(turns: Sequence[Mapping[str, Any]]) -> bool:

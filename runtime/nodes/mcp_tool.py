@@ -12,7 +12,7 @@ from pydantic import Field
 
 from runtime.errors import NodeFailure
 from runtime.gateways import McpServerSettings
-from runtime.graph.argument_limits import check_limits, refused_arguments
+from runtime.graph.argument_limits import check_limits, in_words, refused_arguments
 from runtime.graph.node_types import Effect, JsonSchema, Known, ToolFacts
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
@@ -21,7 +21,13 @@ from runtime.json_schema import SchemaUnusable, problems_in
 from runtime.mcp.input_required import InputRequired
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Proceed, Waited
-from runtime.nodes.tool_questions import StepAsker, continuation, is_question, next_question
+from runtime.nodes.tool_questions import (
+    StepAsker,
+    check_answered,
+    continuation,
+    is_question,
+    next_question,
+)
 
 if TYPE_CHECKING:
     from runtime.mcp.results import ToolResult
@@ -200,11 +206,13 @@ def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any],
     arguments = allowed_arguments(config, tool)
     shown = [{"label": name, "value": value} for name, value in arguments.items()]
     where = [{"label": "Server", "value": config.server}, {"label": "Tool", "value": config.tool}]
+    limits = [in_words(path, limit) for path, limit in tool.limits.items()]
+    held_to = [{"label": "An admin decided", "value": limits}] if limits else []
     question = {
         "title": f"Allow {config.tool}?",
         "message": "The workflow wants to make this call. Nothing is called before somebody agrees.",
         "choices": [{"id": APPROVE, "title": "Approve"}, {"id": DECLINE, "title": "Decline"}],
-        "data": where + shown,
+        "data": where + shown + held_to,
         "fields": [],
         "assign_to": dict(asked),
     }
@@ -216,6 +224,7 @@ def approval_question(config: Config, tool: ToolFacts, asked: Mapping[str, Any],
 def resume(config: Config, waited: Waited, ctx: NodeContext) -> Proceed:
     """Make the call, or make it again with an answer for its server, or fail because nobody agreed to it."""
     if is_question(waited):
+        check_answered(waited)
         return Proceed()
     if waited.signal is None:
         raise NodeFailure(
@@ -263,7 +272,7 @@ async def _called(
 ) -> ToolResult | Park:
     """The result, or what the server asks a person first; what needs no person is answered at once."""
     asker = StepAsker(settings, config.tool, tool.approval or ANYONE, ctx)
-    further = continuation(ctx.asked)
+    further = await asker.agreed(continuation(ctx.asked))
     left_s, pause_s, rounds = ctx.timeout_s, SOON_S, 0
     ends = time.monotonic() + left_s
     while rounds < ROUNDS_AT_MOST:

@@ -6,6 +6,7 @@ the other, and the call is made again with all answers. Older servers ask while 
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runtime.elicitation import ACCEPT, CANCEL, DECLINE, form_fields
-from runtime.errors import LlmError, McpError
+from runtime.errors import LlmError, McpError, NodeFailure
 from runtime.gateways import McpServerSettings, SamplingSettings
 from runtime.json_schema import SchemaUnusable
 from runtime.mcp.input_required import InputRequired
 from runtime.nodes.base import NodeContext, Park, Waited
+from runtime.web_addresses import is_safe_address
 
 HELD_AT_MOST_S = 600.0
 """An older server's connection is held no longer for a person's answer."""
@@ -26,6 +28,8 @@ QUESTIONS_AT_MOST = 20
 """To people, for one step: a server that never has enough is not to be answered for ever."""
 MESSAGE_SHOWN = 4_000
 SAMPLING_TIMEOUT_S = 60.0
+CONVERSATION_AT_MOST = 64_000
+"""Characters of a question to a model that a person is to read before it is sent."""
 CHOICES = {
     "form": [
         {"id": ACCEPT, "title": "Send the answer"},
@@ -37,7 +41,13 @@ CHOICES = {
         {"id": DECLINE, "title": "Decline"},
         {"id": CANCEL, "title": "Cancel"},
     ],
+    "sampling": [
+        {"id": ACCEPT, "title": "Let the model answer"},
+        {"id": DECLINE, "title": "Do not ask it"},
+    ],
 }
+AGREED = "agreed"
+"""In the place of an answer: a person agreed that a model be asked this, which is done right before the next call."""
 
 Response = dict[str, Any]
 
@@ -55,9 +65,40 @@ def is_question(waited: Waited) -> bool:
     return "round" in waited.data
 
 
+def check_answered(waited: Waited) -> None:
+    """Raise NodeFailure where the call cannot go on after a person's answer, or without one."""
+    question, answer = waited.data["question"], waited.signal or {}
+    needs_yes = question["mode"] == "sampling" or waited.data["round"].get("as_before")
+    if not needs_yes or answer.get("choice") == ACCEPT:
+        return
+    if question["mode"] == "url":
+        raise _not_opened(question["server"], question["tool"], question["url"])
+    by, comment = answer.get("answered_by") or "Somebody", answer.get("comment") or ""
+    why = f"{by} did not let it ask." if answer else "Nobody agreed to it in time."
+    raise NodeFailure(
+        f'"{question["server"]}" wants to have a model asked (sampling) in the call of {question["tool"]}. '
+        f"{why} {comment}".strip(),
+        code="mcp_sampling_refused",
+        details={"server": question["server"], "tool": question["tool"], "comment": comment},
+    )
+
+
+def _not_opened(server: str, tool: str, address: str) -> NodeFailure:
+    host = urlsplit(address).hostname or ""
+    return NodeFailure(
+        f'"{server}" makes the call of {tool} only after a person has opened a page of {host}, and nobody did. '
+        "Run it again and open the page from the inbox.",
+        code="mcp_address_not_opened",
+        details={"server": server, "tool": tool, "host": host},
+    )
+
+
 def response_to(waited: Waited) -> Response:
     """A person's answer as the protocol has it; without one in time nobody chose."""
-    return _response(waited.signal, is_form=waited.data["question"]["mode"] == "form")
+    question = waited.data["question"]
+    if question["mode"] == "sampling":
+        return {AGREED: {"messages": question["messages"], "max_tokens": question["max_tokens"]}}
+    return _response(waited.signal, is_form=question["mode"] == "form")
 
 
 def _response(answer: Mapping[str, Any] | None, *, is_form: bool) -> Response:
@@ -76,7 +117,7 @@ def next_question(asked: Sequence[Waited]) -> Park | None:
     if not left:
         return None
     done = {**last["round"]["done"], last["round"]["key"]: response_to(asked[-1])}
-    return _in_round(left, done, last["round"]["state"], last["round"]["due_s"], asked[-1])
+    return _in_round(left, done, last["round"], asked[-1])
 
 
 def continuation(asked: Sequence[Waited]) -> Continuation:
@@ -84,17 +125,23 @@ def continuation(asked: Sequence[Waited]) -> Continuation:
     if not asked or not is_question(asked[-1]):
         return Continuation()
     last = asked[-1].data["round"]
+    if last.get("as_before"):
+        return Continuation()
     return Continuation({**last["done"], last["key"]: response_to(asked[-1])}, last["state"])
 
 
 def _in_round(
-    left: Mapping[str, Any], done: Mapping[str, Response], state: str | None, due_s: float, before: Any
+    left: Mapping[str, Any], done: Mapping[str, Response], about: Mapping[str, Any], before: Any
 ) -> Park:
-    """The first of the questions that are left; the others go with it, so that nothing else needs to be known."""
+    """The first of the questions that are left; the others go with it, so that nothing else needs to be known.
+
+    about   of the round: state, due_s, as_before (see InputRequired)
+    """
     key = next(iter(left))
     at = before.ended_at if isinstance(before, Waited) else before
-    around = {"key": key, "left": dict(left), "done": dict(done), "state": state, "due_s": due_s}
-    due_at = at + timedelta(seconds=due_s)
+    kept = {name: about[name] for name in ("state", "due_s", "as_before") if name in about}
+    around = {**kept, "key": key, "left": dict(left), "done": dict(done)}
+    due_at = at + timedelta(seconds=about["due_s"])
     return Park("handoff", due_at=due_at, data={**left[key], "round": around}, part=len(done))
 
 
@@ -107,35 +154,62 @@ class StepAsker:
     assign_to: Mapping[str, Any]
     ctx: NodeContext
     _parts: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def elicit(self, params: Mapping[str, Any]) -> Response:
         """A person is asked while the call goes on."""
         if self.settings.elicitation == "decline":
             return {"action": DECLINE}
         shown = self._shown(params, held=True)
-        seconds = min(self.settings.elicitation_due_s, HELD_AT_MOST_S)
+        return _response(await self._ask_held(shown), is_form=shown["question"]["mode"] == "form")
+
+    async def _ask_held(self, shown: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """A person's answer while the call goes on; None where nobody gave one."""
         part = next(self._parts)
         if part > QUESTIONS_AT_MOST:
-            return {"action": CANCEL}
-        park = Park("handoff", due_at=self.ctx.now() + timedelta(seconds=seconds), data=shown, part=part)
-        return _response(await self.ctx.ask(park), is_form=shown["question"]["mode"] == "form")
+            return None
+        seconds = min(self.settings.elicitation_due_s, HELD_AT_MOST_S)
+        async with self._turn:
+            due_at = self.ctx.now() + timedelta(seconds=seconds)
+            return await self.ctx.ask(Park("handoff", due_at=due_at, data=shown, part=part))
 
     async def sample(self, params: Mapping[str, Any]) -> Response:
-        """A model is asked, as an admin allows it; raises PatchbayError."""
-        allowed = self.settings.sampling
-        if allowed is None:
+        """A model is asked while the call goes on, as an admin allows it; raises PatchbayError."""
+        allowed = self._allowed()
+        messages, tokens = self._conversation(params), _tokens(params, allowed)
+        if allowed.ask_first:
+            answer = await self._ask_held(self._shown_conversation(messages, tokens, held=True)) or {}
+            if answer.get("choice") != ACCEPT:
+                raise self._refused("Nobody agreed to it.")
+        return await self._asked_model(messages, tokens)
+
+    def _allowed(self) -> SamplingSettings:
+        if self.settings.sampling is None:
             raise self._refused("An admin can allow it on the server's page.")
-        messages = self._conversation(params)
+        return self.settings.sampling
+
+    async def agreed(self, further: Continuation) -> Continuation:
+        """The same with a model's words wherever a person agreed that it be asked; raises PatchbayError."""
+        if further.responses is None:
+            return further
+        responses = {}
+        for key, response in further.responses.items():
+            agreed = response.get(AGREED)
+            responses[key] = await self._asked_model(**agreed) if agreed else response
+        return Continuation(responses, further.state)
+
+    async def _asked_model(self, messages: Sequence[Mapping[str, str]], max_tokens: int) -> Response:
+        allowed = self._allowed()
         model = await self.ctx.model(allowed.model)
         await self.ctx.begin_sampling(self.settings.id)
         usage: Mapping[str, Any] = {}
         try:
             turn = await self.ctx.llm.take_turn(
                 model,
-                messages=messages,
+                messages=[dict(message) for message in messages],
                 functions=(),
                 timeout_s=min(SAMPLING_TIMEOUT_S, self.ctx.timeout_s),
-                max_tokens=_tokens(params, allowed),
+                max_tokens=min(max_tokens, allowed.max_tokens),
             )
             usage = turn.usage.as_dict()
         except LlmError as error:
@@ -158,8 +232,15 @@ class StepAsker:
                     # No folder of this machine is anybody's business.
                     done[key] = {"roots": []}
                 case "sampling/createMessage":
-                    done[key] = await self.sample(params)
+                    allowed = self._allowed()
+                    messages, tokens = self._conversation(params), _tokens(params, allowed)
+                    if allowed.ask_first:
+                        left[key] = self._shown_conversation(messages, tokens, held=False)
+                    else:
+                        done[key] = await self._asked_model(messages, tokens)
                 case "elicitation/create" if self.settings.elicitation == "decline":
+                    if wanted.as_before:
+                        raise _not_opened(self.settings.slug, self.tool, str(params.get("url") or ""))
                     done[key] = {"action": DECLINE}
                 case _:
                     left[key] = self._shown(params, held=False)
@@ -168,8 +249,12 @@ class StepAsker:
             return further, None
         if sum(map(is_question, self.ctx.asked)) >= QUESTIONS_AT_MOST:
             raise self.wrong(f"has asked {QUESTIONS_AT_MOST} times and asks again")
-        due_s = self.settings.elicitation_due_s
-        return further, _in_round(left, done, wanted.state, due_s, self.ctx.now())
+        about = {
+            "state": wanted.state,
+            "due_s": self.settings.elicitation_due_s,
+            "as_before": wanted.as_before,
+        }
+        return further, _in_round(left, done, about, self.ctx.now())
 
     def _shown(self, params: Mapping[str, Any], *, held: bool) -> dict[str, Any]:
         """The question as the inbox needs it; raises McpError for one that cannot be shown."""
@@ -180,25 +265,47 @@ class StepAsker:
             fields = form_fields(schema) if mode == "form" else []
         except SchemaUnusable as error:
             raise self.wrong(f"wants a form that cannot be shown: {error}") from error
-        if mode == "url" and not _is_web_address(address):
-            raise self.wrong("wants a person to open something that is no web address")
+        if mode == "url" and not is_safe_address(address):
+            raise self.wrong("wants a person to open something that is no https address")
+        about = {"requested_schema": schema, "url": address, "held": held}
+        message = str(params.get("message") or "")[:MESSAGE_SHOWN]
+        return self._item("asks", mode, about, message=message, fields=fields)
+
+    def _shown_conversation(
+        self, messages: Sequence[Mapping[str, str]], max_tokens: int, *, held: bool
+    ) -> dict[str, Any]:
+        """What a model is to be asked, whole: these words and no others are sent to it."""
+        if sum(len(message["content"]) for message in messages) > CONVERSATION_AT_MOST:
+            raise self._refused("It is too long for a person to read.")
+        about = {
+            "messages": [dict(message) for message in messages],
+            "model": self._allowed().model,
+            "max_tokens": max_tokens,
+            "requested_schema": {},
+            "url": "",
+            "held": held,
+        }
+        return self._item("wants to ask a model", "sampling", about)
+
+    def _item(
+        self,
+        does: str,
+        mode: str,
+        about: Mapping[str, Any],
+        *,
+        message: str = "",
+        fields: Sequence[Any] = (),
+    ) -> dict[str, Any]:
         name = self.settings.name or self.settings.slug
+        named = {"mode": mode, "server": self.settings.slug, "server_name": name, "tool": self.tool}
         return {
-            "title": f"{name} asks before “{self.tool}” goes on"[:300],
-            "message": str(params.get("message") or "")[:MESSAGE_SHOWN],
+            "title": f"{name} {does} before “{self.tool}” goes on"[:300],
+            "message": message,
             "choices": CHOICES[mode],
             "data": [],
-            "fields": fields,
+            "fields": list(fields),
             "assign_to": dict(self.assign_to),
-            "question": {
-                "mode": mode,
-                "server": self.settings.slug,
-                "server_name": name,
-                "tool": self.tool,
-                "requested_schema": schema,
-                "url": address,
-                "held": held,
-            },
+            "question": {**named, **about},
         }
 
     def _conversation(self, params: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -235,12 +342,3 @@ class StepAsker:
 def _tokens(params: Mapping[str, Any], allowed: SamplingSettings) -> int:
     wanted = params.get("maxTokens")
     return min(wanted, allowed.max_tokens) if isinstance(wanted, int) and wanted > 0 else allowed.max_tokens
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    has_odd = any(sign.isspace() or not sign.isprintable() for sign in text)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username and not has_odd

@@ -37,10 +37,11 @@ def test_an_agent_gets_its_tools_from_lists(make_visitor: Any, api: Api) -> None
     settings(page).get_by_label("Server of tool 1").select_option(label="Orders and parcels")
     settings(page).get_by_label("Tool 1", exact=True).select_option(label="Look up an order")
     settings(page).get_by_label("Ask a person before each call").check()
+    settings(page).get_by_label("Time to answer for tool 1", exact=True).fill("2")
     picture(page, "agent-settings")
 
     tools = saved(page, api, workflow)["agent"]["config"]["tools"]
-    assert tools == [{"server": "orders", "tool": "get_order", "approval": True}]
+    assert tools == [{"server": "orders", "tool": "get_order", "approval": True, "due_in_s": 7200}]
 
 
 def test_a_step_asks_for_what_the_other_workflow_asks_for(make_visitor: Any, api: Api) -> None:

@@ -53,7 +53,10 @@ async def answered(client: Client, run_id: str, choice: str) -> dict[str, Any]:
 
 def calls(product: Embedded, server: str) -> list[str]:
     """The idempotency keys of every call that changed something, as the server itself wrote them down."""
-    file = Path(product.env["PATCHBAY_DATA_DIR"]) / f"demo-{server}.sqlite3"
+    data = Path(product.env["PATCHBAY_DATA_DIR"])
+    # Commands have a folder each, whose names are in the order of their registration: the demo's come first.
+    files = [data / f"demo-{server}.sqlite3", *sorted(data.glob(f"servers/*/{server}.sqlite3"))]
+    file = next(file for file in files if file.exists())
     with contextlib.closing(sqlite3.connect(file)) as database:
         return [row[0] for row in database.execute("SELECT key FROM calls ORDER BY id")]
 

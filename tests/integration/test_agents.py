@@ -157,6 +157,18 @@ def test_a_person_agrees_to_a_call_before_it_is_made(api: Api, model: ScriptedMo
     assert api.run_until(run_id, *ENDED)["result"]["answer"] == "It is late."
 
 
+def test_the_model_is_told_that_nobody_agreed_in_time(api: Api, model: ScriptedModel) -> None:
+    model.says("hurries", [(GET, {"order_id": "12347"})], "Nobody agreed.")
+    run_id = an_agent(api, "hurries", tools=[{**TOOLS[0], "approval": True, "due_in_s": 0.5}])
+    run = api.run_until(run_id, *ENDED)
+
+    assert run["result"]["answer"] == "Nobody agreed."
+    call = api.steps(run_id)["agent[1]/call_1"]
+    assert (call["status"], call["error"]["code"]) == ("failed", "approval_timed_out")
+    [item] = [row for row in api("GET", "/inbox?status=all")["items"] if row["run"] == run_id]
+    assert item["status"] == "expired"
+
+
 def test_a_fork_in_the_middle_keeps_the_turns_before_it(api: Api, model: ScriptedModel) -> None:
     model.says("forks", [(GET, {"order_id": "12347"})], "It is late.")
     run = api.run_until(an_agent(api, "forks"), *ENDED)

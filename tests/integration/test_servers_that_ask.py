@@ -106,6 +106,48 @@ def test_an_address_is_shown_and_opened_by_the_person_alone(
     assert ended(api, run_id)["result"] == {"there": {"action": "accept"}}
 
 
+def test_an_address_that_an_error_names_is_opened_before_the_call_is_made_again(
+    api: Api, old: Asking
+) -> None:
+    before = len(old.calls("unlock"))
+    run_id = start(api, "railway", "unlock")
+    item = item_of(api, run_id)
+    question = item["question"]
+    assert (question["mode"], question["url"]) == ("url", "https://pay.example.com/checkout?order=7")
+    assert (question["held"], item["message"]) == (False, "Unlock it there.")
+    answer(api, item)
+
+    run = ended(api, run_id)
+    assert (run["status"], run["result"]) == ("succeeded", {})
+    calls = old.calls("unlock")[before:]
+    assert len(calls) == 2
+    assert len({call["key"] for call in calls}) == 1
+
+
+@pytest.mark.parametrize("choice", ["decline", "cancel"])
+def test_without_the_address_opened_the_step_fails_and_names_its_host(
+    api: Api, old: Asking, choice: str
+) -> None:
+    run_id = start(api, "railway", "unlock")
+    answer(api, item_of(api, run_id), choice)
+    error = ended(api, run_id)["error"]
+    assert (error["code"], error["details"]["host"]) == ("mcp_address_not_opened", "pay.example.com")
+    assert "pay.example.com" in error["message"]
+
+
+def test_an_address_in_an_error_that_is_none_is_shown_to_nobody(api: Api, old: Asking) -> None:
+    run = ended(api, start(api, "railway", "trap"))
+    assert (run["status"], run["error"]["code"]) == ("failed", "mcp_protocol_error")
+    assert "https" in run["error"]["message"]
+
+
+def test_who_tries_a_tool_out_is_told_where_people_can_be_asked(api: Api, old: Asking) -> None:
+    rows = api("GET", "/mcp-servers?limit=200")["items"]
+    server = next(row["id"] for row in rows if row["slug"] == "railway")
+    told = api("POST", f"/mcp-servers/{server}/tools/unlock/call", {"arguments": {}}, expect=422)
+    assert told["code"] == "mcp_input_required"
+
+
 @pytest.mark.parametrize("slug", ["travel", "railway"])
 def test_several_questions_of_one_call_come_one_after_the_other(
     api: Api, new: Asking, old: Asking, slug: str
@@ -281,6 +323,45 @@ def test_an_allowed_server_gets_a_models_words_which_cost_the_step(
     told = str(again["error"] or again["result"])
     assert "used up its budget" in told
     assert len(model.requests_to(name)) == 1
+
+
+@pytest.mark.parametrize("old_revision", [False, True])
+def test_a_person_reads_and_agrees_before_a_model_is_asked(
+    api: Api, new: Asking, old: Asking, model: ScriptedModel, old_revision: bool
+) -> None:
+    name = "agreed-old" if old_revision else "agreed-new"
+    model.says(name, "Lantern.")
+    body = {"slug": name, "preset": "other", "base_url": model.url, "models": [name]}
+    api("POST", "/model-connections", body)
+    sampling = {"model": f"{name}/{name}", "max_tokens": 50, "usd_per_day": 0.5, "ask_first": True}
+    registered = register(api, old if old_revision else new, name, sampling=sampling)
+    assert registered["sampling"] == sampling
+
+    refused = start(api, name, "think")
+    item = item_of(api, refused)
+    answer(api, item, "decline")
+    run = ended(api, refused)
+    if old_revision:
+        assert run["result"]["word"]["action"] == "refused"
+    else:
+        assert (run["status"], run["error"]["code"]) == ("failed", "mcp_sampling_refused")
+    assert model.requests_to(name) == []
+
+    run_id = start(api, name, "think")
+    item = item_of(api, run_id)
+    question = item["question"]
+    assert (question["mode"], question["held"], question["model"]) == (
+        "sampling",
+        old_revision,
+        f"{name}/{name}",
+    )
+    answer(api, item)
+    run = ended(api, run_id)
+    assert run["status"] == "succeeded", run["error"]
+    assert run["result"]["word"]["content"]["text"] == "Lantern."
+    [asked] = model.requests_to(name)
+    assert asked["messages"] == question["messages"]
+    assert asked["max_tokens"] == question["max_tokens"] == 50
 
 
 def test_a_server_that_never_comes_to_an_end_is_left(api: Api, new: Asking) -> None:

@@ -27,6 +27,17 @@ from runtime.graph.argument_limits import check_limits, limit_problem, refused_a
         ({"customer": {"country": "DE"}}, {"customer/country": {"value": "DE"}}, []),
         ({"customer": {"country": "FR"}}, {"customer/country": {"value": "DE"}}, ["customer/country"]),
         ({"customer": "DE"}, {"customer/country": {"value": "DE"}}, ["customer/country"]),
+        ({"customer": "{}"}, {"customer/country": {"pattern": "DE"}}, ["customer/country"]),
+        ({"customer": None}, {"customer/country": {"pattern": "DE"}}, []),
+        ({"items": [{"sku": "A1"}, {"sku": "A2"}]}, {"items/sku": {"pattern": "A[0-9]"}}, []),
+        ({"items": [{"sku": "A1"}, {"sku": "B2"}]}, {"items/sku": {"pattern": "A[0-9]"}}, ["items/sku"]),
+        ({"items": [{"sku": "A1"}, {}]}, {"items/sku": {"pattern": "A[0-9]"}}, []),
+        ({"items": [{"sku": "A1"}, {}]}, {"items/sku": {"value": "A1"}}, ["items/sku"]),
+        ({"items": []}, {"items/sku": {"value": "A1"}}, []),
+        ({}, {"items/sku": {"value": "A1"}}, ["items/sku"]),
+        ({"items": [["A1"]]}, {"items/sku": {"pattern": "A[0-9]"}}, ["items/sku"]),
+        ({"sets": [[{"sku": "B2"}]]}, {"sets/sku": {"pattern": "A[0-9]"}}, ["sets/sku"]),
+        ({"on": True}, {"on": {"value": 1}}, ["on"]),
         ({"a": "line\nline"}, {"a": {"pattern": "line"}}, ["a"]),
     ],
 )
@@ -37,8 +48,8 @@ def test_what_breaks_a_limit_is_named(
 
 
 def test_what_is_not_known_yet_is_not_judged() -> None:
-    arguments = {"folder": "{{ trigger.x }}", "all": "{{ trigger }}"}
-    limits = {"folder": {"value": "/srv"}, "all/part": {"value": 1}}
+    arguments = {"folder": "{{ trigger.x }}", "all": "{{ trigger }}", "items": [{"sku": "{{ trigger.sku }}"}]}
+    limits = {"folder": {"value": "/srv"}, "all/part": {"value": 1}, "items/sku": {"pattern": "A"}}
 
     assert list(refused_arguments(arguments, limits, unknown=lambda value: "{{" in str(value))) == []
 

@@ -26,7 +26,7 @@ from runtime.graph.node_types import PromptFacts, ServerFacts, ToolFacts, Workfl
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.json_schema import first_problem
-from runtime.llm.client import MAX_TOKENS, Completion, LlmClient
+from runtime.llm.client import MAX_TOKENS, Completion, LlmClient, Turn
 from runtime.llm.usage import Usage
 from runtime.mcp.input_required import Asker, InputRequired, Response
 from runtime.mcp.pool import McpPool
@@ -52,6 +52,7 @@ class Asked:
     schema: Mapping[str, Any]
     timeout_s: float
     max_tokens: int
+    messages: Sequence[Mapping[str, Any]] = ()
 
 
 class FakeLlm(LlmClient):
@@ -89,6 +90,18 @@ class FakeLlm(LlmClient):
     ) -> Completion:
         answer = self._next(Asked(model.model, system, user, {}, timeout_s, max_tokens))
         return Completion(None, answer, usage_of(model))
+
+    async def take_turn(
+        self,
+        model: ModelSettings,
+        *,
+        messages: Sequence[Mapping[str, Any]],
+        functions: Sequence[Mapping[str, Any]],
+        timeout_s: float = TIMEOUT_S,
+        max_tokens: int = MAX_TOKENS,
+    ) -> Turn:
+        answer = self._next(Asked(model.model, "", "", {}, timeout_s, max_tokens, messages))
+        return Turn(answer, (), usage_of(model))
 
     def _next(self, asked: Asked) -> Any:
         self.asked.append(asked)
@@ -232,6 +245,12 @@ class FakeServers:
         if self.admitted > self.room:
             raise McpError("Too many calls.", code="mcp_rate_limited", retryable=True)
 
+    def begin_sampling(self, server_id: str) -> None:
+        """There is a budget left."""
+
+    def end_sampling(self, server_id: str, usage: Mapping[str, Any]) -> None:
+        """Nobody counts."""
+
 
 class NoPeople:
     def open_handoff(self, request: HandoffRequest) -> None: ...
@@ -275,7 +294,7 @@ class Around:
     def context(self) -> AttemptContext:
         gateways = Gateways(self.servers, FakeModels(), NoPeople(), NoTriggers())
         return AttemptContext(
-            clients=Clients(self.llm, self.mcp, gateways, _at_once, check_budget=lambda workspace_id: None),
+            clients=Clients(self.llm, self.mcp, gateways, _at_once, check_budget=lambda workspace_id: False),
             scope=self.scope,
             workspace_id=str(CHILD_ID),
             run_id="r",

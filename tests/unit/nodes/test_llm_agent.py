@@ -72,6 +72,12 @@ def test_a_tool_is_asked_about_only_where_the_author_wants_it() -> None:
     assert after(an_agent(), spoken("", a_call())).steps[0].config["approval"] is False
 
 
+def test_the_time_to_answer_goes_with_the_call() -> None:
+    asked = an_agent(tools=[{**TOOLS[0], "approval": True, "due_in_s": 90}])
+
+    assert after(asked, spoken("", a_call())).steps[0].config["due_in_s"] == 90
+
+
 def test_plain_words_are_the_answer() -> None:
     decided = after(an_agent(), spoken("", a_call(order_id="1")), called({"status": "late"}), spoken("Late."))
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from runtime.elicitation import ACCEPT
-from runtime.errors import McpError
-from runtime.gateways import McpServerSettings
+from runtime.errors import McpError, NodeFailure
+from runtime.gateways import McpServerSettings, SamplingSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.mcp.input_required import InputRequired
 from runtime.nodes import mcp_tool
 from runtime.nodes.base import Leave, Park, Proceed, Waited
-from tests.unit.nodes.fakes import STARTED_AT, Around, FakeMcp, FakeServers, resumed
+from tests.unit.nodes.fakes import STARTED_AT, Around, FakeLlm, FakeMcp, FakeServers, resumed
 
 CONFIG: dict[str, Any] = {"server": "orders", "tool": "find", "arguments": {"id": "1"}}
 TOOL = ToolFacts("find", {"type": "object"})
@@ -31,12 +31,14 @@ def an_address(url: str) -> dict[str, Any]:
     return {"method": "elicitation/create", "params": {"mode": "url", "message": "There.", "url": url}}
 
 
-def around(*wants: InputRequired, tool: ToolFacts = TOOL, **settings: Any) -> Around:
+def around(
+    *wants: InputRequired, tool: ToolFacts = TOOL, llm: FakeLlm | None = None, **settings: Any
+) -> Around:
     class Servers(FakeServers):
         def settings(self, workspace_id: str, server: str, person: str = "") -> McpServerSettings:
             return replace(super().settings(workspace_id, server), name="Orders", **settings)
 
-    return Around(mcp=FakeMcp(wants=wants), servers=Servers(tool))
+    return Around(mcp=FakeMcp(wants=wants), servers=Servers(tool), llm=llm or FakeLlm())
 
 
 async def run(where: Around, *asked: Waited) -> Leave | Park:
@@ -134,6 +136,7 @@ async def test_folders_and_what_an_admin_declines_need_nobody() -> None:
     [
         a_form(schema={"type": "object", "properties": {"it": {"type": "object"}}}),
         an_address("javascript:alert(1)"),
+        an_address("http://pay.example.com/"),
         an_address("https://user:secret@example.com/"),
         an_address("https://exam ple.com/"),
     ],
@@ -143,6 +146,31 @@ async def test_what_cannot_be_shown_is_an_error_of_the_server(request_: dict[str
         await run(around(InputRequired({"k": request_}, None)))
     assert caught.value.code == "mcp_protocol_error"
     assert caught.value.details["answered"] is True
+
+
+async def test_a_call_that_needs_an_address_opened_is_made_again_as_it_was() -> None:
+    wanted = InputRequired(
+        {"0": an_address("https://a.example/"), "1": an_address("https://b.example/")}, None, True
+    )
+    where = around(wanted)
+    first = waited(await parked(where))
+    second = await asked_next(where, first)
+    assert second is not None
+    assert second.data["question"]["url"] == "https://b.example/"
+    both = (first, waited(second))
+    assert resumed("mcp_tool", CONFIG, both[1]) == Proceed()
+    assert isinstance(await run(where, *both), Leave)
+    assert [(call.responses, call.state) for call in where.mcp.called] == [(None, None)] * 2
+    with pytest.raises(NodeFailure) as caught:
+        resumed("mcp_tool", CONFIG, waited(second, None))
+    assert (caught.value.code, caught.value.details["host"]) == ("mcp_address_not_opened", "b.example")
+
+
+async def test_where_questions_are_declined_such_a_call_fails() -> None:
+    wanted = InputRequired({"0": an_address("https://a.example/")}, None, as_before=True)
+    with pytest.raises(NodeFailure, match=r"a\.example") as caught:
+        await run(around(wanted, elicitation="decline"))
+    assert caught.value.code == "mcp_address_not_opened"
 
 
 async def test_a_model_is_not_asked_unless_an_admin_allows_it() -> None:
@@ -158,3 +186,73 @@ async def test_a_server_that_never_has_enough_is_left() -> None:
     where.mcp.wants = [InputRequired({"k": a_form()}, "s")]
     with pytest.raises(McpError, match="has asked 20 times"):
         await run(where, *[question] * 20)
+
+
+# --- a person agrees before a model is asked ----------------------------------------------------------------------
+
+TEXT = {"role": "user", "content": {"type": "text", "text": "A word?"}}
+ASKS_FIRST = SamplingSettings("default", 50, ask_first=True)
+
+
+def a_thought(**params: Any) -> dict[str, Any]:
+    given = {"messages": [TEXT], "systemPrompt": "Be brief.", "maxTokens": 500, **params}
+    return {"method": "sampling/createMessage", "params": given}
+
+
+async def test_a_person_sees_exactly_what_the_model_would_be_asked() -> None:
+    where = around(InputRequired({"k": a_thought()}, "s1"), sampling=ASKS_FIRST)
+    park = await parked(where)
+
+    assert park.data["title"] == "Orders wants to ask a model before “find” goes on"
+    question = park.data["question"]
+    assert (question["mode"], question["model"], question["max_tokens"]) == ("sampling", "default", 50)
+    assert question["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "A word?"},
+    ]
+    assert [choice["id"] for choice in park.data["choices"]] == ["accept", "decline"]
+    assert where.llm.asked == []
+
+
+async def test_what_was_agreed_to_is_sent_and_its_answer_goes_with_the_next_call() -> None:
+    park = await parked(
+        around(InputRequired({"k": a_thought(), "code": a_form()}, "s1"), sampling=ASKS_FIRST)
+    )
+    where = around(sampling=ASKS_FIRST, llm=FakeLlm("Lantern."))
+    first = waited(park)
+    second = await asked_next(where, first)
+    assert second is not None
+    assert second.data["question"]["mode"] == "form"
+
+    assert isinstance(await run(where, first, waited(second, code="7")), Leave)
+
+    [asked] = where.llm.asked
+    assert asked.messages == park.data["question"]["messages"]
+    responses = where.mcp.called[0].responses
+    assert responses is not None
+    assert responses["k"]["content"] == {"type": "text", "text": "Lantern."}
+    assert responses["code"] == {"action": "accept", "content": {"code": "7"}}
+
+
+@pytest.mark.parametrize(("choice", "says"), [("decline", "did not let it ask"), (None, "in time")])
+async def test_without_agreement_no_model_is_asked_and_the_step_fails(choice: str | None, says: str) -> None:
+    park = await parked(around(InputRequired({"k": a_thought()}, "s1"), sampling=ASKS_FIRST))
+    with pytest.raises(NodeFailure, match=says) as caught:
+        resumed("mcp_tool", CONFIG, waited(park, choice))
+    assert (caught.value.code, caught.value.retryable) == ("mcp_sampling_refused", False)
+
+
+async def test_a_permission_that_was_taken_away_meanwhile_holds() -> None:
+    park = await parked(around(InputRequired({"k": a_thought()}, "s1"), sampling=ASKS_FIRST))
+    where = around()
+    with pytest.raises(McpError) as caught:
+        await run(where, waited(park))
+    assert caught.value.code == "mcp_sampling_refused"
+    assert (where.llm.asked, where.mcp.called) == ([], [])
+
+
+async def test_what_is_too_long_to_be_read_is_not_asked() -> None:
+    long = {**TEXT, "content": {"type": "text", "text": "x" * 64_001}}
+    where = around(InputRequired({"k": a_thought(messages=[long])}, "s1"), sampling=ASKS_FIRST)
+    with pytest.raises(McpError, match="too long"):
+        await run(where)

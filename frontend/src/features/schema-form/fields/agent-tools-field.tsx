@@ -1,11 +1,18 @@
 /** The closed list of tools that an agent's model may call. */
 import { Plus, Trash2 } from 'lucide-react'
+import type { Schema } from '../../../api/types'
 import { FieldFrame } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
+import { DurationField } from './duration-field'
 import { useServers, useTools } from './tool-fields'
 
-type Row = { server: string; tool: string; approval?: boolean }
+type Row = { server: string; tool: string; approval?: boolean; due_in_s?: number }
+
+const DUE: Schema = {
+  type: 'number',
+  description: 'After it the call is not made, and the model is told so.',
+}
 
 export function AgentToolsField({ schema, path, value, label, onChange }: SharedProps) {
   const form = useForm()
@@ -59,10 +66,27 @@ export function AgentToolsField({ schema, path, value, label, onChange }: Shared
               className="checkbox checkbox-xs"
               disabled={form.readOnly}
               checked={row.approval ?? false}
-              onChange={event => set(index, { approval: event.target.checked })}
+              onChange={event =>
+                set(
+                  index,
+                  event.target.checked ? { approval: true } : { approval: false, due_in_s: undefined },
+                )
+              }
             />
             Ask a person before each call
           </label>
+          {row.approval ? (
+            <DurationField
+              name="due_in_s"
+              root={DUE}
+              schema={DUE}
+              path={`${path}/${index}/due_in_s`}
+              label={`Time to answer for tool ${index + 1}`}
+              value={row.due_in_s}
+              dynamic={false}
+              onChange={due => set(index, { due_in_s: due as number | undefined })}
+            />
+          ) : null}
           {form.problems
             .filter(problem => problem.field?.startsWith(`${path}/${index}`))
             .map(problem => (
