@@ -20,7 +20,7 @@ django.setup()
 from django.conf import settings
 
 from runtime.engine.process import start_host, stop_host
-from runtime.mcp.stdio import protect_process_memory
+from runtime.mcp.confinement import protect_process_memory
 from runtime.tasks import Hints
 
 KEEPALIVE = {

@@ -31,10 +31,13 @@ class Caller:
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """That a server may have a model asked: which one, and how many tokens an answer may have."""
+    """That a server may have a model asked: which one, how many tokens an answer may have, and whether a person must
+    agree each time.
+    """
 
     model: str
     max_tokens: int
+    ask_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class McpServerSettings:
     elicitation    what becomes of a question in mid-call: people are asked, or it is declined at once
     elicitation_due_s   for so long people may answer
     sampling       None: the server may not have a model asked
+    own_dir        the one folder of ours that a command may use; it is made when the command starts
+    hidden         files and folders that a command must not read, its own folder excepted
     """
 
     id: str
@@ -61,6 +66,8 @@ class McpServerSettings:
     command: tuple[str, ...] | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
+    own_dir: str = ""
+    hidden: tuple[str, ...] = ()
     revision: str = "1"
     wire: Literal["", "streamable", "sse"] = ""
     account: str = ""

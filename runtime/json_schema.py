@@ -25,6 +25,8 @@ MAX_PATTERN = 1000
 MAX_REFERENCES_FOLLOWED = 20_000
 """In one check: references that fan out would otherwise cost exponential time."""
 MAX_PROBLEMS_COMPARED = 100
+QUICK_PARTS = 500
+QUICK_CHARACTERS = 20_000
 
 Problems = Iterator[ValidationError]
 # Without one the library would fetch what a reference names.
@@ -64,6 +66,29 @@ def problems_in(value: Any, schema: Mapping[str, Any]) -> list[tuple[str, str, A
     ]
 
 
+def is_quick(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether the check takes so little that an event loop need not be spared it: a small value, and no references."""
+    parts, characters, stack = 0, 0, [value]
+    while stack:
+        item = stack.pop()
+        parts += 1
+        if isinstance(item, str):
+            characters += len(item)
+        elif isinstance(item, dict):
+            characters += sum(map(len, item))
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item
+        if parts + len(stack) > QUICK_PARTS or characters > QUICK_CHARACTERS:
+            return False
+    return not _refers(json.dumps(schema, sort_keys=True))
+
+
+@lru_cache(maxsize=512)
+def _refers(text: str) -> bool:
+    return any(f'"{keyword}"' in text for keyword in ("$ref", "$dynamicRef", "$recursiveRef"))
+
+
 @lru_cache(maxsize=512)
 def _validator(text: str) -> Any:
     if len(text) > MAX_SCHEMA_BYTES:
@@ -97,10 +122,16 @@ def _matches(pattern: Any, text: str) -> bool | None:
     """Whether a pattern is found in a text; None for one that only a backtracking engine could judge."""
     if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
         return None
+    compiled = _compiled(pattern)
+    return None if compiled is None else compiled.search(text) is not None
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(pattern, options).search(text) is not None
+        return re2.compile(pattern, options)
     except re2.error:
         return None
 

@@ -199,6 +199,7 @@ class Step(models.Model):
     """One node executed in a run; `path` is the node's id, in a container with the iterations before it.
 
     position    the order in which steps began, for lists
+    stored      column -> digest of a value that is too large for the row, see runtime/engine/stored_values.py
     taken_from  the run that executed it, where this one took its outcome over
     """
 
@@ -218,9 +219,25 @@ class Step(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     taken_from = models.UUIDField(null=True)
+    stored = models.JSONField(null=True)
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.path}"
+
+
+class StoredValue(models.Model):
+    """A value that is too large for the rows of the steps that hold it; never changed, gone with its run.
+
+    digest   SHA-256 of the value
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "digest")
+    run_id = models.UUIDField()
+    digest = models.CharField(max_length=64)
+    value = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.digest[:12]}"
 
 
 class Attempt(models.Model):
@@ -498,6 +515,16 @@ class WorkspaceLimits(models.Model):
 
     def __str__(self) -> str:
         return str(self.workspace_id)
+
+
+class SettingsRevision(models.Model):
+    """How often the settings of a workspace were changed that runs go by; see runtime/settings_revisions.py."""
+
+    workspace_id = models.UUIDField(primary_key=True)
+    revision = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.revision}"
 
 
 class Duty(models.Model):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,11 @@ from builder.http.models import IdempotencyKey
 KEPT_FOR = timedelta(days=30)
 
 
-def key_of(request: HttpRequest) -> str:
-    """The key that the caller sent, or an empty text."""
-    key = request.headers.get("Idempotency-Key") or request.headers.get("webhook-id") or ""
+def key_of(request: HttpRequest, names: Iterable[str] = ("Idempotency-Key", "webhook-id")) -> str:
+    """The key that the caller sent in the first of these headers, or an empty text."""
+    name, key = next(((name, value) for name in names if (value := request.headers.get(name))), ("", ""))
     if len(key) > 200:
-        raise Invalid("invalid_request", "Idempotency-Key is longer than 200 characters.")
+        raise Invalid("invalid_request", f"{name} is longer than 200 characters.")
     return key
 
 

@@ -15,6 +15,9 @@ class ModelConnection(db.Model):
     counted_minute, counted_requests         how often it was asked in the minute it was last asked in
     """
 
+    NO_SETTINGS = ("counted_minute", "counted_requests", "status", "error", "tested_at")
+    """What calls and trials write."""
+
     class Status(db.TextChoices):
         UNKNOWN = "unknown", "Not tried yet"
         OK = "ok", "Works"

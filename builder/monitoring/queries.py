@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,16 @@ from django.http import HttpRequest
 from builder.accounts.access import Member, object_for
 from builder.http.errors import Invalid
 from builder.inbox.models import InboxItem
+from builder.triggers.models import Delivery
 from builder.workflows.models import Workflow
+from runtime.engine import stored_values
 from runtime.identifiers import first_id_of
 from runtime.models import Run, RunStatus, Step, Wait
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much an id, made by a machine's clock, may stray from `created_at`, which is the database's."""
+FAILURES_SEARCHED, FAILURES_SHOWN = 2_000, 500
+"""So many errors are read to find a text in them, and so many found; a filter by time or workflow reaches further back."""
 FIRST_TIME, LAST_TIME = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """A bound outside of these leaves nothing out."""
 
@@ -35,7 +40,7 @@ def runs_of(
 ) -> QuerySet[Run]:
     """The workspace's runs that fit every filter; raises Invalid for an unknown status.
 
-    text    an id, or a part of the workflow's name
+    text    an id of a run or a delivery, or a part of a workflow's name or of an error's code or message
     parent  the run whose steps started them
     """
     rows = Run.objects.filter(workspace_id=member.workspace.pk)
@@ -55,15 +60,33 @@ def runs_of(
         rows = rows.filter(created_at__gte=since, pk__gte=first_id_of(since - CLOCKS_DIFFER))
     if until is not None and until < LAST_TIME:
         rows = rows.filter(created_at__lt=until, pk__lt=first_id_of(until + CLOCKS_DIFFER))
-    return rows.filter(_matches(member, text)) if text else rows
+    return rows.filter(_matches(member, text, rows)) if text else rows
 
 
-def _matches(member: Member, text: str) -> Q:
+def _matches(member: Member, text: str, rows: QuerySet[Run]) -> Q:
+    """What a text stands for, as lists of ids: each is found by an index, so that no search walks the runs.
+
+    rows   those that fit every other filter
+    """
+    text = text.strip()
     try:
-        return Q(pk=UUID(text.strip()))
+        return Q(pk=UUID(text))
     except ValueError:
-        named = Workflow.objects.filter(workspace=member.workspace, name__icontains=text.strip())
-        return Q(workflow_id__in=list(named.values_list("pk", flat=True)[:200]))
+        pass
+    named = Workflow.objects.filter(workspace=member.workspace, name__icontains=text)
+    workflows = list(named.values_list("pk", flat=True)[:200])
+    delivered = Delivery.objects.filter(address__workflow__workspace=member.workspace, key=text)
+    runs = {*delivered.values_list("run_id", flat=True)[:200], *_failed_by(text, rows)}
+    return Q(workflow_id__in=workflows) | Q(pk__in=runs) if runs else Q(workflow_id__in=workflows)
+
+
+def _failed_by(text: str, rows: QuerySet[Run]) -> list[UUID]:
+    """Of the newest failures those whose error's code or message holds the text."""
+    newest = rows.filter(status=RunStatus.FAILED).order_by("-pk")
+    told = newest.values_list("pk", "error__code", "error__message")[:FAILURES_SEARCHED]
+    wanted = text.casefold()
+    found = (pk for pk, code, message in told if wanted in f"{code}\n{message}".casefold())
+    return list(islice(found, FAILURES_SHOWN))
 
 
 def run_for(request: HttpRequest, run_id: UUID) -> tuple[Run, Member]:
@@ -84,8 +107,10 @@ def steps_of(run: Run) -> list[dict[str, Any]]:
         InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).values_list("wait_key", "pk")
     )
     children = dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
-    steps = Step.objects.filter(run_id=run.pk).order_by("position")
-    return [_step(step, waits.get(step.path), items, children.get(step.path)) for step in steps]
+    return [
+        _step(step, waits.get(step.path), items, children.get(step.path))
+        for step in stored_values.steps_of(run.pk)
+    ]
 
 
 def _step(step: Step, wait: Wait | None, items: dict[str, UUID], child: UUID | None) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def create_workflow(
         draft=dump_graph(parse_graph(graph if graph is not None else EMPTY_GRAPH)),
         updated_by=by.user,
     )
-    _record(by, "workflow.create", workflow)
+    record_of_workflow(by, "workflow.create", workflow)
     return workflow
 
 
@@ -93,7 +93,7 @@ def change_workflow(by: Member, workflow: Workflow, changes: dict[str, Any]) -> 
         workflow.description = changes["description"][:2000]
     workflow.updated_at, workflow.updated_by = timezone.now(), by.user
     workflow.save(update_fields=["name", "description", "updated_at", "updated_by"])
-    _record(by, "workflow.change", workflow)
+    record_of_workflow(by, "workflow.change", workflow)
     return workflow
 
 
@@ -157,7 +157,7 @@ def pause_workflow(by: Member, workflow: Workflow) -> Workflow:
         workflow.paused_at = timezone.now()
         workflow.save(update_fields=["paused_at"])
         _switched(workflow)
-        _record(by, "workflow.pause", workflow)
+        record_of_workflow(by, "workflow.pause", workflow)
     return workflow
 
 
@@ -167,7 +167,7 @@ def resume_workflow(by: Member, workflow: Workflow) -> Workflow:
         workflow.paused_at = None
         workflow.save(update_fields=["paused_at"])
         _switched(workflow)
-        _record(by, "workflow.resume", workflow)
+        record_of_workflow(by, "workflow.resume", workflow)
     return workflow
 
 
@@ -178,7 +178,7 @@ def archive_workflow(by: Member, workflow: Workflow) -> None:
         workflow.archived_at = workflow.paused_at = timezone.now()
         workflow.save(update_fields=["archived_at", "paused_at"])
         _switched(workflow)
-        _record(by, "workflow.archive", workflow)
+        record_of_workflow(by, "workflow.archive", workflow)
 
 
 def export_workflow(workflow: Workflow) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def _make_live(by: Member, workflow: Workflow, version: Version, graph: Graph) -
     workflow.save(update_fields=["live_version", "updated_at"])
     for hook in _after_publish:
         hook(workflow, graph)
-    _record(by, "workflow.publish", workflow, version=version.number)
+    record_of_workflow(by, "workflow.publish", workflow, version=version.number)
 
 
 def _switched(workflow: Workflow) -> None:
@@ -240,7 +240,8 @@ def _name(name: str) -> str:
     return clean
 
 
-def _record(by: Member, verb: str, workflow: Workflow, **details: Any) -> None:
+def record_of_workflow(by: Member, verb: str, workflow: Workflow, **details: Any) -> None:
+    """What somebody did with a workflow, for the audit log."""
     record(
         by,
         verb,

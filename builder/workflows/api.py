@@ -19,6 +19,7 @@ from builder.workflows.schemas import (
     DraftIn,
     DraftOut,
     GraphIn,
+    PublishedTriggerOut,
     PublishOut,
     TriggerOut,
     VersionOut,
@@ -27,7 +28,7 @@ from builder.workflows.schemas import (
     WorkflowPatch,
     WorkflowRow,
 )
-from builder.workflows.trigger_addresses import triggers_of
+from builder.workflows.trigger_addresses import new_secrets_of, triggers_of
 
 router = Router(tags=["Workflows"])
 
@@ -166,5 +167,9 @@ def _version(workflow: Workflow, number: int) -> Version:
 
 def _published(request: HttpRequest, workflow: Workflow, version: Version) -> PublishOut:
     workflow.refresh_from_db()
-    triggers = [TriggerOut(**trigger) for trigger in triggers_of(workflow, request)]
+    told = new_secrets_of(workflow)
+    triggers = [
+        PublishedTriggerOut(**trigger, secret=told.get(trigger["node"]))
+        for trigger in triggers_of(workflow, request)
+    ]
     return PublishOut(version=version.number, triggers=triggers)

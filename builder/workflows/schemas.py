@@ -53,9 +53,15 @@ class TriggerOut(Schema):
     watch: WatchOut | None = None
 
 
+class PublishedTriggerOut(TriggerOut):
+    """`secret` of a webhook that asks for one: told once, by the publish that made it."""
+
+    secret: str | None = None
+
+
 class PublishOut(Schema):
     version: int
-    triggers: list[TriggerOut]
+    triggers: list[PublishedTriggerOut]
 
 
 class WorkflowRow(Schema):

@@ -8,12 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from runtime.engine import clock, faults, spending
+from runtime.engine.known_settings import KnownSettings
 from runtime.engine.values import storable
 from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
 from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, ModelSettings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from runtime.mcp.server_log import LogLine
 
 logger = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 FIELDS_TOLD = 20
 MAX_RUN_DEPTH = 10
@@ -46,8 +49,9 @@ class Clients:
     in_database: Callable[..., Awaitable[Any]]
     """Runs a function of the gateways on a database thread."""
     outbound: OutboundPolicy = field(default_factory=OutboundPolicy)
-    check_budget: Callable[[UUID], None] = spending.check
-    """Raises BudgetExceeded where a workspace may not ask a model any more."""
+    check_budget: Callable[[UUID], bool] = spending.check
+    """Whether a workspace has budgets; raises BudgetExceeded where it may not ask a model any more."""
+    known: KnownSettings = field(default_factory=KnownSettings)
 
 
 @dataclass
@@ -69,6 +73,7 @@ class AttemptContext:
     depth: int = 0
     version: int | None = None
     started_by: str = ""
+    settings_revision: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     asked: Sequence[Waited] = ()
     on_question: Callable[[Park], Awaitable[Mapping[str, Any] | None]] | None = None
@@ -94,22 +99,35 @@ class AttemptContext:
         return parse_template(text).render(self.scope)
 
     async def model(self, reference: str) -> ModelSettings:
-        settings: ModelSettings = await self.clients.in_database(self._admitted_model, reference)
+        settings = await self._read(self._admitted_model, reference)
         self._connection = settings.connection
         spent = self.spent.setdefault(settings.connection, {"requests": 0, "tokens": 0, "cost_usd": 0.0})
         spent["requests"] += 1
         return settings
 
-    def _admitted_model(self, reference: str) -> ModelSettings:
-        """The model, once budgets and its connection's rate let a call through."""
+    async def _read(self, function: Callable[..., tuple[Found, bool]], *args: Any) -> Found:
+        """What the database gives, or what it gave since the settings were last changed.
+
+        function   returns what is read, and whether nothing but a setting could change it
+        """
+
+        async def read() -> tuple[Found, bool]:
+            found: tuple[Found, bool] = await self.clients.in_database(function, *args)
+            return found
+
+        key = (function.__name__, *args)
+        return await self.clients.known.read(self.workspace_id, self.settings_revision, key, read)
+
+    def _admitted_model(self, reference: str) -> tuple[ModelSettings, bool]:
+        """The model, once budgets and its connection's rate let a call through; whether any call of it is let through."""
         models = self.clients.gateways.models
-        self.clients.check_budget(UUID(self.workspace_id))
+        has_budgets = self.clients.check_budget(UUID(self.workspace_id))
         settings = models.settings(self.workspace_id, reference)
         if settings.has_rate:
             at, minute = (now := clock.now()), now.replace(second=0, microsecond=0)
             recorded = spending.since(UUID(self.workspace_id), settings.connection, minute)
             models.admit_call(self.workspace_id, settings.connection, at, *recorded)
-        return settings
+        return settings, not (has_budgets or settings.has_rate)
 
     async def child(self, workflow: str, given: Mapping[str, Any]) -> ChildStart:
         if self.depth >= MAX_RUN_DEPTH:
@@ -127,11 +145,16 @@ class AttemptContext:
     async def tool(self, server: str, tool: str) -> tuple[McpServerSettings, ToolFacts]:
         # Read once for an attempt: whether somebody must agree, the effect and the call itself go by the same facts.
         if (server, tool) not in self._tools:
-            servers = self.clients.gateways.mcp_servers
-            self._tools[server, tool] = await self.clients.in_database(
-                servers.tool_for_call, self.workspace_id, server, tool, self._caller
-            )
+            self._tools[server, tool] = await self._read(self._allowed_tool, server, tool, self._caller)
         return self._tools[server, tool]
+
+    def _allowed_tool(
+        self, server: str, tool: str, caller: Caller
+    ) -> tuple[tuple[McpServerSettings, ToolFacts], bool]:
+        servers = self.clients.gateways.mcp_servers
+        settings, facts = servers.tool_for_call(self.workspace_id, server, tool, caller)
+        # Whose account it is hangs on who belongs to the workspace, and on sign-ins.
+        return (settings, facts), not settings.account
 
     async def ask(self, question: Park) -> Mapping[str, Any] | None:
         if self.on_question is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -21,6 +22,8 @@ from django.db.models.functions import Now, RowNumber
 from runtime.engine import clock, rows
 from runtime.gateways import Gateways
 from runtime.models import Attempt, Event, Host, Run, RunStatus
+from runtime.settings_revisions import revision_of_row, revision_sql
+from runtime.statements import UNFLUSHED, columns, fetch, instances, unflushed
 
 SUSPECT_AFTER = 2
 QUARANTINE_AFTER = 3
@@ -30,7 +33,10 @@ SUSPECTS_TRIED = 8
 
 @dataclass
 class Claim:
-    """The right to write to a run: host and fence, and the last event number that was read or written."""
+    """The right to write to a run: host and fence, and the last event number that was read or written.
+
+    settings   the revision of the workspace's settings that calls go by
+    """
 
     run_id: UUID
     workspace_id: UUID
@@ -39,6 +45,7 @@ class Claim:
     event_seq: int
     wakes: int
     is_suspect: bool
+    settings: int
     gateways: Gateways
 
 
@@ -63,7 +70,8 @@ def claim_due(
     with transaction.atomic():
         due = _due().exclude(workspace_id__in=full)
         ids = _in_turn(due, limit, may_take_suspect)
-        candidates = due.filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",)) if ids else []
+        found = due.filter(pk__in=ids).annotate(settings_revision=revision_of_row())
+        candidates = found.select_for_update(skip_locked=True, of=("self",)) if ids else []
         claims: list[Claim] = []
         for run in candidates:
             is_charged = _charge_death(run)
@@ -82,28 +90,36 @@ def claim_due(
 
 
 def claim_free(host_id: UUID, gateways: Gateways, ids: Iterable[UUID]) -> list[tuple[Claim, Run]]:
-    """Those of `ids` that are due, belong to no host and have done no harm, in one statement, with their rows."""
-    as_stored = Run._meta.get_field("id").get_db_prep_value
-    given = [as_stored(value, connection) for value in (host_id, *ids)]
+    """Those of `ids` that are due, belong to no host and have done no harm, in one statement, with their rows.
+
+    It does not wait for the disk: a claim that a crash of the database takes back is one under which nothing was written,
+    since what is written waits for the disk, and takes with it what came before.
+    """
+    wanted = list(ids)
+    if connection.vendor == "postgresql":
+        found = fetch(_free_statement("= ANY(%s)"), [host_id, wanted])
+    else:
+        marks = ", ".join(["%s"] * len(wanted))
+        with unflushed():
+            found = fetch(_free_statement(f"IN ({marks})"), [host_id, *wanted])
     return [
-        (_claim(run, host_id, gateways, fence=run.fence), run)
-        for run in Run.objects.raw(_free_statement(len(given) - 1), given)
+        (_claim(run, host_id, gateways, settings, fence=run.fence), run)
+        for run, settings, *_ in instances(found, (Run, ()))
     ]
 
 
-def _free_statement(count: int) -> str:
+def _free_statement(is_wanted: str) -> str:
     is_postgresql = connection.vendor == "postgresql"
-    # The ORM reads a single percent sign as the place of a value.
-    now = rows.now_sql().replace("%", "%%")
     true = "" if is_postgresql else " = 1"
     # Rows that somebody else is about to change are left to the sweep: nobody waits for anybody here.
     locked = "FOR UPDATE SKIP LOCKED" if is_postgresql else ""
-    marks = ", ".join(["%s"] * count)
+    unwaited = f", {UNFLUSHED}" if is_postgresql else ""
     return f"""
         UPDATE runtime_run SET host_id = %s, fence = fence + 1 WHERE id IN (
-            SELECT id FROM runtime_run WHERE id IN ({marks}) AND due_at <= {now} AND host_id IS NULL AND charges = 0
+            SELECT id FROM runtime_run WHERE id {is_wanted} AND due_at <= {clock.now_sql()} AND host_id IS NULL
+                AND charges = 0
                 AND (has_slot{true} AND attention <> 'budget_exceeded' OR cancel_requested_at IS NOT NULL) {locked}
-        ) RETURNING *"""  # noqa: S608
+        ) RETURNING {columns(Run, "runtime_run")}, {revision_sql("runtime_run.workspace_id")}{unwaited}"""  # noqa: S608
 
 
 def _due() -> QuerySet[Run]:
@@ -126,14 +142,17 @@ def _in_turn(due: QuerySet[Run], limit: int, may_take_suspect: bool) -> list[UUI
     return [*ranked[:limit], *(suspects[:SUSPECTS_TRIED] if may_take_suspect else [])]
 
 
-def _take(run: Run, host_id: UUID, gateways: Gateways, is_suspect: bool) -> Claim:
+def _take(run: Any, host_id: UUID, gateways: Gateways, is_suspect: bool) -> Claim:
     Run.objects.filter(pk=run.pk).update(host_id=host_id, fence=F("fence") + 1, charges=run.charges)
     if is_suspect:
         Host.objects.filter(pk=host_id).update(suspect_run_id=run.pk)
-    return _claim(run, host_id, gateways, fence=run.fence + 1, is_suspect=is_suspect)
+    settings: int = run.settings_revision
+    return _claim(run, host_id, gateways, settings, fence=run.fence + 1, is_suspect=is_suspect)
 
 
-def _claim(run: Run, host_id: UUID, gateways: Gateways, *, fence: int, is_suspect: bool = False) -> Claim:
+def _claim(
+    run: Run, host_id: UUID, gateways: Gateways, settings: int, *, fence: int, is_suspect: bool = False
+) -> Claim:
     return Claim(
         run_id=run.pk,
         workspace_id=run.workspace_id,
@@ -142,6 +161,7 @@ def _claim(run: Run, host_id: UUID, gateways: Gateways, *, fence: int, is_suspec
         event_seq=run.event_seq,
         wakes=run.wakes,
         is_suspect=is_suspect,
+        settings=settings,
         gateways=gateways,
     )
 

@@ -11,6 +11,14 @@ from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import make_aware
 
+SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+"""With as many digits as stored times have: they are compared as texts, and a run is due at the moment it begins."""
+
+
+def now_sql() -> str:
+    """The database's time, as statements of our own say it."""
+    return "now()" if connection.vendor == "postgresql" else SQLITE_NOW
+
 
 def now() -> datetime:
     """The database's time as an aware datetime; one query."""
@@ -20,7 +28,7 @@ def now() -> datetime:
             value: datetime = cursor.fetchone()[0]
             return value
     with connection.cursor() as cursor:
-        cursor.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
+        cursor.execute(f"SELECT {SQLITE_NOW}")
         parsed = parse_datetime(cursor.fetchone()[0])
     if parsed is None:  # pragma: no cover - SQLite's format is fixed
         raise ValueError("the database gave no time")

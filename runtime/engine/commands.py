@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from runtime.engine import clock, hints, rows, slots
+from runtime.engine import clock, hints, rows, slots, stored_values
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
 from runtime.engine.state import BUDGET, SETTLE, ended_data
@@ -93,7 +93,7 @@ def retry_run(run: Run, *, started_by: str) -> Run:
         raise NotAllowedNow("Only a run that failed or was cancelled can be tried again.")
     again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
     again.origin_id, again.retry_of = run.origin_id, run.pk
-    steps = _steps_of(run)
+    steps = stored_values.steps_of(run.pk)
     taken = settled_steps(run, steps, frozen_graph(run.graph_id), EXECUTABLE_TYPES, new_id=again.pk)
     return _queue_with(again, run, taken, {"retry_of": str(run.pk)})
 
@@ -128,7 +128,7 @@ def replay_run(
     again.input = storable(edits.get(run.trigger, run.input), what="The input")
     taken = settled_steps(
         run,
-        _steps_of(run),
+        stored_values.steps_of(run.pk),
         graph,
         EXECUTABLE_TYPES,
         new_id=again.pk,
@@ -154,14 +154,10 @@ def _follower(run: Run, *, graph_id: str, version: int | None, started_by: str) 
     )
 
 
-def _steps_of(run: Run) -> list[Step]:
-    return list(Step.objects.filter(run_id=run.pk).order_by("position"))
-
-
 def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]) -> Run:
     """Insert a run that begins with steps of another one, and with its reply if that step is among them."""
     at = clock.now()
-    Step.objects.bulk_create(steps)
+    stored_values.insert(steps)
     taken = [step.path for step in steps if step.taken_from is not None]
     again.handled_errors = sum(step.status == StepStatus.FAILED and bool(step.ports) for step in steps)
     if Event.objects.filter(run_id=run.pk, type="reply.sent", path__in=taken).exists():
@@ -310,7 +306,7 @@ def _settle_record(
     if outcome == "happened":
         changes = {
             "status": StepStatus.SUCCEEDED,
-            "output": storable(dict(output or {}), what="The output"),
+            **stored_values.with_output(step, storable(dict(output or {}), what="The output")),
             "ports": ["out"],
             "error": None,
         }

@@ -52,7 +52,7 @@ class Surroundings(Protocol):
     async def write(self, write: store.Write) -> bool:
         """Commit a change of a run; false when it was refused because of news.
 
-        raises   LeaseLost, store.CancelRequested
+        raises   LeaseLost, store.CancelRequested, store.SettingsChanged
         """
         ...
 
@@ -100,7 +100,7 @@ class Drive:
         self._cancelled = False
         self._stopping = False
         self._pausing = False
-        self._has_progress = False
+        self._has_progress, self._stirred, self._shown_at = False, asyncio.Event(), 0.0
         self._used_up = ""
         self._began, self._active_before_ms = time.monotonic(), state.run.active_ms
 
@@ -184,6 +184,11 @@ class Drive:
             await self._checkpoint(intents=bool(started))
         except store.CancelRequested:
             self._cancel(started)
+            return False
+        except store.SettingsChanged as change:
+            self.claim.settings = change.revision
+            for call in started:
+                self.state.take_back(call.attempt)
             return False
         for call in started:
             self.host.check_lease()
@@ -305,6 +310,7 @@ class Drive:
             depth=self.state.run.depth,
             version=self.state.run.version,
             started_by=self.state.run.started_by,
+            settings_revision=self.claim.settings,
             on_progress=lambda message, share: self._progress(path, message, share),
             asked=asked,
             on_question=lambda question: self._questions.ask(path, question, self.host.now()),
@@ -315,12 +321,18 @@ class Drive:
     def _progress(self, path: str, message: str, share: float | None) -> None:
         data = {"message": message[:300], "share": share}
         self.state.emit("step.progress", self.host.now(), path, data=data)
-        self._has_progress = True
+        self._stir()
 
     def _log(self, path: str, line: LogLine) -> None:
         step = self.state.steps[path]
         self.state.emit("step.log", self.host.now(), path, attempt=step.attempts, data=asdict(line))
-        self._has_progress = True
+        self._stir()
+
+    def _stir(self) -> None:
+        """There is something to show, which nothing else would write before the call ends."""
+        if not self._has_progress:
+            self._has_progress = True
+            self._stirred.set()
 
     def _collect(self) -> None:
         """Take the outcomes of calls that have ended."""
@@ -450,11 +462,12 @@ class Drive:
             return
         self._pausing = news.pause_requested
         for wait, signal in news.signals:
-            self._signalled(wait, signal.payload, self.host.now(), signal.id)
+            self._signalled(wait, signal.payload, news.at, signal.id)
         for wait in waits:
             is_due = wait.due_at is not None and wait.due_at <= news.at
             if is_due and wait.path in self.state.waits and await self._may_expire(wait):
-                self._due(wait, self.host.now())
+                # By the clock that said so: what this host remembers of it is wrong where it has just jumped.
+                self._due(wait, news.at)
 
     async def _may_expire(self, wait: Wait) -> bool:
         """False when a person answered at the last moment: the signal is then on its way."""
@@ -530,13 +543,15 @@ class Drive:
         if not self.state.delta:
             return
         delta, was_suspect = self.state.take_delta(), self.claim.is_suspect
+        # What is told from here on is in the next one.
+        self._has_progress, self._shown_at = False, time.monotonic()
         try:
             await self.host.write(store.checkpoint(self.claim, self.state, delta, intents))
-        except store.CancelRequested as request:
+        except (store.CancelRequested, store.SettingsChanged) as refusal:
             self.state.give_back(delta)
-            self.state.run.cancel_reason = request.reason
+            if isinstance(refusal, store.CancelRequested):
+                self.state.run.cancel_reason = refusal.reason
             raise
-        self._has_progress = False
         self.host.tell(self.state)
         if was_suspect and not self.claim.is_suspect:
             self.host.claim_more()
@@ -562,12 +577,19 @@ class Drive:
         if not self._calls:
             return
         woken: asyncio.Task[Any] = asyncio.create_task(self.woken.wait())
+        stirred: asyncio.Task[Any] = asyncio.create_task(self._stirred.wait())
         try:
             await asyncio.wait(
-                {*self._calls, woken}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
+                {*self._calls, woken, stirred}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
             )
+            if stirred.done():
+                self._stirred.clear()
+                await asyncio.wait(
+                    {*self._calls, woken}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
+                )
         finally:
             woken.cancel()
+            stirred.cancel()
         self._collect()
         self._questions.drop_closed()
         if self.woken.is_set() or self._until_due() == 0:
@@ -575,10 +597,12 @@ class Drive:
 
     def _patience(self) -> float | None:
         """Until the next due time, or until progress should be shown."""
-        due = self._until_due()
-        return (
-            min(due or PROGRESS_EVERY_S, PROGRESS_EVERY_S) if self._has_progress or due is not None else None
-        )
+        due, waits = self._until_due(), []
+        if due is not None:
+            waits.append(min(due or PROGRESS_EVERY_S, PROGRESS_EVERY_S))
+        if self._has_progress:
+            waits.append(max(self._shown_at + PROGRESS_EVERY_S - time.monotonic(), 0.0))
+        return min(waits, default=None)
 
     def _until_due(self) -> float | None:
         due = self.state.next_due()

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
 
-from runtime.engine import claiming, clock
+from runtime.engine import claiming, clock, stored_values
 from runtime.engine.claiming import Claim
 from runtime.engine.state import RunState
 from runtime.gateways import Gateways
 from runtime.graph.schema import Graph, parse_graph
 from runtime.graph.upgrades import upgrade_nodes
-from runtime.models import Attempt, Run, Step, Wait
+from runtime.models import Attempt, Run, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import EXECUTABLE_TYPES, NODE_TYPES
 
@@ -27,7 +27,7 @@ def load(claim: Claim, row: Run | None = None) -> RunState:
         run,
         graph,
         EXECUTABLE_TYPES,
-        steps=list(Step.objects.filter(run_id=run.pk)),
+        steps=stored_values.steps_of(run.pk),
         attempts=list(Attempt.objects.filter(run_id=run.pk, ended_at=None)),
         waits=list(Wait.objects.filter(run_id=run.pk, closed_at=None)),
     )

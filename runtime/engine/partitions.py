@@ -18,12 +18,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.utils import OperationalError
 
 from runtime.engine import clock, duties
 from runtime.identifiers import first_id_of
-from runtime.models import Run, Wait
+from runtime.models import Run, StoredValue, Wait
 
 KEYS: Mapping[str, str] = {
     "runtime_run": "id",
@@ -32,6 +32,9 @@ KEYS: Mapping[str, str] = {
     "runtime_event": "run_id",
 }
 """Table -> the column it is cut by. Runs come first: what is gone from there is not looked for in the others."""
+BESIDE = (Wait, StoredValue)
+"""What belongs to runs and is not cut: few rows of it are left when a month is old."""
+BATCH = 1000
 MONTHS_AHEAD = 3
 LOCK_TIMEOUT_S = 3
 DUTY = "partitions"
@@ -148,8 +151,10 @@ def droppable(days: int) -> list[Part]:
 
 def drop(part: Part) -> None:
     """Give back the space of a partition at once; reading and writing elsewhere goes on."""
-    while ids := list(_waits(part).values_list("pk", flat=True)[:1000]):
-        Wait.objects.filter(pk__in=ids).delete()
+    for beside in BESIDE:
+        rows = beside.objects.filter(run_id__gte=part.first, run_id__lt=part.end)
+        while runs := list(rows.values_list("run_id", flat=True).order_by("run_id")[:BATCH]):
+            rows.filter(run_id__lte=runs[-1]).delete()
     for table in KEYS:
         _take_out(table, part.name)
 
@@ -186,10 +191,6 @@ def _part(table: str, bounds: str) -> Part:
     return Part(
         table.removeprefix("runtime_run_"), UUID(first) if first else FIRST, UUID(end) if end else LAST
     )
-
-
-def _waits(part: Part) -> QuerySet[Wait]:
-    return Wait.objects.filter(run_id__gte=part.first, run_id__lt=part.end)
 
 
 def _children(table: str) -> set[str]:

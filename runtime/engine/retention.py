@@ -11,9 +11,20 @@ from django.db.models import Q
 
 from runtime.engine import clock
 from runtime.identifiers import first_id_of
-from runtime.models import ENDED, Attempt, ConcurrencyKey, Event, Run, ScheduledRun, Signal, Step, Wait
+from runtime.models import (
+    ENDED,
+    Attempt,
+    ConcurrencyKey,
+    Event,
+    Run,
+    ScheduledRun,
+    Signal,
+    Step,
+    StoredValue,
+    Wait,
+)
 
-PARTS: Sequence[type[Step | Attempt | Event | Wait]] = (Step, Attempt, Event, Wait)
+PARTS: Sequence[type[Step | StoredValue | Attempt | Event | Wait]] = (Step, StoredValue, Attempt, Event, Wait)
 SIGNALS_KEPT_FOR = timedelta(days=30)
 
 

@@ -18,7 +18,10 @@ import psycopg
 from django.db import connection, models, transaction
 
 from runtime.engine import clock
-from runtime.models import Attempt, Event, Run, Spend, Step
+from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
+from runtime.models import Attempt, Event, Run, Spend, Step, StoredValue
+from runtime.settings_revisions import revision_sql
+from runtime.statements import all_columns, fetch, preparing, underlying
 
 WRITTEN = (
     "status",
@@ -45,22 +48,33 @@ CONDITIONS = {
     "wakes": "bigint",
     "unless_cancelled": "boolean",
     "if_pausing": "boolean",
+    "settings": "bigint",
     "releases": "boolean",
     "due_at": "timestamptz",
     "settles": "boolean",
 }
 """Whose run it must be, what must not have happened since, and whether the run is given back."""
 
-SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-
 TABLES = (Step, Attempt, Event, Spend)
 CHANGED_LATER: Mapping[type[models.Model], tuple[str, tuple[str, ...]]] = {
     Step: (
         "run_id, path",
-        ("status", "ports", "attempts", "input", "output", "error", "usage", "started_at", "ended_at"),
+        (
+            "status",
+            "ports",
+            "attempts",
+            "input",
+            "output",
+            "stored",
+            "error",
+            "usage",
+            "started_at",
+            "ended_at",
+        ),
     ),
     # An attempt that was not let through is made later, with the same number.
     Attempt: ("run_id, path, number", ("effect", "fence", "started_at", "ended_at", "error", "usage")),
+    StoredValue: ("run_id, digest", ()),
 }
 """The tables whose rows are written more than once: their key, and what a later write brings up to date."""
 
@@ -86,13 +100,13 @@ def insert_run(run: Run, event: Event) -> None:
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
             given = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
-            (at,) = _preparing().execute(_new_run_statement(), given).fetchone() or (None,)
+            (at,) = preparing().execute(_new_run_statement(), given).fetchone() or (None,)
             _begin_at(run, event, at)
         return
     _begin_at(run, event, clock.now())
     with transaction.atomic(), connection.wrap_database_errors:
-        _sqlite().execute(_sqlite_insert(Run), _plain(Run, run))
-        _sqlite().execute(_sqlite_insert(Event), _plain(Event, event))
+        underlying().execute(_sqlite_insert(Run), _plain(Run, run))
+        underlying().execute(_sqlite_insert(Event), _plain(Event, event))
 
 
 def _begin_at(run: Run, event: Event, at: Any) -> None:
@@ -103,66 +117,58 @@ def _begin_at(run: Run, event: Event, at: Any) -> None:
 
 def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
     """Once a run has replied or ended: whether it replied, and with what; None before that."""
-    row = _first(
+    found = fetch(
         "SELECT replied_at IS NOT NULL, result FROM runtime_run"
         " WHERE id = %s AND (replied_at IS NOT NULL OR ended_at IS NOT NULL)",
-        run_id,
+        [run_id],
     )
-    if row is None:
+    if not found:
         return None
-    result = row[1]
-    # Django has the drivers give JSON as text.
-    return bool(row[0]), json.loads(result) if isinstance(result, str) else result
+    ((has_replied, result),) = found
+    return bool(has_replied), json.loads(result) if isinstance(result, str) else result
 
 
 def is_anything_due() -> bool:
     """Whether a look at what may be claimed is worth its while; held runs count too."""
-    return _first(f"SELECT 1 FROM runtime_run WHERE due_at <= {now_sql()} LIMIT 1") is not None  # noqa: S608
-
-
-def now_sql() -> str:
-    """The database's time, as statements say it."""
-    return "now()" if connection.vendor == "postgresql" else SQLITE_NOW
-
-
-def _first(statement: str, *ids: UUID) -> Any:
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        if connection.vendor == "postgresql":
-            return _preparing().execute(statement, ids).fetchone()
-        return _sqlite().execute(statement.replace("%s", "?"), [each.hex for each in ids]).fetchone()
+    return bool(fetch(f"SELECT 1 FROM runtime_run WHERE due_at <= {clock.now_sql()} LIMIT 1", []))  # noqa: S608
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------
 
 
 def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
-    given = [
-        (
-            _as_json(change),
-            change["id"],
-            *(
-                _as_json([_values(table, row) for row in found])
-                for table, found in zip(TABLES, rows, strict=True)
-            ),
-        )
-        for change, rows in changes
-    ]
+    given = [_given(change, rows) for change, rows in changes]
+    if any(apart for _, apart in given):
+        statement = _change_statement(keeps_apart=True)
+        values = [(*known, _as_json(apart)) for known, apart in given]
+    else:
+        statement, values = _change_statement(), [known for known, _ in given]
     with connection.wrap_database_errors:
-        cursor = _preparing()
-        if len(given) == 1:
-            return [_held(cursor.execute(_change_statement(), given[0]))]
+        cursor = preparing()
+        if len(values) == 1:
+            return [_held(cursor.execute(statement, values[0]))]
         with transaction.atomic():
-            cursor.executemany(_change_statement(), given, returning=True)
+            cursor.executemany(statement, values, returning=True)
             held = [_held(cursor)]
             while cursor.nextset():
                 held.append(_held(cursor))
             return held
 
 
-def _preparing() -> psycopg.Cursor[Any]:
-    """Not the ORM's cursor: that one writes values into the text, which can then not be prepared."""
-    return psycopg.Cursor(connection.connection)
+def _given(change: Change, rows: Rows) -> tuple[tuple[Any, ...], list[dict[str, Any]]]:
+    """The values of a statement, and those of steps that are kept apart."""
+    steps, *others = (
+        [_values(table, row) for row in found] for table, found in zip(TABLES, rows, strict=True)
+    )
+    text, apart = _as_json(steps), []
+    # All of them together are small, so that each is: no value has to be looked at.
+    if len(text) > MAX_BYTES_IN_ROW and (apart := set_apart(steps)):
+        text = _as_json(steps)
+    return (_as_json(change), change["id"], text, *map(_as_json, others)), apart
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, default=str)
 
 
 def _held(cursor: psycopg.Cursor[Any]) -> bool:
@@ -170,15 +176,17 @@ def _held(cursor: psycopg.Cursor[Any]) -> bool:
     return row is not None and row[0] == 1
 
 
-def _as_json(value: Any) -> str:
-    return json.dumps(value, default=str)
-
-
-@lru_cache(maxsize=1)
-def _change_statement() -> str:
+@lru_cache(maxsize=2)
+def _change_statement(*, keeps_apart: bool = False) -> str:
     types = {**CONDITIONS, **{name: _type(Run, name) for name in WRITTEN}}
     given = ", ".join(f"{name} {kind}" for name, kind in types.items())
     written = ", ".join(f"{name} = w.{name}" for name in WRITTEN)
+    apart = ""
+    if keeps_apart:
+        apart = (
+            f", apart AS ({_insert_from_json(StoredValue)} WHERE EXISTS (SELECT FROM changed)"
+            f"{_on_conflict(StoredValue)})"
+        )
     # The names are those of this module and of the models.
     return f"""
         WITH changed AS (
@@ -191,6 +199,7 @@ def _change_statement() -> str:
                 AND (w.wakes IS NULL OR r.wakes = w.wakes)
                 AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)
                 AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
+                AND (w.settings IS NULL OR w.settings = {revision_sql("r.workspace_id")})
             RETURNING 1
         ), steps AS (
             {_insert_from_json(Step)} WHERE EXISTS (SELECT FROM changed){_on_conflict(Step)}
@@ -200,7 +209,7 @@ def _change_statement() -> str:
             {_insert_from_json(Event)} WHERE EXISTS (SELECT FROM changed)
         ), spent AS (
             {_insert_from_json(Spend)} WHERE EXISTS (SELECT FROM changed)
-        )
+        ){apart}
         SELECT count(*) FROM changed"""  # noqa: S608
 
 
@@ -212,7 +221,7 @@ def _new_run_statement() -> str:
 
 def _insert_from_json(table: Table, computed: Mapping[str, str] | None = None) -> str:
     """computed   column -> what it gets instead of the value that is given"""
-    names = _columns(table)
+    names = all_columns(table)
     given = ", ".join(f"{name} {_type(table, name)}" for name in names)
     values = ", ".join((computed or {}).get(name, name) for name in names)
     return (
@@ -235,41 +244,55 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
             ("wakes", " AND wakes = :wakes"),
             ("unless_cancelled", " AND cancel_requested_at IS NULL"),
             ("if_pausing", " AND pause_requested_at IS NOT NULL"),
+            ("settings", f" AND :settings = {revision_sql('runtime_run.workspace_id')}"),
         )
-        if change[name] not in (None, False)
+        # Zero is the first revision, and no missing wish.
+        if change[name] is not None and change[name] is not False
     )
     also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ""
     also += ", charges = 0" if change["settles"] else ""
     given = {name: _adapted(Run, name, value) for name, value in change.items()}
-    cursor = _sqlite().execute(
+    cursor = underlying().execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
-        f" progress_at = {SQLITE_NOW}"
+        f" progress_at = {clock.SQLITE_NOW}"
         f" WHERE id = :id AND host_id = :host_id AND fence = :fence AND event_seq = :seq_before{conditions}",
         given,
     )
     if not cursor.rowcount:
         return False
     for table, found in zip(TABLES, rows, strict=True):
-        if values := [_plain(table, row) for row in found]:
-            _sqlite().executemany(_sqlite_insert(table), values)
+        if table is Step:
+            _insert_steps_sqlite(found)
+        elif values := [_plain(table, row) for row in found]:
+            underlying().executemany(_sqlite_insert(table), values)
     return True
+
+
+def _insert_steps_sqlite(found: Iterable[Any]) -> None:
+    steps = [_values(Step, row) for row in found]
+    plain = [_adapted_row(Step, row) for row in steps]
+    if any(len(row[column] or "") > MAX_BYTES_IN_ROW for row in plain for column in COLUMNS):
+        if apart := [_adapted_row(StoredValue, value) for value in set_apart(steps)]:
+            underlying().executemany(_sqlite_insert(StoredValue), [list(row.values()) for row in apart])
+        plain = [_adapted_row(Step, row) for row in steps]
+    if plain:
+        underlying().executemany(_sqlite_insert(Step), [list(row.values()) for row in plain])
 
 
 @lru_cache(maxsize=8)
 def _sqlite_insert(table: Table) -> str:
-    names = _columns(table)
+    names = all_columns(table)
     marks = ", ".join("?" * len(names))
     return f"INSERT INTO {table._meta.db_table} ({', '.join(names)}) VALUES ({marks}){_on_conflict(table)}"  # noqa: S608
 
 
-def _sqlite() -> Any:
-    """The cursor below Django's, which takes many rows at once."""
-    return connection.connection.cursor()
-
-
 def _plain(table: Table, row: Any) -> list[Any]:
     """The row's values as SQLite keeps them."""
-    return [_adapted(table, name, value) for name, value in _values(table, row).items()]
+    return list(_adapted_row(table, _values(table, row)).values())
+
+
+def _adapted_row(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _adapted(table, name, value) for name, value in values.items()}
 
 
 def _adapted(table: Table, name: str, value: Any) -> Any:
@@ -287,24 +310,20 @@ def _adapted(table: Table, name: str, value: Any) -> Any:
 
 
 def _values(table: Table, row: Any) -> dict[str, Any]:
-    return dict(zip(_columns(table), _getter(table)(row), strict=True))
+    return dict(zip(all_columns(table), _getter(table)(row), strict=True))
 
 
 @lru_cache(maxsize=8)
 def _getter(table: Table) -> Callable[[Any], tuple[Any, ...]]:
-    return attrgetter(*_columns(table))
+    return attrgetter(*all_columns(table))
 
 
 def _on_conflict(table: Table) -> str:
     """What becomes of a row that is there already; nothing is said where there cannot be one."""
     key, changes = CHANGED_LATER.get(table, ("", ()))
     written = ", ".join(f"{name} = EXCLUDED.{name}" for name in changes)
-    return f" ON CONFLICT ({key}) DO UPDATE SET {written}" if key else ""
-
-
-@lru_cache(maxsize=8)
-def _columns(table: Table) -> tuple[str, ...]:
-    return tuple(field.column for field in table._meta.concrete_fields if field.column)
+    then = f"UPDATE SET {written}" if changes else "NOTHING"
+    return f" ON CONFLICT ({key}) DO {then}" if key else ""
 
 
 @lru_cache(maxsize=8)

@@ -85,20 +85,23 @@ def used(workspace_id: UUID, timezone: str, at: datetime) -> Used:
     return Used(tokens[True], tokens[True] + tokens[False], cost[True], cost[True] + cost[False])
 
 
-def check(workspace_id: UUID) -> None:
-    """Before a call of a model; raises BudgetExceeded naming the budget that is used up."""
+def check(workspace_id: UUID) -> bool:
+    """Before a call of a model: whether there are budgets at all; raises BudgetExceeded naming one that is used up."""
     limits = WorkspaceLimits.objects.filter(pk=workspace_id).first()
-    if limits is not None and (budget := used_up(limits)):
+    if limits is None:
+        return False
+    if budget := used_up(limits):
         raise BudgetExceeded(
             f"The workspace has used up its budget of {getattr(limits, budget):,g} {BUDGETS[budget]}. "
             "An admin can raise it under Settings, Budgets; the run then goes on by itself.",
             details={"budget": budget, "limit": getattr(limits, budget), "sent": False},
         )
+    return bool(_set_in(limits))
 
 
 def used_up(limits: WorkspaceLimits) -> str:
     """The name of a budget of a workspace that has no room; "" if all have."""
-    wanted = [name for name in BUDGETS if getattr(limits, name) is not None]
+    wanted = _set_in(limits)
     if not wanted:
         return ""
     so_far = used(limits.workspace_id, limits.timezone, clock.now())
@@ -134,6 +137,11 @@ def since(workspace_id: UUID, connection: str, at: datetime) -> tuple[int, int]:
 
 
 # --- inside ---------------------------------------------------------------------------------------------
+
+
+def _set_in(limits: WorkspaceLimits) -> list[str]:
+    """The budgets that limit anything."""
+    return [name for name in BUDGETS if getattr(limits, name) is not None]
 
 
 def _start(day: date, zone: ZoneInfo) -> datetime:

@@ -460,14 +460,23 @@ class RunState:
 
     def withdraw(self, attempt: Attempt, at: datetime) -> None:
         """An intent that was never committed, because the run was cancelled in time."""
+        step = self._unmake(attempt)
+        step.status, step.ended_at = StepStatus.CANCELLED, at
+        self._emit_end(step, at)
+        self._touch(step)
+
+    def take_back(self, attempt: Attempt) -> None:
+        """An intent that was not committed, because what its call goes by has changed: the step begins anew."""
+        self._unmake(attempt)
+        self._add_ready([attempt.path])
+
+    def _unmake(self, attempt: Attempt) -> Step:
         self.in_flight.discard(attempt.path)
         self.open_attempts.pop(attempt.path, None)
         self.delta.attempts.pop((attempt.path, attempt.number), None)
         step = self.steps[attempt.path]
         step.attempts -= 1
-        step.status, step.ended_at = StepStatus.CANCELLED, at
-        self._emit_end(step, at)
-        self._touch(step)
+        return step
 
     # --- inside ---------------------------------------------------------------------------
 

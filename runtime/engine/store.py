@@ -20,6 +20,7 @@ from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.nodes.base import Waited
+from runtime.settings_revisions import revision_of_row
 
 
 class CancelRequested(Exception):
@@ -28,6 +29,14 @@ class CancelRequested(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SettingsChanged(Exception):
+    """Somebody changed what calls go by: the intent was not written."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
 
 
 @dataclass(frozen=True)
@@ -118,9 +127,16 @@ class Write:
 
 
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> Write:
-    """Outcomes and intents; writing it raises CancelRequested instead of writing an intent of a cancelled run."""
+    """Outcomes and intents.
+
+    Writing it raises CancelRequested instead of writing an intent of a cancelled run, and SettingsChanged instead of one
+    that goes by settings which do not stand any more.
+    """
     stage = _stage(delta, "intent" if intents else "advance")
-    return _write(stage, claim, state, delta, status=state.status(), unless_cancelled=intents)
+    settings = claim.settings if intents else None
+    return _write(
+        stage, claim, state, delta, status=state.status(), unless_cancelled=intents, settings=settings
+    )
 
 
 def release(claim: Claim, state: RunState, delta: Delta, at: datetime) -> Write:
@@ -172,7 +188,7 @@ def pause(claim: Claim, state: RunState, delta: Delta) -> Write:
 def commit(writes: Sequence[Write]) -> list[bool]:
     """Write all of it in one transaction; false for those that were refused because of news.
 
-    raises   LeaseLost, CancelRequested: of a write that is alone. With several, a refused one is false and the caller
+    raises   LeaseLost, CancelRequested, SettingsChanged: of a write that is alone. With several, a refused one is false and the caller
              finds out why by writing it again, alone.
     """
     with ExitStack() as around:
@@ -304,6 +320,7 @@ def _write(stage: str, claim: Claim, state: RunState, delta: Delta, **fields: An
         "wakes": None,
         "unless_cancelled": False,
         "if_pausing": False,
+        "settings": None,
         "releases": False,
         "due_at": None,
         # Progress clears a suspicion: the run has shown that it does not kill its host.
@@ -333,12 +350,19 @@ def _rows(delta: Delta) -> rows.Rows:
 def _was_written(write: Write) -> bool:
     """Tell a write that was committed before an error hid it from one that came too late, or that news refused.
 
-    raises   LeaseLost when another host has the run, CancelRequested when an intent came after a cancel
+    raises   LeaseLost when another host has the run, CancelRequested when an intent came after a cancel, SettingsChanged
+             when it came after a change of the settings
     """
     claim, change = write.claim, write.change
-    found = Run.objects.filter(pk=claim.run_id)
+    found = Run.objects.filter(pk=claim.run_id).annotate(settings_revision=revision_of_row())
     row = found.values(
-        "host_id", "fence", "event_seq", "status", "cancel_requested_at", "cancel_reason"
+        "host_id",
+        "fence",
+        "event_seq",
+        "status",
+        "cancel_requested_at",
+        "cancel_reason",
+        "settings_revision",
     ).first()
     lost = LeaseLost("Another host has the run.", details={"run_id": str(claim.run_id)})
     if (
@@ -353,6 +377,8 @@ def _was_written(write: Write) -> bool:
         raise lost
     if change["unless_cancelled"] and row["cancel_requested_at"] is not None:
         raise CancelRequested(row["cancel_reason"])
+    if change["settings"] not in (None, row["settings_revision"]):
+        raise SettingsChanged(row["settings_revision"])
     return False
 
 

@@ -187,12 +187,15 @@ def test_an_old_month_is_dropped_whole_once_nothing_in_it_is_needed(
             f"ALTER TABLE {table} ATTACH PARTITION {table}_before FOR VALUES FROM ('{months[2]}') TO ('{end}')",
         )
     sql(own, "UPDATE runtime_wait SET run_id = %s WHERE run_id = %s", old_held, held)
+    for owner in (old, old_held):
+        sql(own, "INSERT INTO runtime_storedvalue (run_id, digest, value) VALUES (%s, 'd', '{}')", owner)
 
     printed = manage("remove_old_runs", "--days", "365", env=own.env)
 
     assert printed.splitlines()[0] == "partition p2020_02 dropped"
     assert "p2020_03" not in printed
     api("GET", f"/runs/{old}", expect=404)
+    assert sql(own, "SELECT run_id::text FROM runtime_storedvalue") == [(old_held,)]
     assert api("GET", f"/runs/{old_held}")["status"] == "waiting"
     assert api("GET", "/runs/counts")["days"][-1]["succeeded"] >= 1
     for run in before["shown"]:

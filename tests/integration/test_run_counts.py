@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -25,6 +26,18 @@ def counts(api: Api, workflow: dict[str, Any] | None = None) -> dict[str, Any]:
     days = found["days"]
     sums = {name: sum(day[name] for day in days) for name in ("succeeded", "failed", "cancelled")}
     return {**sums, "open": found["open"]}
+
+
+def counted(place: Embedded | Cluster, workflow: dict[str, Any]) -> list[str]:
+    """Every row of counts of a workflow's workspace."""
+    code = (
+        "import json; from builder.workflows.models import Workflow; from runtime.models import RunCount; "
+        f"workspace = Workflow.objects.get(pk='{workflow['id']}').workspace_id; "
+        "rows = RunCount.objects.filter(workspace_id=workspace).values_list(); "
+        "print(json.dumps(sorted(map(str, rows))))"
+    )
+    rows: list[str] = json.loads(manage("shell", "--no-imports", "-c", code, env=place.env))
+    return rows
 
 
 def started(api: Api, workflow: dict[str, Any], *, draft: bool = False) -> str:
@@ -63,8 +76,10 @@ def test_every_end_is_counted_once_and_open_runs_as_they_are(place: Embedded | C
     assert today[0]["median_ms"] > 0
     assert len(api("GET", "/runs/counts?days=7")["days"]) == 7
 
+    rows = counted(place, good)
     manage("recount_runs", env=place.env)
     assert counts(api) == expected
+    assert counted(place, good) == rows
 
 
 def test_removed_runs_stay_counted(place: Embedded | Cluster) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.json_schema import SchemaUnusable, first_problem
+from runtime.json_schema import SchemaUnusable, first_problem, is_quick
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,21 @@ def test_a_pattern_never_takes_exponential_time(schema: dict[str, Any]) -> None:
 
 def test_a_pattern_that_only_backtracking_could_judge_is_left_to_the_server() -> None:
     assert first_problem("ab", {"pattern": "^(?=a)ab$"}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "expected"),
+    [
+        ({"id": "A-1", "items": [1, 2, {"a": None}]}, {"type": "object"}, True),
+        (list(range(400)), {"type": "array"}, True),
+        (list(range(600)), {"type": "array"}, False),
+        ({"text": "a" * 30_000}, {"type": "object"}, False),
+        ({"a" * 30_000: 1}, {"type": "object"}, False),
+        ([[[]] * 300] * 300, {"type": "array"}, False),
+        ("small", {"$defs": {"a": {}}, "$ref": "#/$defs/a"}, False),
+    ],
+)
+def test_only_the_check_of_a_small_value_without_references_is_quick(
+    value: Any, schema: dict[str, Any], expected: bool
+) -> None:
+    assert is_quick(value, schema) is expected
