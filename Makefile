@@ -48,9 +48,10 @@ fix: $(VENV)/.develop ## Format and mend what can be mended
 	ruff format .
 	cd frontend && npm run --silent fix
 
-bench: $(VENV)/.develop ## Overhead of the engine beside a bare service, and of tool calls beside the bare SDK
+bench: $(VENV)/.develop ## Overhead of the engine beside a bare service, of tool calls beside the bare SDK, and a million runs
 	@$(PYTHON) -m tests.bench
 	@$(PYTHON) -m tests.bench.tools
+	@$(PYTHON) -m tests.bench.history
 
 reference: $(VENV)/.develop ## Renew what docs/reference/ and the frontend's types take from the code
 	@$(PYTHON) manage.py export_reference docs/reference

@@ -29,13 +29,15 @@ ROUNDS = 3
 CALLS = {"order-status": 40, "decision": 40, "trivial-10": 60, "trivial-100": 30}
 PARALLEL = {"order-status": (8, 32), "trivial-10": (8, 32)}
 IDLE_S = 15.0
+STATS_S = 11.0
+"""After this time a process of PostgreSQL that has nothing to do has told what it counted."""
 PARALLEL_CALLS = 30
 """Of each caller, when there are several."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """cpu_ms and commits are per run; own_ms is what the outside servers took per run."""
+    """All but the timing are per run; own_ms is what the outside servers took."""
 
     timing: Timing
     cpu_ms: float
@@ -84,10 +86,10 @@ HEAD = (
 
 
 def line(where: str, what: Workload, callers: int, found: Measured, base: Measured | None) -> str:
-    commits = f"{found.commits:8.1f}" if found.commits is not None else f"{'':8}"
+    commits = "" if found.commits is None else f"{found.commits:.1f}"
     text = (
         f"{what.name:14}{callers:8} {where:11}{found.timing.p50:8.1f}{found.added_p50:8.2f}{found.added_p95:8.2f}"
-        f"{found.timing.runs_per_s:8.1f}{found.timing.runs_per_s * what.steps:9.0f}{found.cpu_ms:8.2f}{commits}"
+        f"{found.timing.runs_per_s:8.1f}{found.timing.runs_per_s * what.steps:9.0f}{found.cpu_ms:8.2f}{commits:>8}"
     )
     if base is None:
         return text
@@ -95,6 +97,26 @@ def line(where: str, what: Workload, callers: int, found: Measured, base: Measur
         f" | {found.added_p50 / base.added_p50:6.2f}{found.added_p95 / base.added_p95:7.2f}"
         f"{found.cpu_ms / base.cpu_ms:6.2f}{found.timing.runs_per_s / base.timing.runs_per_s:7.2f}"
     )
+
+
+def statements(where: Installation, works: list[str]) -> Iterator[str]:
+    """What PostgreSQL executed for each run, reads included; those that are committed together count once.
+
+    Its processes tell their counts late, and some statements are there without any run: both are waited for and taken off.
+    """
+    if where.transactions() is None:
+        return
+    time.sleep(STATS_S)
+    began, before = time.perf_counter(), where.transactions() or 0
+    time.sleep(STATS_S)
+    at_rest_per_s = ((where.transactions() or 0) - before) / (time.perf_counter() - began)
+    for name in works:
+        began, before = time.perf_counter(), where.transactions() or 0
+        post_all(where.urls[name], BODY, callers=1, calls=CALLS[name])
+        time.sleep(STATS_S)
+        took_s = time.perf_counter() - began
+        found = (where.transactions() or 0) - before - at_rest_per_s * took_s
+        yield f"{where.name}: {found / CALLS[name]:.1f} statements for a run of {name}"
 
 
 def at_rest(where: Installation) -> str:
@@ -150,7 +172,9 @@ def main() -> None:
             for place in places:
                 print(line(place.name, what, callers, middle(found[place.name]), base), flush=True)
         for place in places:
-            print(at_rest(place))
+            for told in statements(place, options.works.split(",")):
+                print(told, flush=True)
+            print(at_rest(place), flush=True)
         print(f"from its start until it is ready, one process: {cold_start_s(folder):.1f} s")
 
 

@@ -42,7 +42,7 @@ SELECT id, %(workspace)s, (%(workflows)s::uuid[])[1 + floor((%(many)s - 1) * pow
   '{"text": "It left yesterday."}', CASE WHEN status = 'failed' THEN jsonb_build_object('code', 'mcp_timeout',
     'message', 'The server took too long.', 'retryable', true, 'details', '{}'::jsonb, 'node', 'lookup',
     'path', 'lookup') END, 0, at, at, CASE WHEN ended THEN at + took END, at, '', NULL, 1, 0, 4, 3, 900, 0.0012, 0,
-  '', 0, true, 700, 1200, 0, true
+  '', 0, true, 700, 1200, 0, NOT ended
 FROM (SELECT n, at, random() * interval '4 s' AS took, status, status IN ('succeeded', 'failed', 'cancelled') AS ended,
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8'
       || substr(md5('x' || n), 1, 15))::uuid AS id
@@ -184,6 +184,8 @@ def queries(member: Any, workflows: list[str]) -> Questions:
         "text: an id": page(text=str(some)),
         "text: every workflow": page(text="workflow"),
         "text: rare workflows": page(text="seldom"),
+        "text: a frequent error": page(text="mcp_timeout"),
+        "text: of no run": page(text="nothing of the kind"),
         "counts of 30 days, open": lambda: overview(member),
         "counts of a workflow": lambda: overview(member, workflow_id=busy),
         "open one run": opened,

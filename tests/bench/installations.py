@@ -26,7 +26,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Installation:
-    """urls: workload -> where to post; pids: its processes without the stores; commits: of its PostgreSQL so far"""
+    """urls: workload -> where to post; pids: its processes without the stores"""
 
     name: str
     urls: dict[str, str]
@@ -34,14 +34,20 @@ class Installation:
     database_url: str = ""
 
     def commits(self) -> int | None:
-        """What PostgreSQL has committed in this database, this question not counted; None on SQLite."""
+        """Transactions of its PostgreSQL server so far that wrote something; None on SQLite."""
+        return self._asked("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+
+    def transactions(self) -> int | None:
+        """All transactions in its database, as every process of the server has told some seconds ago."""
+        name = self.database_url.rpartition("/")[2]
+        return self._asked("SELECT xact_commit FROM pg_stat_database WHERE datname = %s", name)
+
+    def _asked(self, question: str, *given: str) -> int | None:
         if not self.database_url:
             return None
+        # Over another database, so that the question itself does not count.
         with psycopg.connect(self.database_url.rpartition("/")[0] + "/postgres") as connection:
-            row = connection.execute(
-                "SELECT xact_commit FROM pg_stat_database WHERE datname = %s",
-                [self.database_url.rpartition("/")[2]],
-            ).fetchone()
+            row = connection.execute(question, given).fetchone()
         return int(row[0]) if row else None
 
 

@@ -37,11 +37,13 @@ from runtime.engine import claiming, clock, commands, loading, rows, store
 from runtime.engine.attempt import outcome_lost
 from runtime.engine.claiming import Claim
 from runtime.engine.state import RETRY, RunState
+from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, steps_of
 from runtime.errors import LeaseLost, NodeFailure
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
-from runtime.models import ENDED, Attempt, Event, Host, Run, Signal, Step, Wait
+from runtime.models import ENDED, Attempt, Event, Host, Run, SettingsRevision, Signal, Step, Wait
 from runtime.nodes.base import Leave, Park
+from runtime.settings_revisions import revision_sql
 from tests.support.folding import differences
 from tests.support.product import a_document, a_node
 
@@ -59,6 +61,7 @@ GRAPH = parse_graph(
         "start>again, start>once, again>nap, once>ask, nap>tell, ask.yes>tell",
     )
 )
+SMALL, LARGE = ".", "x" * (MAX_BYTES_IN_ROW + 1)
 HOSTS = (0, 1)
 CALLS, IN_MEMORY = frozenset({"again", "once"}), frozenset({"nap", "ask", "tell"})
 
@@ -121,8 +124,9 @@ class StoreModel(RuleBasedStateMachine):
             self._register(actor)
         # Those of earlier examples may still be due.
         Run.objects.all().delete()
+        self.workspace_id = new_id()
         self.run_id = commands.start_run(
-            workspace_id=new_id(),
+            workspace_id=self.workspace_id,
             workflow_id=new_id(),
             graph_id=commands.freeze(GRAPH),
             version=None,
@@ -187,30 +191,37 @@ class StoreModel(RuleBasedStateMachine):
         self._register(self.actors[number])
 
     @precondition(lambda self: self._those(may_call))
-    @rule(number=sampled_from(HOSTS), is_hidden=booleans())
-    def intends(self, number: int, is_hidden: bool) -> None:
+    @rule(number=sampled_from(HOSTS), is_large=booleans(), is_hidden=booleans())
+    def intends(self, number: int, is_large: bool, is_hidden: bool) -> None:
         actor = self._one(number, may_call)
         _, state = actor.holds()
         path = next(path for path in state.ready if path in CALLS)
         effect = "once" if path == "once" else "idempotent"
-        attempt = state.start_attempt(path, clock.now(), effect=effect, key=path, inputs={})
+        given = {"text": LARGE if is_large else SMALL}
+        attempt = state.start_attempt(path, clock.now(), effect=effect, key=path, inputs=given)
         delta = state.take_delta()
+        known = actor.holds()[0].settings
         try:
-            self._write(actor, store.checkpoint(*actor.holds(), delta, True), is_hidden=is_hidden)
+            if self._write(actor, store.checkpoint(*actor.holds(), delta, True), is_hidden=is_hidden):
+                assert known == self._settings(), "an intent went by settings of before"
         except store.CancelRequested as request:
             state.give_back(delta)
             state.withdraw(attempt, clock.now())
             state.cancel(clock.now(), request.reason)
+        except store.SettingsChanged as change:
+            state.give_back(delta)
+            state.take_back(attempt)
+            actor.holds()[0].settings = change.revision
 
     @precondition(lambda self: self._those(is_calling))
-    @rule(number=sampled_from(HOSTS), succeeds=booleans(), is_hidden=booleans())
-    def hears_back(self, number: int, succeeds: bool, is_hidden: bool) -> None:
+    @rule(number=sampled_from(HOSTS), succeeds=booleans(), is_large=booleans(), is_hidden=booleans())
+    def hears_back(self, number: int, succeeds: bool, is_large: bool, is_hidden: bool) -> None:
         """A call ends, one way or the other."""
         actor = self._one(number, is_calling)
         _, state = actor.holds()
         path, at = min(state.in_flight), clock.now()
         if succeeds:
-            state.leave(path, Leave({"text": "."}), at)
+            state.leave(path, Leave({"text": LARGE if is_large else SMALL}), at)
         else:
             state.fail(path, NodeFailure("It failed.", code="mcp_tool_error"), at)
         delta = state.take_delta()
@@ -290,6 +301,12 @@ class StoreModel(RuleBasedStateMachine):
         if wait is not None:
             commands.send_signal(wait.key, self.run_id, {"choice": "yes"}, delivery_id=delivery)
 
+    @rule()
+    def somebody_changes_a_setting(self) -> None:
+        SettingsRevision.objects.update_or_create(
+            workspace_id=self.workspace_id, defaults={"revision": self._settings() + 1}
+        )
+
     @precondition(lambda self: self.intents_at_cancel is None)
     @rule()
     def somebody_cancels(self) -> None:
@@ -309,6 +326,17 @@ class StoreModel(RuleBasedStateMachine):
         paths = Event.objects.filter(run_id=self.run_id, type="step.ended").values_list("path", flat=True)
         assert len(paths) == len(set(paths)), "a step ended twice"
         assert Attempt.objects.filter(run_id=self.run_id, path="once").count() <= 1, "repeated"
+
+    @invariant()
+    def values_are_read_as_they_were_given(self) -> None:
+        calls = [step for step in steps_of(self.run_id) if step.path in CALLS]
+        found = [getattr(step, column) for step in calls for column in COLUMNS]
+        assert all(value is None or value["text"] in (SMALL, LARGE) for value in found)
+        assert all(step.output for step in calls if step.status == "succeeded"), "an outcome was lost"
+        rows_of_calls = Step.objects.filter(run_id=self.run_id, path__in=CALLS)
+        for row in rows_of_calls.values(*COLUMNS, "stored"):
+            assert (row["stored"] or {}).keys().isdisjoint(name for name in COLUMNS if row[name] is not None)
+            assert LARGE not in [(row[name] or {}).get("text") for name in COLUMNS], "a row is large"
 
     @invariant()
     def what_is_consumed_is_consumed_once(self) -> None:
@@ -383,6 +411,10 @@ class StoreModel(RuleBasedStateMachine):
                 return True
         return store.commit([write])[0]
 
+    def _settings(self) -> int:
+        found = SettingsRevision.objects.filter(workspace_id=self.workspace_id)
+        return found.values_list("revision", flat=True).first() or 0
+
     def _intents(self) -> int:
         return Attempt.objects.filter(run_id=self.run_id).count()
 
@@ -391,6 +423,7 @@ BUGS = {
     "owner": "AND r.host_id = w.host_id AND r.fence = w.fence",
     "sequence": "AND r.event_seq = w.seq_before",
     "cancel": "AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)",
+    "settings": f"AND (w.settings IS NULL OR w.settings = {revision_sql('r.workspace_id')})",
     "news": "AND (w.wakes IS NULL OR r.wakes = w.wakes)",
 }
 """Conditions that a careless change would leave out of the statement that writes a run to PostgreSQL."""
@@ -398,10 +431,15 @@ BUGS = {
 
 def leave_out(name: str) -> None:
     """Take a condition out of the statement of every change; fails if it is not there to be taken out."""
-    whole = rows._change_statement()
-    assert BUGS[name] in whole, f"{name} is no condition of {whole}"
-    lacking = whole.replace(BUGS[name], "")
-    rows._change_statement = lambda: lacking
+    whole = rows._change_statement
+
+    def lacking(*, keeps_apart: bool = False) -> str:
+        text = whole(keeps_apart=keeps_apart)
+        assert BUGS[name] in text, f"{name} is no condition of {text}"
+        return text.replace(BUGS[name], "")
+
+    lacking()
+    rows._change_statement = lacking
 
 
 def main() -> None:

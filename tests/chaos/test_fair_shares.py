@@ -20,18 +20,20 @@ KEYED_RUNS = sized(60, 60, 500)
 KILLS = sized(3, 3, 10)
 RATE_PER_MINUTE = sized(60, 60, 600)
 RATED_CALLS = RATE_PER_MINUTE + RATE_PER_MINUTE // 2
-LARGE, SMALL = sized((250, 5), (250, 5), (1000, 10))
+LARGE, SMALL = sized((700, 40), (700, 40), (1200, 60))
 LONG_MS = 4000
 EARLY_S = 20
 WORKSPACE_RUNS = 96
 """Of one workspace in one worker, if nothing else is set."""
-UNNOTICED_S = 0.5
-"""A wait as short as this is nobody's complaint, however much longer it is than that of an idle installation."""
+SHORT_MS = 400
+UNNOTICED_S = 0.25
+"""A start is a matter of milliseconds where nothing else goes on, and of processor time where much does."""
 
 pytestmark = [beyond_daily, pytest.mark.timeout(sized(300, 300, 900))]
 
 QUEUED = "SELECT count(*) AS n FROM runtime_run WHERE workflow_id = %s AND started_at IS NULL"
-WAITED = """SELECT extract(epoch FROM started_at - created_at)::float AS s FROM runtime_run WHERE id = ANY(%s::uuid[])"""
+WAITED = """SELECT extract(epoch FROM started_at - created_at)::float AS to_start,
+    extract(epoch FROM ended_at - created_at)::float AS to_end FROM runtime_run WHERE id = ANY(%s::uuid[])"""
 
 
 def most_at_once(calls: Iterable[dict[str, Any]]) -> int:
@@ -111,17 +113,22 @@ def test_a_workspace_with_few_runs_does_not_wait_for_one_with_many(
     few = published(small, "Few", calling(["look"]))
     many = published(admin, "Many", calling(["look", "look"]))
 
-    def p95_of_few() -> float:
+    def p95_of_few() -> tuple[float, float]:
+        """How long they wait until they start, and until they have ended."""
         started = []
         for number in range(SMALL):
-            started += start_many(small, few, [{"name": f"few-{number}", "ms": 100}])
+            started += start_many(small, few, [{"name": f"few-{number}", "ms": SHORT_MS}])
             time.sleep(0.3)
         eventually(lambda: not installation.unsettled(few["id"]), within_s=60, what="the few")
-        waits = [row["s"] for row in installation.rows(WAITED, started)]
-        return statistics.quantiles(waits, n=20, method="inclusive")[-1]
+        rows = installation.rows(WAITED, started)
+        p95 = [
+            statistics.quantiles([row[until] for row in rows], n=20, method="inclusive")[-1]
+            for until in ("to_start", "to_end")
+        ]
+        return p95[0], p95[1]
 
     p95_of_few()
-    alone = p95_of_few()
+    start_alone, end_alone = p95_of_few()
     start_many(admin, many, [{"name": f"many-{n}", "ms": LONG_MS} for n in range(LARGE)])
     # As many as the workers take of one workspace, and the others queue: from here on there is always a backlog.
     eventually(
@@ -129,10 +136,19 @@ def test_a_workspace_with_few_runs_does_not_wait_for_one_with_many(
         within_s=60,
         what="the many filling the workers",
     )
-    beside = p95_of_few()
+    start, end = p95_of_few()
     left = installation.rows(QUEUED, many["id"])[0]["n"]
     eventually(lambda: not installation.unsettled(many["id"]), within_s=120, what="the many")
-    bound = max(2 * alone, UNNOTICED_S)
+    name = f"{SMALL} runs beside {LARGE}: p95"
     figures.note("R17", "of the many, still queued when the few were through", "> 0", str(left), left > 0)
-    figures.at_most("R17", f"the few beside {LARGE}: p95 wait (alone {alone:.2f} s)", bound, beside, " s")
+    figures.at_most(
+        "R17", f"{name} until the end (alone {end_alone:.2f} s)", round(2 * end_alone, 2), end, " s"
+    )
+    figures.note(
+        "R17",
+        f"{name} until the start (alone {start_alone * 1000:.0f} ms)",
+        f"≤ 2 x alone, or {UNNOTICED_S * 1000:g} ms",
+        f"{start * 1000:.0f} ms",
+        start <= max(2 * start_alone, UNNOTICED_S),
+    )
     figures.check()

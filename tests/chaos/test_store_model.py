@@ -35,6 +35,7 @@ def test_no_order_of_what_may_happen_breaks_a_rule(vendor: str, tmp_path: Path, 
     [
         ("owner", "a stale host wrote"),
         ("sequence", "runtime_event_pkey"),
+        ("settings", "an intent went by settings of before"),
     ],
 )
 def test_the_model_finds_a_condition_that_somebody_left_out(

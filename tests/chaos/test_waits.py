@@ -58,7 +58,7 @@ def test_waits_end_once_when_their_time_has_come(
         move(installation, workflow["id"], passed)
         eventually(
             lambda left=left: installation.unsettled(workflow["id"]) == left,
-            within_s=120,
+            within_s=120 + SPREAD_S,
             what="what was due having ended",
         )
     ends = installation.rows(ENDS, workflow["id"])

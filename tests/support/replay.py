@@ -78,7 +78,7 @@ async def replayed(history: dict[str, Any]) -> dict[str, Any]:
     )
     state = RunState(run, graph, NODE_TYPES)
     gateways: Any = None
-    await Drive(state, Claim(RUN_ID, RUN_ID, RUN_ID, 1, 1, 0, False, gateways), Memory()).go()
+    await Drive(state, Claim(RUN_ID, RUN_ID, RUN_ID, 1, 1, 0, False, 0, gateways), Memory()).go()
     return told(state)
 
 
