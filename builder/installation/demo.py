@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -14,13 +16,16 @@ from django.db import transaction
 from builder.accounts.access import Member, member_of
 from builder.accounts.matrix import Role
 from builder.accounts.models import Membership, User, Workspace
+from builder.audit.models import AuditEntry
 from builder.inbox.actions import answer_item
 from builder.inbox.models import InboxItem
 from builder.llm_connections.actions import create_connection
 from builder.llm_connections.models import ModelConnection
 from builder.mcp_servers.actions import register_server
 from builder.mcp_servers.errands import refresh_server
+from builder.mcp_servers.gateway import settings_of
 from builder.mcp_servers.models import McpServer
+from builder.mcp_servers.templates import command_templates
 from builder.triggers.starting import start_by_person
 from builder.workflows.actions import import_workflow, publish_workflow
 from builder.workflows.models import Workflow
@@ -67,18 +72,37 @@ def demo_member(role: str = Role.ADMIN) -> Member:
     return member_of(user, Workspace.objects.get(slug=SLUG).pk)
 
 
-def seed_rows(addresses: Addresses) -> bool:
-    """Make the workspace with everything that needs no worker; false when it is there already.
+@dataclass(frozen=True)
+class Seeded:
+    """What was made: in a new workspace everything, in one of an earlier release what it did not have yet."""
 
-    The addresses of the demo's servers are brought up to date in any case.
+    is_fresh: bool
+    servers: tuple[str, ...] = ()
+    workflows: tuple[str, ...] = ()
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.servers or self.workflows)
+
+
+def seed_rows(addresses: Addresses) -> Seeded:
+    """Make the workspace with everything that needs no worker, or what is new since an earlier release made it.
+
+    The addresses of the demo's servers are brought up to date in any case. What people changed or removed stays so.
     """
-    if Workspace.objects.filter(slug=SLUG).exists():
-        ModelConnection.objects.filter(is_demo=True).update(base_url=addresses.model_url)
-        for slug, url in {"crm": addresses.crm_url, "carrier": addresses.carrier_url}.items():
-            for server in McpServer.objects.filter(is_demo=True, slug=slug).exclude(url=url):
-                server.url, server.revision = url, server.revision + 1
-                server.save(update_fields=["url", "revision"])
-        return False
+    workspace = Workspace.objects.filter(slug=SLUG).first()
+    if workspace is None:
+        return _make_workspace(addresses)
+    ModelConnection.objects.filter(is_demo=True).update(base_url=addresses.model_url)
+    for slug, url in {"crm": addresses.crm_url, "carrier": addresses.carrier_url}.items():
+        for server in McpServer.objects.filter(is_demo=True, slug=slug).exclude(url=url):
+            server.url, server.revision = url, server.revision + 1
+            server.save(update_fields=["url", "revision"])
+    _move_data()
+    return _add_what_is_new(workspace, addresses)
+
+
+def _make_workspace(addresses: Addresses) -> Seeded:
     with transaction.atomic():
         workspace = Workspace.objects.create(slug=SLUG, name="Northwind Outdoor", timezone="Europe/Berlin")
         set_timezone(workspace.pk, workspace.timezone)
@@ -96,38 +120,97 @@ def seed_rows(addresses: Addresses) -> bool:
             models=["demo-rules"],
             is_demo=True,
         )
-        _register_servers(by, addresses)
+        servers = _servers(addresses)
+        _register(by, servers)
         for slug in WORKFLOWS:
-            path = settings.BASE_DIR / "examples" / "workflows" / f"{slug}.json"
-            import_workflow(by, json.loads(path.read_text()))
-    return True
+            import_workflow(by, _document(slug))
+    return Seeded(True, tuple(servers), WORKFLOWS)
 
 
-def _register_servers(by: Member, addresses: Addresses) -> None:
-    servers: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("orders", "Orders and parcels", {"transport": "stdio", "template": "demo-orders"}),
-        ("crm", "Contacts and tickets", {"transport": "http", "url": addresses.crm_url}),
-        ("carrier", "Carrier", {"transport": "http", "url": addresses.carrier_url}),
-        ("payments", "Payments", {"transport": "stdio", "template": "demo-payments"}),
-        ("messages", "Messages to customers", {"transport": "stdio", "template": "demo-messages"}),
-    )
-    for slug, name, where in servers:
+def _servers(addresses: Addresses) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Slug -> name, and where it is."""
+    return {
+        "orders": ("Orders and parcels", {"transport": "stdio", "template": "demo-orders"}),
+        "crm": ("Contacts and tickets", {"transport": "http", "url": addresses.crm_url}),
+        "carrier": ("Carrier", {"transport": "http", "url": addresses.carrier_url}),
+        "payments": ("Payments", {"transport": "stdio", "template": "demo-payments"}),
+        "messages": ("Messages to customers", {"transport": "stdio", "template": "demo-messages"}),
+    }
+
+
+def _register(by: Member, servers: Mapping[str, tuple[str, dict[str, Any]]]) -> None:
+    for slug, (name, where) in servers.items():
         register_server(by, slug=slug, name=name, enable="all", is_demo=True, **where)
 
 
-def seed_by_running() -> list[str]:
-    """Read the servers' tools, publish the workflows and make a few runs; returns what did not work."""
+def _document(slug: str) -> dict[str, Any]:
+    path = settings.BASE_DIR / "examples" / "workflows" / f"{slug}.json"
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def _add_what_is_new(workspace: Workspace, addresses: Addresses) -> Seeded:
+    """Nothing in a workspace that only has the demo's name, or whose demo admin is gone."""
+    user = User.objects.filter(email=email_of(Role.ADMIN), is_active=True).first()
+    is_admin = Membership.objects.filter(user=user, workspace=workspace, role=Role.ADMIN).exists()
+    if not is_admin or not McpServer.objects.filter(workspace=workspace, is_demo=True).exists():
+        return Seeded(False)
+    by = demo_member()
+    offered = command_templates()
+    servers = {
+        slug: (name, where)
+        for slug, (name, where) in _servers(addresses).items()
+        if _is_new(workspace, slug) and where.get("template", "demo-orders") in offered
+    }
+    with transaction.atomic():
+        _register(by, servers)
+        there = set(
+            McpServer.objects.filter(workspace=workspace, is_demo=True).values_list("slug", flat=True)
+        )
+        known = set(Workflow.objects.filter(workspace=workspace).values_list("slug", flat=True))
+        documents = {slug: _document(slug) for slug in WORKFLOWS if slug not in known}
+        workflows = [slug for slug, row in documents.items() if set(row["requires"]["mcp_servers"]) <= there]
+        for slug in workflows:
+            import_workflow(by, documents[slug])
+    return Seeded(False, tuple(servers), tuple(workflows))
+
+
+def _is_new(workspace: Workspace, slug: str) -> bool:
+    """Whether the workspace never had such a server: one that was removed is not wanted back."""
+    had = AuditEntry.objects.filter(
+        workspace_id=workspace.pk, verb="mcp_server.register", object_name=slug
+    ).exists()
+    return not had and not McpServer.objects.filter(workspace=workspace, slug=slug).exists()
+
+
+def _move_data() -> None:
+    """Commands had their files in the data directory itself, where they reach nothing any more."""
+    for server in McpServer.objects.filter(is_demo=True, transport="stdio"):
+        for old in settings.DATA_DIR.glob(f"demo-{server.slug}.sqlite3*"):
+            own_dir = Path(settings_of(server).own_dir)
+            own_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            old.rename(own_dir / old.name.removeprefix("demo-"))
+
+
+def seed_by_running(seeded: Seeded) -> list[str]:
+    """Read the tools of what was made, publish its workflows and, in a new workspace, make a few runs.
+
+    returns   what did not work
+    """
     by = demo_member()
     troubles = []
-    for server in McpServer.objects.filter(workspace=by.workspace, listed_at=None):
+    for server in McpServer.objects.filter(workspace=by.workspace, slug__in=seeded.servers, listed_at=None):
         listed = async_to_sync(refresh_server)(server)
         if listed.error:
             troubles.append(f"{server.name}: {listed.error['message']}")
     if troubles:
         return troubles
-    for workflow in Workflow.objects.filter(workspace=by.workspace, live_version=None):
+    for workflow in Workflow.objects.filter(
+        workspace=by.workspace, slug__in=seeded.workflows, live_version=None
+    ):
         publish_workflow(by, workflow)
-    _make_runs(by)
+    if seeded.is_fresh:
+        _make_runs(by)
     return []
 
 

@@ -20,11 +20,22 @@ class Command(BaseCommand):
             os.environ.get("PATCHBAY_DEMO_CARRIER_URL", "http://127.0.0.1:8003/mcp"),
         )
         made = demo.seed_rows(addresses)
-        self.stdout.write("The demo workspace was made." if made else "The demo workspace is there already.")
+        self.stdout.write(_told(made))
         if health()["hosts"] == 0:
             self.stdout.write(
                 "No worker is running: the servers were not read and nothing was published yet."
             )
             return
-        if troubles := demo.seed_by_running() if made else []:
+        if troubles := demo.seed_by_running(made) if made.is_any else []:
             raise CommandError("; ".join(troubles))
+
+
+def _told(made: demo.Seeded) -> str:
+    if made.is_fresh:
+        return "The demo workspace was made."
+    new = ", ".join([*made.servers, *made.workflows])
+    return (
+        f"The demo workspace is there already; new in it: {new}."
+        if new
+        else "The demo workspace is there already."
+    )

@@ -17,7 +17,7 @@ from django.db import connection
 from builder.installation import demo
 from builder.installation.children import Children, end_with_parent, end_with_terminal, free_port
 from runtime.engine.process import start_host, stop_host
-from runtime.mcp.stdio import protect_process_memory
+from runtime.mcp.confinement import protect_process_memory
 
 logger = logging.getLogger(__name__)
 READY_TIMEOUT_S = 30.0
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         protect_process_memory()
         call_command("migrate", interactive=False, verbosity=0)
         children = Children()
-        is_fresh = settings.DEMO and self._start_demo(children)
+        seeded = self._start_demo(children) if settings.DEMO else demo.Seeded(False)
         connection.close()
         start_host()
         server = uvicorn.Server(
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGHUP, lambda *_: stop())
         end_with_terminal(stop)
-        threading.Thread(target=self._when_ready, args=(server, is_fresh), daemon=True).start()
+        threading.Thread(target=self._when_ready, args=(server, seeded), daemon=True).start()
         try:
             # uvicorn hands the signal on when it has shut down; here everything else follows it.
             with contextlib.suppress(KeyboardInterrupt):
@@ -64,8 +64,8 @@ class Command(BaseCommand):
             with contextlib.suppress(OSError):
                 self.stdout.write("Stopped.")
 
-    def _start_demo(self, children: Children) -> bool:
-        """Start the demo's servers and make its rows; true when the workspace is new."""
+    def _start_demo(self, children: Children) -> demo.Seeded:
+        """Start the demo's servers and make its rows, as far as they are not there."""
         model_port, crm_port, carrier_port = free_port(), free_port(), free_port()
         data = Path(settings.DATA_DIR)
         children.start("examples.demo_model", "--port", str(model_port))
@@ -82,11 +82,11 @@ class Command(BaseCommand):
             )
         )
 
-    def _when_ready(self, server: uvicorn.Server, is_fresh: bool) -> None:
+    def _when_ready(self, server: uvicorn.Server, seeded: demo.Seeded) -> None:
         while not server.started and not server.should_exit:
             time.sleep(0.02)
-        if is_fresh:
-            self._fill_demo()
+        if seeded.is_any:
+            self._fill_demo(seeded)
         self.stdout.write(f"\nPatchbay is ready:  http://127.0.0.1:{settings.PORT}/")
         if settings.DEMO:
             self.stdout.write(f"Sign in as          {demo.email_of('admin')}  /  {demo.PASSWORD}")
@@ -95,9 +95,9 @@ class Command(BaseCommand):
         self.stdout.write("Ctrl-C stops everything.\n")
         self.stdout.flush()
 
-    def _fill_demo(self) -> None:
+    def _fill_demo(self, seeded: demo.Seeded) -> None:
         try:
-            for trouble in demo.seed_by_running():
+            for trouble in demo.seed_by_running(seeded):
                 self.stderr.write(f"The demo is not complete: {trouble}")
         except Exception:
             logger.exception("the demo could not be filled", extra={"action": "demo"})
