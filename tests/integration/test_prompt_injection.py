@@ -103,7 +103,20 @@ def attacked(api: Api, name: str, inputs: list[str], *, model: str) -> list[dict
     }
     step = a_node("agent", "llm_agent", {**config, "max_steps": 6})
     runs = started(api, name, step, "start>agent, agent>tell, agent.gave_up>tell", inputs)
-    return [api.run_until(run, "waiting", *ENDED, within_s=240) for run in runs]
+    return [_ended_or_asking(api, run) for run in runs]
+
+
+def _ended_or_asking(api: Api, run_id: str) -> dict[str, Any]:
+    """The run, once it ended or a person is asked; one that waits for its next attempt does neither."""
+
+    def look() -> dict[str, Any] | None:
+        run: dict[str, Any] = api("GET", f"/runs/{run_id}")
+        if run["status"] in ENDED:
+            return run
+        waits = [step.get("waiting_for") or {} for step in api.steps(run_id).values()]
+        return run if run["status"] == "waiting" and any(wait.get("inbox_item") for wait in waits) else None
+
+    return eventually(look, within_s=240, what=f"run {run_id} having ended or asking a person")
 
 
 def only_what_was_granted(granted: Pliable, other: Pliable) -> None:
