@@ -7,12 +7,14 @@ bookkeeping would cost more than the step that it announces.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from celery import bootsteps
 from kombu import Consumer, Message, Queue
 
+from runtime.engine.new_runs import opened
 from runtime.engine.process import HINTS_QUEUE, current_host
 
 QUEUE = Queue(HINTS_QUEUE, routing_key=HINTS_QUEUE)
@@ -37,18 +39,26 @@ class Hints(bootsteps.ConsumerStep):  # type: ignore[misc]
 
 
 def take(body: Any, message: Message) -> None:
-    """{"runs": [id, …], "errands": bool}: runs to look at, and whether errands wait. What does not fit is dropped."""
+    """{"runs": {id: its row, sealed, if it is new}, "errands": bool}: runs to look at, and whether errands wait.
+
+    What does not fit is dropped.
+    """
     host = current_host()
     if host is None or not isinstance(body, Mapping):
         return
     if body.get("errands") is True:
         host.offer_errand()
     runs = body.get("runs")
-    for text in runs[:MAX_RUNS] if isinstance(runs, list) else ():
+    for text, row in islice(runs.items(), MAX_RUNS) if isinstance(runs, Mapping) else ():
         try:
-            host.offer(UUID(text))
+            run_id = UUID(text)
         except (ValueError, AttributeError, TypeError):
             continue
+        new = opened(row, run_id) if isinstance(row, str) and row else None
+        if new is not None:
+            host.offer_new(new)
+        else:
+            host.offer(run_id)
 
 
 def _ignore(message: Message, error: Exception) -> None:

@@ -10,7 +10,7 @@ once, and if each had to be driven alone they would wait for each other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
 from runtime.engine import clock, rows
+from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
 from runtime.models import Attempt, Event, Host, Run, RunStatus
 from runtime.settings_revisions import revision_of_row, revision_sql
@@ -27,6 +28,8 @@ from runtime.statements import UNFLUSHED, columns, fetch, instances, unflushed
 
 SUSPECT_AFTER = 2
 QUARANTINE_AFTER = 3
+NEW_S = 0.25
+"""Within this time a new run has been taken by the host that a hint told of it."""
 SUSPECTS_TRIED = 8
 """Another host may hold the oldest of them."""
 
@@ -36,6 +39,7 @@ class Claim:
     """The right to write to a run: host and fence, and the last event number that was read or written.
 
     settings   the revision of the workspace's settings that calls go by
+    is_taken   false as long as nothing but this claim says so: the first write takes the run, if it is as it was accepted
     """
 
     run_id: UUID
@@ -47,6 +51,16 @@ class Claim:
     is_suspect: bool
     settings: int
     gateways: Gateways
+    is_taken: bool = True
+
+
+def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
+    """The claim that the first write makes true; the row says from here on what it will say then."""
+    run = new.run
+    run.host_id, run.fence = host_id, run.fence + 1
+    claim = _claim(run, host_id, gateways, new.settings, fence=run.fence)
+    claim.is_taken = False
+    return claim
 
 
 def claim_due(
@@ -57,18 +71,24 @@ def claim_due(
     may_take_suspect: bool,
     held: Mapping[UUID, int],
     per_workspace: int,
+    begun: Sequence[UUID] = (),
+    leaves_new: bool = False,
 ) -> list[Claim]:
     """Claim up to `limit` due runs.
 
     may_take_suspect   false while the host already holds a suspect
     held               workspace -> how many of its runs the host holds; `per_workspace` are the most
+    begun              runs that the host is about to take by a first write
+    leaves_new         leave alone what was accepted a moment ago, since the host that was told is about to take it
     """
     if not rows.is_anything_due():
         return []
     counts = Counter(held)
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
-        due = _due().exclude(workspace_id__in=full)
+        due = _due().exclude(workspace_id__in=full).exclude(pk__in=begun)
+        if leaves_new:
+            due = due.exclude(fence=0, created_at__gt=clock.later(-NEW_S))
         ids = _in_turn(due, limit, may_take_suspect)
         found = due.filter(pk__in=ids).annotate(settings_revision=revision_of_row())
         candidates = found.select_for_update(skip_locked=True, of=("self",)) if ids else []

@@ -5,6 +5,7 @@ a hint goes out after the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,6 +16,7 @@ from django.db.models import F
 from runtime.engine import clock, hints, rows, slots, stored_values
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
+from runtime.engine.new_runs import NewRun
 from runtime.engine.state import BUDGET, SETTLE, ended_data
 from runtime.engine.values import storable
 from runtime.errors import ForkImpossible, NotAllowedNow
@@ -186,12 +188,16 @@ def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
     if slots.are_limited(run):
         with transaction.atomic():
             replaced = slots.take(run)
-            rows.insert_run(run, queued)
+            settings = rows.insert_run(run, queued)
             for other in replaced:
                 cancel_run(other.pk, reason=slots.REPLACED)
     else:
-        rows.insert_run(run, queued)
-    if run.has_slot:
+        settings = rows.insert_run(run, queued)
+    if run.has_slot and last_event == 1:
+        # A copy: whoever executes it changes it.
+        new = NewRun(copy(run), settings)
+        transaction.on_commit(lambda: hints.offer_new_run(new))
+    elif run.has_slot:
         _hint(run.pk)
     return run
 

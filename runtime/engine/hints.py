@@ -1,6 +1,6 @@
 """Hints to hosts: "look at this run". They go out after the commit, off the request path, and may all be lost.
 
-In one process with a host the id goes straight to it. Otherwise a publisher thread sends it to the broker,
+In one process with a host the hint goes straight to it. Otherwise a publisher thread sends it to the broker,
 behind a breaker: while the broker is away nothing waits for it, and the hosts' sweep finds the work.
 """
 
@@ -11,8 +11,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+from runtime.engine.new_runs import NewRun
 
 logger = logging.getLogger(__name__)
 
@@ -21,23 +24,33 @@ MAX_TOGETHER = 200
 REST_AFTER_FAILURE_S = 5.0
 
 
+@dataclass(frozen=True)
+class Hint:
+    """A run that may be due, with its row if it is new; without a run, an errand waits."""
+
+    run_id: UUID | None = None
+    new: NewRun | None = None
+
+
 class LocalHost(Protocol):
     def offer(self, run_id: UUID) -> None: ...
+
+    def offer_new(self, new: NewRun) -> None: ...
 
     def offer_errand(self) -> None: ...
 
 
 class _Publisher:
-    """Sends ids to the broker from one thread, so that a slow broker costs no request anything."""
+    """Sends hints to the broker from one thread, so that a slow broker costs no request anything."""
 
-    def __init__(self, send: Callable[[list[str]], None]) -> None:
+    def __init__(self, send: Callable[[list[Hint]], None]) -> None:
         self._send = send
-        self._queue: queue.Queue[str] = queue.Queue(MAX_PENDING)
+        self._queue: queue.Queue[Hint] = queue.Queue(MAX_PENDING)
         self._open_until = 0.0
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self._thread.start()
 
-    def put(self, what: str) -> None:
+    def put(self, what: Hint) -> None:
         if time.monotonic() < self._open_until:
             return
         try:
@@ -62,9 +75,9 @@ class _Publisher:
         while self._pending():
             continue
 
-    def _pending(self) -> list[str]:
+    def _pending(self) -> list[Hint]:
         """What has come in the meantime, so that it goes with the next message."""
-        found: list[str] = []
+        found: list[Hint] = []
         while len(found) < MAX_TOGETHER:
             try:
                 found.append(self._queue.get_nowait())
@@ -84,8 +97,8 @@ def use_local_host(host: LocalHost | None) -> None:
     _local = host
 
 
-def use_broker(send: Callable[[list[str]], None]) -> None:
-    """From here on hints go to the broker; `send` gets ids of runs, and an empty text for "an errand waits"."""
+def use_broker(send: Callable[[list[Hint]], None]) -> None:
+    """From here on hints go to the broker."""
     global _publisher
     with _lock:
         _publisher = _Publisher(send)
@@ -95,11 +108,19 @@ def offer_run(run_id: UUID) -> None:
     if _local is not None:
         _local.offer(run_id)
     elif _publisher is not None:
-        _publisher.put(str(run_id))
+        _publisher.put(Hint(run_id))
+
+
+def offer_new_run(new: NewRun) -> None:
+    """Of a run that was committed a moment ago."""
+    if _local is not None:
+        _local.offer_new(new)
+    elif _publisher is not None:
+        _publisher.put(Hint(new.run.pk, new))
 
 
 def offer_errand() -> None:
     if _local is not None:
         _local.offer_errand()
     elif _publisher is not None:
-        _publisher.put("")
+        _publisher.put(Hint())

@@ -34,6 +34,7 @@ from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, answer_topic, run_topic
 from runtime.engine.memory import resident_mib
+from runtime.engine.new_runs import NewRun
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
 from runtime.engine.upkeep import keep_up
@@ -108,6 +109,11 @@ class Host:
         """A hint that a run may be due or has news; it may be dropped."""
         if self._loop is not None and self._up.is_set():
             self._loop.call_soon_threadsafe(self._offer, run_id)
+
+    def offer_new(self, new: NewRun) -> None:
+        """The same of a run that was accepted a moment ago, with its row."""
+        if self._loop is not None and self._up.is_set():
+            self._loop.call_soon_threadsafe(self._offer_new, new)
 
     def offer_errand(self) -> None:
         """A hint that an errand waits."""
@@ -246,12 +252,12 @@ class Host:
                     await self._claim_offered()
                 is_sweep = time.monotonic() >= next_sweep
                 if self._wants_more and not is_sweep:
-                    await self._claim()
+                    await self._claim(leaves_new=False)
                 if is_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._check_memory()
                     await self.in_database(schedules.fire_due, self.gateways)
-                    await self._claim()
+                    await self._claim(leaves_new=True)
                     await self._look_at_held()
                     await self._take_watches()
                 if is_sweep or self._errands_wait:
@@ -302,6 +308,22 @@ class Host:
             self._offered.add(run_id)
             self._kick.set()
 
+    def _offer_new(self, new: NewRun) -> None:
+        """Begin it at once: its first write takes it, or finds that somebody else was quicker."""
+        run = new.run
+        held = sum(claim.workspace_id == run.workspace_id for claim in self._claims.values())
+        if (
+            run.pk in self._claims
+            or self._draining
+            or self._lease.is_lost()
+            or held >= self._per_workspace
+            or len(self._claims) + len(self._offered) >= self.capacity
+            or (state := loading.state_of_new(run)) is None
+        ):
+            self._offer(run.pk)
+            return
+        self._hold(claiming.claim_new(new, self.id, self.gateways), state)
+
     async def _claim_offered(self) -> None:
         """Take what hints told of, if that is the simple case that it mostly is; else it is found by the sweep."""
         held = Counter(claim.workspace_id for claim in self._claims.values())
@@ -314,7 +336,7 @@ class Host:
         for claim, state in await self.in_database(loading.claim_free, self.id, self.gateways, offered):
             self._hold(claim, state)
 
-    async def _claim(self) -> None:
+    async def _claim(self, *, leaves_new: bool) -> None:
         self._wants_more = False
         room = self.capacity - len(self._claims)
         if room <= 0 or self._draining:
@@ -331,6 +353,8 @@ class Host:
                 may_take_suspect=not holds_suspect,
                 held=held,
                 per_workspace=self._per_workspace,
+                begun=[claim.run_id for claim in self._claims.values() if not claim.is_taken],
+                leaves_new=leaves_new,
             )
         )
         for claim in claims:
@@ -362,6 +386,9 @@ class Host:
             # A run that was given back may have been claimed anew before this task got here.
             if self._claims.get(claim.run_id) is claim:
                 del self._claims[claim.run_id]
+        if not claim.is_taken:
+            # Something has happened to it since it was accepted, which a claim that reads it will see.
+            self._offer(claim.run_id)
         self.claim_more()
 
     async def _drive(self, claim: Claim, state: RunState | None) -> None:
@@ -375,9 +402,10 @@ class Host:
             await drive.go()
             again = state.next_due() if state.ending is None else None
         except LeaseLost as error:
-            logger.warning(
-                "a run was left to another host", extra={"action": "drive", "error": error.message}
-            )
+            if claim.is_taken:
+                logger.warning(
+                    "a run was left to another host", extra={"action": "drive", "error": error.message}
+                )
         except asyncio.CancelledError:
             await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from uuid import UUID
 
 from runtime.engine import claiming, clock, stored_values
@@ -15,6 +14,11 @@ from runtime.graph.upgrades import upgrade_nodes
 from runtime.models import Attempt, Run, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import EXECUTABLE_TYPES, NODE_TYPES
+
+MAX_GRAPHS = 256
+
+_known_graphs: dict[str, Graph] = {}
+"""By their digest; asked from the host's loop and from its database threads."""
 
 
 def load(claim: Claim, row: Run | None = None) -> RunState:
@@ -43,11 +47,23 @@ def _is_new(run: Run) -> bool:
     return run.started_at is None and not run.takes_over
 
 
-@lru_cache(maxsize=256)
+def state_of_new(run: Run) -> RunState | None:
+    """The state of a run that has not begun, without asking the database; None when its graph is not known here yet."""
+    graph = _known_graphs.get(run.graph_id)
+    return RunState(run, graph, EXECUTABLE_TYPES) if graph else None
+
+
 def frozen_graph(digest: str) -> Graph:
     """A graph by its digest, with its nodes brought to today's versions; the row never changes."""
+    known = _known_graphs.get(digest)
+    if known is not None:
+        return known
     row = GraphRow.objects.get(pk=digest)
-    return upgrade_nodes(parse_graph(row.document), NODE_TYPES)
+    graph = upgrade_nodes(parse_graph(row.document), NODE_TYPES)
+    while len(_known_graphs) >= MAX_GRAPHS:
+        _known_graphs.pop(next(iter(_known_graphs)), None)
+    _known_graphs[digest] = graph
+    return graph
 
 
 def give_back(host_id: UUID, run_ids: Iterable[UUID]) -> None:

@@ -88,11 +88,18 @@ class BrokerSender:
         self._producer: Producer | None = None
         self._sent = 0
 
-    def __call__(self, what: list[str]) -> None:
+    def __call__(self, what: list[hints.Hint]) -> None:
         """raises   whatever the broker's library raises; the next call connects anew"""
         try:
             self._connected().publish(
-                {"runs": [run_id for run_id in what if run_id], "errands": "" in what},
+                {
+                    "runs": {
+                        str(hint.run_id): hint.new.sealed() if hint.new else ""
+                        for hint in what
+                        if hint.run_id
+                    },
+                    "errands": any(hint.run_id is None for hint in what),
+                },
                 routing_key=HINTS_QUEUE,
                 serializer="json",
                 delivery_mode="transient",

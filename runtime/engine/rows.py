@@ -52,8 +52,9 @@ CONDITIONS = {
     "releases": "boolean",
     "due_at": "timestamptz",
     "settles": "boolean",
+    "takes": "boolean",
 }
-"""Whose run it must be, what must not have happened since, and whether the run is given back."""
+"""Whose run it must be, what must not have happened since, and whether the run is taken or given back."""
 
 TABLES = (Step, Attempt, Event, Spend)
 CHANGED_LATER: Mapping[type[models.Model], tuple[str, tuple[str, ...]]] = {
@@ -94,19 +95,24 @@ def write_all(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
         return [_write_sqlite(change, rows) for change, rows in changes]
 
 
-def insert_run(run: Run, event: Event) -> None:
-    """A new run, due at once if it has its slot, and its first event; their times are the database's."""
+def insert_run(run: Run, event: Event) -> int:
+    """A new run, due at once if it has its slot, and its first event; their times are the database's.
+
+    returns   the revision of its workspace's settings
+    """
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
             given = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
-            (at,) = preparing().execute(_new_run_statement(), given).fetchone() or (None,)
+            at, revision = preparing().execute(_new_run_statement(), given).fetchone() or (None, 0)
             _begin_at(run, event, at)
-        return
+        return int(revision)
     _begin_at(run, event, clock.now())
     with transaction.atomic(), connection.wrap_database_errors:
         underlying().execute(_sqlite_insert(Run), _plain(Run, run))
         underlying().execute(_sqlite_insert(Event), _plain(Event, event))
+        (revision,) = underlying().execute(f"SELECT {revision_sql('?')}", [run.workspace_id.hex]).fetchone()
+        return int(revision)
 
 
 def _begin_at(run: Run, event: Event, at: Any) -> None:
@@ -192,10 +198,12 @@ def _change_statement(*, keeps_apart: bool = False) -> str:
         WITH changed AS (
             UPDATE runtime_run AS r SET {written}, progress_at = now(),
                 charges = CASE WHEN w.settles THEN 0 ELSE r.charges END,
-                host_id = CASE WHEN w.releases THEN NULL ELSE r.host_id END,
+                host_id = CASE WHEN w.releases THEN NULL ELSE w.host_id END, fence = w.fence,
                 due_at = CASE WHEN w.releases THEN w.due_at ELSE r.due_at END
             FROM json_to_record(%s) AS w ({given})
-            WHERE r.id = %s AND r.host_id = w.host_id AND r.fence = w.fence AND r.event_seq = w.seq_before
+            WHERE r.id = %s AND r.event_seq = w.seq_before
+                AND (w.takes OR r.host_id = w.host_id AND r.fence = w.fence)
+                AND (NOT w.takes OR {_untouched("r.", "w.fence")})
                 AND (w.wakes IS NULL OR r.wakes = w.wakes)
                 AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)
                 AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
@@ -216,7 +224,9 @@ def _change_statement(*, keeps_apart: bool = False) -> str:
 @lru_cache(maxsize=1)
 def _new_run_statement() -> str:
     now = {"created_at": "now()", "progress_at": "now()", "due_at": "CASE WHEN has_slot THEN now() END"}
-    return f"WITH run AS ({_insert_from_json(Run, now)}) {_insert_from_json(Event, {'at': 'now()'})} RETURNING at"
+    run, event = _insert_from_json(Run, now), _insert_from_json(Event, {"at": "now()"})
+    settings = revision_sql("(SELECT workspace_id FROM run)")
+    return f"WITH run AS ({run} RETURNING workspace_id) {event} RETURNING at, {settings}"
 
 
 def _insert_from_json(table: Table, computed: Mapping[str, str] | None = None) -> str:
@@ -249,13 +259,14 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
         # Zero is the first revision, and no missing wish.
         if change[name] is not None and change[name] is not False
     )
-    also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ""
+    is_own = _untouched("", ":fence") if change["takes"] else "host_id = :host_id AND fence = :fence"
+    also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ", host_id = :host_id"
     also += ", charges = 0" if change["settles"] else ""
     given = {name: _adapted(Run, name, value) for name, value in change.items()}
     cursor = underlying().execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
-        f" progress_at = {clock.SQLITE_NOW}"
-        f" WHERE id = :id AND host_id = :host_id AND fence = :fence AND event_seq = :seq_before{conditions}",
+        f" fence = :fence, progress_at = {clock.SQLITE_NOW}"
+        f" WHERE id = :id AND {is_own} AND event_seq = :seq_before{conditions}",
         given,
     )
     if not cursor.rowcount:
@@ -307,6 +318,16 @@ def _adapted(table: Table, name: str, value: Any) -> Any:
 
 
 # --- both -------------------------------------------------------------------------------------------
+
+
+def _untouched(row: str, fence: str) -> str:
+    """Of a run that its first write takes: nothing has happened to it since it was accepted."""
+    true = "" if connection.vendor == "postgresql" else " = 1"
+    return (
+        f"{row}host_id IS NULL AND {row}fence = {fence} - 1 AND {row}wakes = 0 AND {row}charges = 0"
+        f" AND {row}attention = '' AND {row}cancel_requested_at IS NULL AND {row}pause_requested_at IS NULL"
+        f" AND {row}has_slot{true} AND {row}due_at IS NOT NULL"
+    )
 
 
 def _values(table: Table, row: Any) -> dict[str, Any]:

@@ -203,6 +203,7 @@ def commit(writes: Sequence[Write]) -> list[bool]:
     for write, is_written in zip(writes, done, strict=True):
         if is_written:
             write.claim.event_seq = write.change["event_seq"]
+            write.claim.is_taken = True
     return done
 
 
@@ -321,6 +322,7 @@ def _write(stage: str, claim: Claim, state: RunState, delta: Delta, **fields: An
         "unless_cancelled": False,
         "if_pausing": False,
         "settings": None,
+        "takes": not claim.is_taken,
         "releases": False,
         "due_at": None,
         # Progress clears a suspicion: the run has shown that it does not kill its host.
@@ -370,6 +372,11 @@ def _was_written(write: Write) -> bool:
         or row["fence"] != claim.fence
         or (row["status"] in ENDED and row["event_seq"] != change["event_seq"])
     ):
+        raise lost
+    if change["takes"]:
+        # Others may have begun it under the same fence: only the host's own name tells whose write it was.
+        if row["event_seq"] == change["event_seq"] and row["host_id"] == claim.host_id:
+            return True
         raise lost
     if row["event_seq"] == change["event_seq"] and (row["host_id"] is None) == change["releases"]:
         return True

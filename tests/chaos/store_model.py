@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
@@ -36,6 +37,7 @@ from hypothesis.strategies import booleans, sampled_from
 from runtime.engine import claiming, clock, commands, loading, rows, store
 from runtime.engine.attempt import outcome_lost
 from runtime.engine.claiming import Claim
+from runtime.engine.new_runs import NewRun
 from runtime.engine.state import RETRY, RunState
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, steps_of
 from runtime.errors import LeaseLost, NodeFailure
@@ -125,7 +127,8 @@ class StoreModel(RuleBasedStateMachine):
         # Those of earlier examples may still be due.
         Run.objects.all().delete()
         self.workspace_id = new_id()
-        self.run_id = commands.start_run(
+        loading.frozen_graph(commands.freeze(GRAPH))
+        run = commands.start_run(
             workspace_id=self.workspace_id,
             workflow_id=new_id(),
             graph_id=commands.freeze(GRAPH),
@@ -134,7 +137,8 @@ class StoreModel(RuleBasedStateMachine):
             input={},
             started_by="",
             facts={},
-        ).pk
+        )
+        self.run_id, self.accepted, self.hints = run.pk, copy(run), len(HOSTS)
         self.holder_of: dict[int, UUID] = {}
         self.ended = ""
         self.consumed: dict[UUID, UUID] = {}
@@ -142,6 +146,19 @@ class StoreModel(RuleBasedStateMachine):
         self.intents_at_cancel: int | None = None
 
     # --- hosts -------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self._those(is_idle))
+    @precondition(lambda self: self.hints)
+    @rule(number=sampled_from(HOSTS))
+    def begins_on_the_word_of_a_hint(self, number: int) -> None:
+        """However old the hint is: the first write takes the run, or finds that something happened to it."""
+        actor = self._one(number, is_idle)
+        self.hints -= 1
+        new = NewRun(copy(self.accepted), 0)
+        actor.claim = claiming.claim_new(new, actor.id, GATEWAYS)
+        actor.state = loading.state_of_new(new.run)
+        assert actor.state is not None
+        actor.state.begin(clock.now())
 
     @precondition(lambda self: self._those(is_idle))
     @rule(number=sampled_from(HOSTS), is_hinted=booleans())
@@ -388,7 +405,8 @@ class StoreModel(RuleBasedStateMachine):
     def _write(self, actor: Actor, write: store.Write, *, is_hidden: bool = False) -> bool:
         """Whether it was written; a host that learns that it lost the run forgets it."""
         assert actor.claim is not None
-        owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0]
+        takes = not actor.claim.is_taken
+        owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0] + takes
         number = actor.claim.event_seq
         try:
             written = self._commit(write)
@@ -400,6 +418,9 @@ class StoreModel(RuleBasedStateMachine):
             actor.claim = actor.state = None
             return False
         assert not written or actor.claim.fence == owner, "a stale host wrote"
+        if written and takes:
+            assert owner not in self.holder_of, "a fence was given twice"
+            self.holder_of[owner] = actor.id
         return written
 
     def _commit(self, write: store.Write) -> bool:
@@ -420,7 +441,8 @@ class StoreModel(RuleBasedStateMachine):
 
 
 BUGS = {
-    "owner": "AND r.host_id = w.host_id AND r.fence = w.fence",
+    "owner": "AND (w.takes OR r.host_id = w.host_id AND r.fence = w.fence)",
+    "untouched": f"AND (NOT w.takes OR {rows._untouched('r.', 'w.fence')})",
     "sequence": "AND r.event_seq = w.seq_before",
     "cancel": "AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)",
     "settings": f"AND (w.settings IS NULL OR w.settings = {revision_sql('r.workspace_id')})",

@@ -34,6 +34,7 @@ def test_no_order_of_what_may_happen_breaks_a_rule(vendor: str, tmp_path: Path, 
     ("left_out", "violation"),
     [
         ("owner", "a stale host wrote"),
+        ("untouched", "a stale host wrote"),
         ("sequence", "runtime_event_pkey"),
         ("settings", "an intent went by settings of before"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -155,17 +155,40 @@ def test_runs_are_shared_between_the_workers(admin: Api) -> None:
     assert {run["status"] for run in ended} == {"succeeded"}
 
 
-def test_a_run_with_two_outside_calls_commits_five_times(cluster: Cluster, admin: Api) -> None:
-    """Accepted; claimed; the model's intent; its outcome with the tool's intent; the tool's outcome with the end."""
+@pytest.fixture
+def commits(cluster: Cluster) -> Iterator[Callable[[str], int]]:
+    """How many transactions wrote a run's row."""
+    with psycopg.connect(cluster.env["DATABASE_URL"], autocommit=True) as database:
+        database.execute("CREATE TABLE written (run uuid, by xid8)")
+        database.execute(
+            # What is counted for pages is folded in later, for many runs at once.
+            "CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF TG_OP = 'INSERT' OR NEW.uncounted = OLD.uncounted THEN"
+            " INSERT INTO written VALUES (NEW.id, pg_current_xact_id()); END IF; RETURN NEW; END $$"
+        )
+        database.execute(
+            "CREATE TRIGGER note_write BEFORE INSERT OR UPDATE ON runtime_run"
+            " FOR EACH ROW EXECUTE FUNCTION note_write()"
+        )
+
+        def count(run_id: str) -> int:
+            (found,) = database.execute(
+                "SELECT count(DISTINCT by) FROM written WHERE run = %s", [run_id]
+            ).fetchone() or (0,)
+            return int(found)
+
+        yield count
+        database.execute("DROP FUNCTION note_write() CASCADE")
+        database.execute("DROP TABLE written")
+
+
+def test_a_run_with_two_outside_calls_commits_four_times(admin: Api, commits: Callable[[str], int]) -> None:
+    """Accepted; taken with the model's intent; its outcome with the tool's intent; the tool's outcome with the end."""
     hook = published(admin, "Commits", order_status().graph)["hook"]
-    for _ in range(3):
+    found = []
+    for _ in range(6):
         answer = admin.http.post(hook, json={"message": "I am mira@example.com"})
         assert answer.json() is True
-        with psycopg.connect(cluster.env["DATABASE_URL"]) as database:
-            # Each commit but that of the claim writes events, and a row tells the transaction that wrote it.
-            (commits,) = database.execute(
-                "SELECT count(DISTINCT e.xmin::text) + max(r.fence) FROM runtime_event e"
-                " JOIN runtime_run r ON r.id = e.run_id WHERE r.id = %s",
-                [answer.headers["x-run-id"]],
-            ).fetchone() or (0,)
-        assert commits == 5
+        found.append(commits(answer.headers["x-run-id"]))
+    # A worker that does not know the graph yet, or that was slower than the sweep, claims the run apart.
+    assert (min(found), max(found)) in {(4, 4), (4, 5)}

@@ -1,0 +1,58 @@
+"""A run that was just accepted, on its way to a host that begins it without reading it back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Field
+
+from runtime.engine.sealing import seal, unseal
+from runtime.models import Run
+from runtime.statements import all_columns
+
+MAX_BYTES = 16_384
+"""A larger row is read by whoever takes the run: it would only be copied from message to message."""
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """run: its row as it was committed; settings: the revision of its workspace's settings at that time"""
+
+    run: Run
+    settings: int
+
+    def sealed(self) -> str:
+        """As a text for another process of this installation; empty when it is too large."""
+        values = {field.column: getattr(self.run, field.attname) for field in _fields()}
+        content = json.dumps([self.settings, values], default=str).encode()
+        return seal(content, about=_about(self.run.pk)) if len(content) <= MAX_BYTES else ""
+
+
+def opened(text: str, run_id: UUID) -> NewRun | None:
+    """What was sealed of this run; None when it was not sealed by this installation or release."""
+    content = unseal(text, about=_about(run_id))
+    if content is None:
+        return None
+    revision, values = json.loads(content)
+    if values.keys() != set(all_columns(Run)):
+        return None
+    attributes = [field.attname for field in _fields()]
+    run = Run.from_db("default", attributes, [_read(field, values[field.column]) for field in _fields()])
+    return NewRun(run, revision)
+
+
+def _read(field: Field[Any, Any], value: Any) -> Any:
+    return None if value is None else field.to_python(value)
+
+
+def _about(run_id: UUID) -> str:
+    return f"run:{run_id.hex}"
+
+
+@lru_cache(maxsize=1)
+def _fields() -> list[Field[Any, Any]]:
+    return [field for field in Run._meta.concrete_fields if field.column]
