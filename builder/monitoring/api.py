@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -34,8 +33,7 @@ from builder.triggers.starting import start_by_person
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
 from runtime.engine.live import answer_topic
-from runtime.engine.rows import answer_of
-from runtime.engine.waiting import until
+from runtime.engine.waiting import answer_within
 from runtime.models import Event, Run
 
 router = Router(tags=["Runs"])
@@ -49,7 +47,7 @@ async def start_run(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> 
     run_id = await sync_to_async(_start)(request, workflow_id, payload)
     if payload.wait_s:
         async with process.live_updates().subscribe(answer_topic(run_id)) as news:
-            await until(news, partial(answer_of, run_id), timeout_s=payload.wait_s)
+            await answer_within(news, run_id, timeout_s=payload.wait_s)
     return Status(201, RunOut.of(await Run.objects.aget(pk=run_id)))
 
 

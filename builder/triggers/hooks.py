@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -34,8 +33,7 @@ from builder.triggers.webhook_auth import refuse_unless_genuine
 from builder.triggers.webhook_keys import kind_of, valid_keys
 from runtime.engine import process
 from runtime.engine.live import answer_topic
-from runtime.engine.rows import answer_of
-from runtime.engine.waiting import until
+from runtime.engine.waiting import answer_within
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
 
@@ -131,14 +129,9 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
         if not holds:
             return JsonResponse({"run_id": str(started)}, status=202)
         # A run that was just committed cannot have replied yet.
-        answer = await until(
-            news,
-            partial(answer_of, started),
-            timeout_s=HOLD_S,
-            look_first=started != run_id,
-            in_database=in_database,
+        has_replied, result = await answer_within(
+            news, started, timeout_s=HOLD_S, look_first=started != run_id, in_database=in_database
         )
-    has_replied, result = answer or (False, None)
     if not has_replied:
         return JsonResponse({"run_id": str(started)}, status=202)
     return JsonResponse(result, safe=False, headers={"X-Run-Id": str(started)})

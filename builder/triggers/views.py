@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -16,8 +15,7 @@ from builder.triggers.models import Address
 from builder.triggers.starting import checked_form, live_trigger, start_at
 from runtime.engine import process
 from runtime.engine.live import answer_topic
-from runtime.engine.rows import answer_of
-from runtime.engine.waiting import until
+from runtime.engine.waiting import answer_within
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
 
@@ -61,6 +59,6 @@ async def _submitted(
     run_id = new_id()
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
         await sync_to_async(start_at)(address.workflow, node.id, given, started_by="form", run_id=run_id)
-        has_replied, result = await until(news, partial(answer_of, run_id), timeout_s=HOLD_S) or (False, None)
+        has_replied, result = await answer_within(news, run_id, timeout_s=HOLD_S)
     context["reply"] = result if has_replied else None
     return await sync_to_async(render)(request, "triggers/form_sent.html", context)

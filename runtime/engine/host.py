@@ -167,7 +167,8 @@ class Host:
             with faults.around("publish"):
                 self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
                 if state.has_replied or state.ending is not None:
-                    self.live.publish(answer_topic(run.id), {})
+                    answer = [run.replied_at is not None, run.result]
+                    self.live.publish(answer_topic(run.id), {"answer": answer})
         except Exception:
             # What it tells of is committed: a run must not fail because nobody could be told.
             logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})

@@ -1,8 +1,8 @@
 """News for whoever watches: a page, a held webhook, an errand's caller. All of it may be lost.
 
-Topics are short texts; a message is a small mapping that says where to look, never the thing itself.
-Those of answers go to every process over one channel, because a request that waits for one should not cost Redis a
-subscription of its own; there is one message of the kind per run.
+Topics are short texts; a message is a small mapping that says where to look. An answer that somebody waits for is brought
+along where it is small, sealed, so that it need not be looked up. Those of answers go to every process over one channel,
+because a request that waits for one should not cost Redis a subscription of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from runtime.engine.sealing import seal, unseal
+
 PREFIX = "patchbay:"
 CONNECT_TIMEOUT_S = 2.0
 SEND_TIMEOUT_S = 2.0
@@ -29,6 +31,8 @@ QUIET_S = 10.0
 """Who has heard nothing for this time asks whether anybody is there."""
 ANSWERS_WITHIN_S = 5.0
 MAX_PENDING = 1000
+MAX_BYTES = 16_384
+"""A larger answer is looked up: every web process would have to read it off its line."""
 ANSWER = "answer."
 GATHER_S = 0.04
 """News of one topic within this time is told once, the latest; answers are told at once."""
@@ -39,17 +43,19 @@ def run_topic(run_id: UUID | str) -> str:
 
 
 def answer_topic(run_id: UUID) -> str:
-    """For whoever waits until a run has replied or ended, and for nothing before that."""
+    """For whoever waits until a run has replied or ended, and for nothing before that; its news is {"answer": (…)}."""
     return f"{ANSWER}{run_id.hex}"
 
 
 class Subscription:
-    """Wakes its owner when news has come since it last asked."""
+    """Wakes its owner when news has come since it last asked; `told` is the latest, where it was brought along."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
+        self.told: Mapping[str, Any] | None = None
 
-    def wake(self) -> None:
+    def wake(self, told: Mapping[str, Any] | None = None) -> None:
+        self.told = told
         self._news.set()
 
     async def wait(self, timeout_s: float) -> bool:
@@ -88,7 +94,7 @@ class EmbeddedLiveUpdates:
             subscribers = list(self._subscribers.get(topic, ()))
         for loop, subscription in subscribers:
             with contextlib.suppress(RuntimeError):  # the subscriber's loop has just closed
-                loop.call_soon_threadsafe(subscription.wake)
+                loop.call_soon_threadsafe(subscription.wake, news)
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
@@ -161,7 +167,7 @@ class _Link:
         if len(self._unsent) >= MAX_PENDING:
             return
         if topic.startswith(ANSWER):
-            self._unsent[topic] = topic
+            self._unsent[topic] = f"{topic} {_sealed(topic, news)}"
             self._send_unsent()
             return
         self._unsent[topic] = json.dumps(news, default=str)
@@ -241,11 +247,12 @@ class _Link:
         while True:
             try:
                 async for message in self._messages():
-                    channel = message["channel"].decode().removeprefix(PREFIX)
+                    channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
                     if channel and message["type"] in {"message", "subscribe"}:
                         self._wake(channel)
                     elif message["type"] == "message":
-                        self._wake(message["data"].decode())
+                        topic, _, sealed = message["data"].decode(errors="replace").partition(" ")
+                        self._wake(topic, sealed)
             except (RedisError, OSError, TimeoutError):
                 await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
                 self._listening, self._listened = self._redis.pubsub(), set()
@@ -268,6 +275,19 @@ class _Link:
                 await asyncio.wait_for(self._listening.ping(), SEND_TIMEOUT_S)
                 was_asked = True
 
-    def _wake(self, topic: str) -> None:
-        for subscription in self._subscribers.get(topic, ()):
-            subscription.wake()
+    def _wake(self, topic: str, sealed: str = "") -> None:
+        if subscribers := self._subscribers.get(topic):
+            told = _opened(topic, sealed) if sealed else None
+            for subscription in subscribers:
+                subscription.wake(told)
+
+
+def _sealed(topic: str, news: Mapping[str, Any]) -> str:
+    """Empty for what is too large to be brought along."""
+    content = json.dumps(news, default=str).encode()
+    return seal(content, about=topic) if len(content) <= MAX_BYTES else ""
+
+
+def _opened(topic: str, sealed: str) -> Mapping[str, Any] | None:
+    content = unseal(sealed, about=topic)
+    return json.loads(content) if content is not None else None

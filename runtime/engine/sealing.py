@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from base64 import b85decode, b85encode
+from base64 import b64decode, b64encode
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
@@ -23,13 +23,13 @@ def seal(content: bytes, *, about: str) -> str:
     """The content as a text that opens only for who asks about the same."""
     salt, numbers = _of_process(os.getpid())
     nonce = next(numbers).to_bytes(NONCE_BYTES, "big")
-    return b85encode(salt + nonce + _cipher(salt).encrypt(nonce, content, about.encode())).decode()
+    return b64encode(salt + nonce + _cipher(salt).encrypt(nonce, content, about.encode())).decode()
 
 
 def unseal(text: str, *, about: str) -> bytes | None:
     """The content; None for what was made elsewhere, altered, or sealed about something else."""
     try:
-        raw = b85decode(text)
+        raw = b64decode(text, validate=True)
         salt, nonce, sealed = (
             raw[:SALT_BYTES],
             raw[SALT_BYTES:][:NONCE_BYTES],

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
 from runtime.engine.live import Subscription
+from runtime.engine.rows import answer_of
 from runtime.models import Errand, Run
 
 POLL_S = 0.25
 
 Found = TypeVar("Found")
+InDatabase: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 async def _in_request_thread(function: Callable[[], Any]) -> Any:
@@ -26,11 +29,13 @@ async def until(
     look: Callable[[], Found | None],
     *,
     timeout_s: float,
+    hear: Callable[[Mapping[str, Any]], Found | None] | None = None,
     look_first: bool = True,
-    in_database: Callable[[Callable[[], Any]], Awaitable[Any]] = _in_request_thread,
+    in_database: InDatabase = _in_request_thread,
 ) -> Found | None:
     """What `look` finds, asked after each piece of news and at least every 250 ms; None when time is up.
 
+    hear          reads it from the news itself, where it was brought along
     look_first    false where there cannot be anything before the first news
     in_database   how `look` is called
     """
@@ -44,7 +49,39 @@ async def until(
         remaining = deadline - loop.time()
         if remaining <= 0:
             return None
-        await subscription.wait(min(POLL_S, remaining))
+        has_news = await subscription.wait(min(POLL_S, remaining))
+        if has_news and hear is not None and subscription.told is not None:
+            heard = hear(subscription.told)
+            if heard is not None:
+                return heard
+
+
+async def answer_within(
+    subscription: Subscription,
+    run_id: UUID,
+    *,
+    timeout_s: float,
+    look_first: bool = True,
+    in_database: InDatabase = _in_request_thread,
+) -> tuple[bool, Any]:
+    """Once a run has replied or ended: whether it replied, and with what; (False, None) when time is up.
+
+    subscription   to the run's `answer_topic`
+    """
+    found = await until(
+        subscription,
+        partial(answer_of, run_id),
+        timeout_s=timeout_s,
+        hear=_told,
+        look_first=look_first,
+        in_database=in_database,
+    )
+    return found or (False, None)
+
+
+def _told(news: Mapping[str, Any]) -> tuple[bool, Any]:
+    has_replied, result = news["answer"]
+    return has_replied, result
 
 
 def ended(run_id: UUID) -> Run | None:

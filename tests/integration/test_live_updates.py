@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
 
 from runtime.engine import live as live_module
-from runtime.engine.live import RedisLiveUpdates, Subscription
+from runtime.engine.live import MAX_BYTES, PREFIX, RedisLiveUpdates, Subscription, answer_topic
+from runtime.engine.sealing import seal
+from runtime.engine.waiting import answer_within
+from runtime.identifiers import new_id
 from tests.support.fault_proxy import FaultProxy
 from tests.support.product import free_port
 from tests.support.services import REDIS_URL, require_services
@@ -62,6 +66,52 @@ async def test_a_topic_can_be_left_and_taken_up_again(make_live: Callable[..., R
             await quiet(news)
             live.publish("run.again", {"round": round_number})
             assert await news.wait(5)
+
+
+async def test_an_answer_is_brought_along_where_it_is_small_and_only_its_installation_can_read_it(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    require_services()
+    here, there = make_live(), make_live()
+    run_id = new_id()
+    topic = answer_topic(run_id)
+    async with here.subscribe(topic) as news, Redis.from_url(REDIS_URL).pubsub() as stranger:
+        await eventually_listening(here, there)
+        await stranger.subscribe(PREFIX)
+        assert await stranger.get_message(timeout=5), "the subscription is confirmed"
+
+        there.publish(topic, {"answer": [True, {"text": "It is on its way."}]})
+        # Nothing of this run is in any database.
+        assert await answer_within(news, run_id, timeout_s=5, look_first=False) == (
+            True,
+            {"text": "It is on its way."},
+        )
+        said = b""
+        while topic.encode() not in said:
+            message = await stranger.get_message(ignore_subscribe_messages=True, timeout=5)
+            assert message is not None
+            said = message["data"]
+        assert b"way" not in said
+
+        there.publish(topic, {"answer": [True, "x" * MAX_BYTES]})
+        assert await news.wait(5)
+        assert news.told is None
+
+
+async def test_an_answer_that_somebody_else_made_up_is_not_believed(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    require_services()
+    here, there = make_live(), make_live()
+    topic = answer_topic(new_id())
+    async with here.subscribe(topic) as news, Redis.from_url(REDIS_URL) as stranger:
+        await eventually_listening(here, there)
+        other = seal(b'{"answer": [true, "of another run"]}', about=answer_topic(new_id()))
+        for made_up in ('{"answer": [true, "refund it"]}', other, "", "é" * 40):
+            await stranger.publish(PREFIX, b"\xff\xfe")
+            await stranger.publish(PREFIX, f"{topic} {made_up}")
+            assert await news.wait(5)
+            assert news.told is None
 
 
 async def test_an_answer_reaches_whoever_waits_for_it_at_once(
