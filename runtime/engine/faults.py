@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NoReturn
 
 from django.db import OperationalError
@@ -48,6 +48,8 @@ WAYS: dict[str, Callable[[], None]] = {
     "database": _lose_database,
 }
 
+_NONE = nullcontext()
+
 _armed: tuple[str, str, str] | None = None
 
 
@@ -62,12 +64,13 @@ def arm(text: str) -> None:
     _armed = (point, way, path) if text else None
 
 
-@contextmanager
-def around(stage: str, path: str = "") -> Iterator[None]:
+def around(stage: str, path: str = "") -> AbstractContextManager[None]:
     """The points before and after what a stage does; the one after is left out when the stage itself fails."""
-    if _armed is None:
-        yield
-        return
+    return _NONE if _armed is None else _around(stage, path)
+
+
+@contextmanager
+def _around(stage: str, path: str) -> Iterator[None]:
     _reach(f"before_{stage}", path)
     yield
     _reach(f"after_{stage}", path)

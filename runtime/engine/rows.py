@@ -21,7 +21,7 @@ from runtime.engine import clock
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
 from runtime.models import Attempt, Event, Run, Spend, Step, StoredValue
 from runtime.settings_revisions import revision_sql
-from runtime.statements import all_columns, fetch, preparing, underlying
+from runtime.statements import all_columns, fetch, in_one_transaction, preparing, underlying
 
 WRITTEN = (
     "status",
@@ -91,7 +91,7 @@ def write_all(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         return _write_postgresql(changes)
-    with transaction.atomic(), connection.wrap_database_errors:
+    with in_one_transaction():
         return [_write_sqlite(change, rows) for change, rows in changes]
 
 
@@ -108,7 +108,7 @@ def insert_run(run: Run, event: Event) -> int:
             _begin_at(run, event, at)
         return int(revision)
     _begin_at(run, event, clock.now())
-    with transaction.atomic(), connection.wrap_database_errors:
+    with in_one_transaction():
         underlying().execute(_sqlite_insert(Run), _plain(Run, run))
         underlying().execute(_sqlite_insert(Event), _plain(Event, event))
         (revision,) = underlying().execute(f"SELECT {revision_sql('?')}", [run.workspace_id.hex]).fetchone()

@@ -32,22 +32,31 @@ class Writer:
         """False when it was refused because of news; raises LeaseLost, CancelRequested."""
         if write.stands_alone:
             return await self._alone(write)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((write, done))
         if self._free:
             self._free -= 1
+            try:
+                return await self._alone(write)
+            finally:
+                self._leave()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((write, done))
+        return await done
+
+    def _leave(self) -> None:
+        """Make room for what has come in the meantime."""
+        if self._waiting:
             task = asyncio.create_task(self._write_waiting())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await done
+        else:
+            self._free += 1
 
     async def _write_waiting(self) -> None:
         try:
-            while self._waiting:
-                count = min(len(self._waiting), MAX_TOGETHER)
-                await self._write_together([self._waiting.popleft() for _ in range(count)])
+            count = min(len(self._waiting), MAX_TOGETHER)
+            await self._write_together([self._waiting.popleft() for _ in range(count)])
         finally:
-            self._free += 1
+            self._leave()
 
     async def _write_together(self, asked: Sequence[tuple[Write, asyncio.Future[bool]]]) -> None:
         if len(asked) > 1:
