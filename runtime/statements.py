@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,9 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 
 Model = type[models.Model]
+
+_writing = Lock()
+"""SQLite has one writer. Its own way of waiting sleeps ever longer while others overtake; here whoever waits is next."""
 
 
 def fetch(statement: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -54,7 +58,7 @@ def in_one_transaction() -> Iterator[None]:
             yield
         return
     lower = database.connection
-    with database.wrap_database_errors:
+    with _writing, database.wrap_database_errors:
         lower.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -71,11 +75,12 @@ def unflushed() -> Iterator[None]:
         yield
         return
     connection.ensure_connection()
-    underlying().execute("PRAGMA synchronous = NORMAL")
-    try:
-        yield
-    finally:
-        underlying().execute("PRAGMA synchronous = FULL")
+    with _writing:
+        underlying().execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            underlying().execute("PRAGMA synchronous = FULL")
 
 
 def columns(model: Model, alias: str, *names: str) -> str:
