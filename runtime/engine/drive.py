@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -93,14 +94,14 @@ class Drive:
         self.state = state
         self.claim = claim
         self.host = host
-        self.woken = asyncio.Event()
+        self._is_woken, self._bell = False, asyncio.Event()
         self._calls: dict[asyncio.Task[Outcome], Started] = {}
         self._asked: dict[str, dict[str, Waited]] = {}
-        self._questions = Questions(state, self.woken)
+        self._questions = Questions(state, self.wake)
         self._cancelled = False
         self._stopping = False
         self._pausing = False
-        self._has_progress, self._stirred, self._shown_at = False, asyncio.Event(), 0.0
+        self._has_progress, self._shown_at = False, 0.0
         self._used_up = ""
         self._began, self._active_before_ms = time.monotonic(), state.run.active_ms
 
@@ -123,7 +124,12 @@ class Drive:
         """Start nothing more; once the calls in flight have ended, give the run back."""
         self._stopping = True
         self._questions.close(self.host.now())
-        self.woken.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """There are news of the run in its rows, or something to write."""
+        self._is_woken = True
+        self._bell.set()
 
     async def _wind_down(self) -> bool:
         while self._calls:
@@ -192,7 +198,9 @@ class Drive:
             return False
         for call in started:
             self.host.check_lease()
-            self._calls[asyncio.create_task(run_attempt(call.node_type, call.config, call.context))] = call
+            task = asyncio.create_task(run_attempt(call.node_type, call.config, call.context))
+            task.add_done_callback(lambda _: self._bell.set())
+            self._calls[task] = call
         await self._wait_for_something()
         return False
 
@@ -332,7 +340,7 @@ class Drive:
         """There is something to show, which nothing else would write before the call ends."""
         if not self._has_progress:
             self._has_progress = True
-            self._stirred.set()
+            self._bell.set()
 
     def _collect(self) -> None:
         """Take the outcomes of calls that have ended."""
@@ -452,7 +460,7 @@ class Drive:
 
     async def _look_for_news(self) -> None:
         """Cancel, signals and due times, as the rows say now."""
-        self.woken.clear()
+        self._is_woken = False
         waits = list(self.state.waits.values())
         news = await self.host.in_database(store.read_news, self.state.run.id, waits)
         self.claim.wakes = news.wakes
@@ -574,25 +582,17 @@ class Drive:
         return True
 
     async def _wait_for_something(self) -> None:
+        """The end of a call, news, a due time, or progress that is to be shown."""
         if not self._calls:
             return
-        woken: asyncio.Task[Any] = asyncio.create_task(self.woken.wait())
-        stirred: asyncio.Task[Any] = asyncio.create_task(self._stirred.wait())
-        try:
-            await asyncio.wait(
-                {*self._calls, woken, stirred}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
-            )
-            if stirred.done():
-                self._stirred.clear()
-                await asyncio.wait(
-                    {*self._calls, woken}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
-                )
-        finally:
-            woken.cancel()
-            stirred.cancel()
+        with suppress(TimeoutError):
+            while not self._is_woken and not any(call.done() for call in self._calls):
+                self._bell.clear()
+                async with asyncio.timeout(self._patience()):
+                    await self._bell.wait()
         self._collect()
         self._questions.drop_closed()
-        if self.woken.is_set() or self._until_due() == 0:
+        if self._is_woken or self._until_due() == 0:
             await self._look_for_news()
 
     def _patience(self) -> float | None:

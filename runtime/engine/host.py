@@ -304,7 +304,7 @@ class Host:
     def _offer(self, run_id: UUID) -> None:
         drive = self._drives.get(run_id)
         if drive is not None:
-            drive.woken.set()
+            drive.wake()
         elif len(self._claims) + len(self._offered) < self.capacity:
             self._offered.add(run_id)
             self._kick.set()
@@ -433,7 +433,7 @@ class Host:
             await self.in_database(loading.give_back, self.id, unknown)
         for run_id, drive in self._drives.items():
             if wakes.get(run_id, drive.claim.wakes) != drive.claim.wakes:
-                drive.woken.set()
+                drive.wake()
 
     async def _take_watches(self) -> None:
         """Look at what is due to be looked at; so many at a time that runs are not held up."""

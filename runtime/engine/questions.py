@@ -7,7 +7,7 @@ answer. When the host dies, its successor closes them, and the call's outcome is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,11 @@ Answer = Mapping[str, Any] | None
 
 
 class Questions:
-    """Those of one drive; `woken` makes it look again and write."""
+    """Those of one drive; `wake` makes it look again and write."""
 
-    def __init__(self, state: RunState, woken: asyncio.Event) -> None:
+    def __init__(self, state: RunState, wake: Callable[[], None]) -> None:
         self._state = state
-        self._woken = woken
+        self._wake = wake
         self._open: dict[str, asyncio.Future[Answer]] = {}
         self._closed = False
 
@@ -33,7 +33,7 @@ class Questions:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._open[path] = answer
         self._state.ask(path, question, at)
-        self._woken.set()
+        self._wake()
         return await answer
 
     def settle(self, path: str, answer: Answer, at: datetime) -> bool:
