@@ -6,6 +6,7 @@ A caller here has no session and no page, only a secret address, and waits for e
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
@@ -23,6 +24,7 @@ from django.middleware.security import SecurityMiddleware
 
 from builder.accounts.matrix import MOUNTED
 from builder.http.database import in_database
+from builder.http.encryption import SecretUnreadable
 from builder.http.errors import Conflict, ProblemError, problem_for
 from builder.http.idempotency import body_digest, key_of
 from builder.http.limits import too_large
@@ -30,12 +32,14 @@ from builder.triggers.addresses import address_for
 from builder.triggers.models import Address, Delivery
 from builder.triggers.starting import live_trigger, start_at
 from builder.triggers.webhook_auth import refuse_unless_genuine
-from builder.triggers.webhook_keys import kind_of, valid_keys
+from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
 from runtime.engine.live import answer_topic
 from runtime.engine.waiting import answer_within
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
+
+logger = logging.getLogger(__name__)
 
 HOLD_S = 30.0
 ROUTE = "hooks/<str:token>"
@@ -148,8 +152,7 @@ def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]
     node = live_trigger(address.workflow, address.node)
     kind = kind_of(node.config)
     if kind != "address":
-        keys = valid_keys(address.workflow, node.id, kind)
-        secrets = [row.secret for row in keys]
+        secrets = _secrets_of(address, node, kind)
         refuse_unless_genuine(node.config["auth"], secrets, request.headers, request.body)
     given, key = _input(request, node), _delivery_id(request, kind)
     holds = node.config.get("respond") == "when_replied"
@@ -162,6 +165,22 @@ def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]
             return _start(address, node, given, run_id), holds
     except IntegrityError:
         return _delivered(address, key, digest), holds
+
+
+def _secrets_of(address: Address, node: Node, kind: str) -> list[str]:
+    try:
+        return secrets_of(address.workflow, node.id, kind)
+    except SecretUnreadable as error:
+        logger.exception(
+            "a webhook cannot be told from a forgery", extra={"action": "webhook", "node": node.id}
+        )
+        # The sender may be genuine: it should try again, once somebody has given the webhook a secret.
+        raise ProblemError(
+            503,
+            "webhook_secret_unreadable",
+            "The secret of this webhook cannot be read here. Give it a new one, or publish its workflow again.",
+            retryable=True,
+        ) from error
 
 
 def _delivery_id(request: HttpRequest, kind: str) -> str:

@@ -14,6 +14,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from builder.accounts.access import Member
+from builder.http.encryption import SecretUnreadable
 from builder.http.errors import Conflict
 from builder.triggers.models import WebhookKey
 from builder.triggers.webhook_auth import SIGNING_PREFIX, usable_secret
@@ -31,7 +32,7 @@ def give_keys(workflow: Workflow, graph: Graph) -> None:
     """A webhook of the live version that asks for a secret has one, so that none is open or shut by mistake."""
     for node in graph.nodes:
         kind = kind_of(node.config) if node.type == NODE.name else "address"
-        if kind != "address" and not valid_keys(workflow, node.id, kind).exists():
+        if kind != "address" and not _has_secret(workflow, node.id, kind):
             _add(workflow, node.id, kind, _made(kind), is_told=False)
 
 
@@ -40,7 +41,7 @@ def give_keys(workflow: Workflow, graph: Graph) -> None:
 def tell_new_secrets(workflow: Workflow) -> dict[str, str]:
     """Node id -> secret of those that publishing made; each is told once."""
     rows = WebhookKey.objects.select_for_update().filter(workflow=workflow, is_told=False).order_by("id")
-    found = {row.node: row.secret for row in rows}
+    found = {row.node: secret for row in rows if (secret := _opened(row)) is not None}
     rows.update(is_told=True)
     return found
 
@@ -84,6 +85,32 @@ def valid_keys(workflow: Workflow, node: str, kind: str) -> QuerySet[WebhookKey]
     """Those that a delivery may be judged by now, newest first."""
     rows = WebhookKey.objects.filter(workflow=workflow, node=node, kind=kind).order_by("-id")
     return rows.filter(Q(valid_until=None) | Q(valid_until__gt=timezone.now()))
+
+
+def secrets_of(workflow: Workflow, node: str, kind: str) -> list[str]:
+    """The valid secrets themselves, newest first.
+
+    raises   SecretUnreadable when there are some and none of them opens: the key that sealed them is gone
+    """
+    rows = list(valid_keys(workflow, node, kind))
+    found = [secret for row in rows if (secret := _opened(row)) is not None]
+    if rows and not found:
+        raise SecretUnreadable(f"no secret of the webhook {node!r} opens")
+    return found
+
+
+def _has_secret(workflow: Workflow, node: str, kind: str) -> bool:
+    try:
+        return bool(secrets_of(workflow, node, kind))
+    except SecretUnreadable:
+        return False
+
+
+def _opened(row: WebhookKey) -> str | None:
+    try:
+        return row.secret
+    except SecretUnreadable:
+        return None
 
 
 def webhooks_of(workflow: Workflow) -> set[str]:

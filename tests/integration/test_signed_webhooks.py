@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -165,6 +166,25 @@ def test_a_removed_secret_opens_nothing_and_publishing_makes_another(api: Api) -
     assert hook.refused(headers) == "webhook_unauthorized"
     api("DELETE", f"{hook.secrets}/{row['id']}", expect=404)
     hook.started({"Authorization": f"Bearer {hook.publish()['triggers'][0]['secret']}"})
+
+
+def test_a_secret_that_nobody_can_open_any_more_is_said_and_replaced(product: Embedded, api: Api) -> None:
+    import sqlite3
+
+    hook = Hook(api, "Lost key", {"kind": "bearer"})
+    [row] = api("GET", hook.secrets)["items"]
+    headers = {"Authorization": f"Bearer {hook.secret}"}
+    hook.started(headers)
+    with sqlite3.connect(f"{product.env['PATCHBAY_DATA_DIR']}/patchbay.sqlite3", timeout=20) as database:
+        database.execute(
+            "UPDATE triggers_webhookkey SET sealed_secret = 'gone.' || sealed_secret WHERE id = ?",
+            [UUID(row["id"]).hex],
+        )
+    before, answer = hook.runs(), hook.post(headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "webhook_secret_unreadable")
+    assert (answer.json()["retryable"], hook.runs()) == (True, before)
+    hook.started({"Authorization": f"Bearer {hook.publish()['triggers'][0]['secret']}"})
+    assert hook.refused(headers) == "webhook_unauthorized"
 
 
 def test_a_secret_in_a_header_is_not_given_to_the_run(api: Api) -> None:
