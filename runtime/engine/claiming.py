@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
-from runtime.engine import clock, rows
+from runtime.engine import clock
 from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
 from runtime.models import Attempt, Event, Host, Run, RunStatus
@@ -81,8 +81,6 @@ def claim_due(
     begun              runs that the host is about to take by a first write
     leaves_new         leave alone what was accepted a moment ago, since the host that was told is about to take it
     """
-    if not rows.is_anything_due():
-        return []
     counts = Counter(held)
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():

@@ -56,8 +56,6 @@ def request(
 
 def claim(host_id: UUID, limit: int) -> list[Errand]:
     """Take what waits and has not expired, oldest first."""
-    if not Errand.objects.filter(status=Errand.Status.QUEUED).exists():
-        return []
     with transaction.atomic():
         waiting = Errand.objects.filter(status=Errand.Status.QUEUED, expires_at__gt=Now())
         rows = list(waiting.order_by("created_at").select_for_update(skip_locked=True)[:limit])

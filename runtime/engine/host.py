@@ -27,7 +27,17 @@ from django.db import DatabaseError, connection
 from django.db import Error as AnyDatabaseError
 
 from runtime.database_outage import is_outage
-from runtime.engine import claiming, errands, faults, lease, loading, polling, schedules, store
+from runtime.engine import (
+    claiming,
+    errands,
+    faults,
+    lease,
+    loading,
+    polling,
+    schedules,
+    store,
+    sweeping,
+)
 from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
@@ -257,11 +267,8 @@ class Host:
                 if is_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._check_memory()
-                    await self.in_database(schedules.fire_due, self.gateways)
-                    await self._claim(leaves_new=True)
-                    await self._look_at_held()
-                    await self._take_watches()
-                if is_sweep or self._errands_wait:
+                    await self._sweep()
+                if self._errands_wait:
                     await self._take_errands()
             except LeaseLost:
                 await self._register()
@@ -274,6 +281,19 @@ class Host:
             except TimeoutError:
                 continue
             self._kick.clear()
+
+    async def _sweep(self) -> None:
+        """Do what is due, whether or not a hint told of it."""
+        found = await self.in_database(sweeping.look, self.id)
+        self._errands_wait = self._errands_wait or found.errands
+        if found.schedules:
+            await self.in_database(schedules.fire_due, self.gateways)
+        if found.runs or found.schedules:
+            await self._claim(leaves_new=True)
+        if found.held:
+            await self._look_at_held()
+        if found.watches:
+            await self._take_watches()
 
     def _check_memory(self) -> None:
         """Over its cap the process ends as if it were asked to; whoever supervises it starts it anew."""

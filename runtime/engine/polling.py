@@ -64,8 +64,6 @@ class _Overtaken(Exception):
 def claim(limit: int) -> list[Look]:
     """Take watches that are due, the longest overdue first."""
     due = Schedule.objects.filter(kind=Schedule.Kind.WATCH, is_paused=False, due_at__lte=Now())
-    if not due.exists():
-        return []
     with transaction.atomic():
         rows = list(due.order_by("due_at").select_for_update(skip_locked=True)[:limit])
         for row in rows:

@@ -134,11 +134,6 @@ def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
     return bool(has_replied), json.loads(result) if isinstance(result, str) else result
 
 
-def is_anything_due() -> bool:
-    """Whether a look at what may be claimed is worth its while; held runs count too."""
-    return bool(fetch(f"SELECT 1 FROM runtime_run WHERE due_at <= {clock.now_sql()} LIMIT 1", []))  # noqa: S608
-
-
 # --- PostgreSQL -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,51 @@
+"""What a sweep would find, asked in one statement: a host with nothing to do asks nothing else."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from runtime.engine import clock
+from runtime.models import Errand, Run, Schedule
+from runtime.statements import fetch
+
+
+class Found(NamedTuple):
+    """Whether there is anything of the kind.
+
+    runs        due, held ones too
+    held        runs that belong to the host by their rows
+    schedules   whose time has come
+    watches     that are to be looked at
+    errands     that wait
+    """
+
+    runs: bool
+    held: bool
+    schedules: bool
+    watches: bool
+    errands: bool
+
+
+def look(host_id: UUID) -> Found:
+    """What there is for a host to do."""
+    (row,) = fetch(_statement(), [host_id])
+    return Found(*map(bool, row))
+
+
+@lru_cache(maxsize=1)
+def _statement() -> str:
+    run, schedule, errand = (model._meta.db_table for model in (Run, Schedule, Errand))
+    is_paused = "is_paused" if connection.vendor == "postgresql" else "is_paused = 1"
+    due = f"due_at <= {clock.now_sql()}"
+    asked = (
+        f"{run} WHERE {due}",
+        f"{run} WHERE host_id = %s",
+        f"{schedule} WHERE kind = '{Schedule.Kind.TIMES}' AND NOT {is_paused} AND {due} AND slot IS NOT NULL",
+        f"{schedule} WHERE kind = '{Schedule.Kind.WATCH}' AND NOT {is_paused} AND {due}",
+        f"{errand} WHERE status = '{Errand.Status.QUEUED}'",
+    )
+    return f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {text})' for text in asked)}"  # noqa: S608
