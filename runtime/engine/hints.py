@@ -53,6 +53,9 @@ class _Publisher:
     def put(self, what: Hint) -> None:
         if time.monotonic() < self._open_until:
             return
+        if self._queue.qsize() >= MAX_TOGETHER:
+            # While the broker is slow, rows would only take memory: they are read by whoever takes their runs.
+            what = Hint(what.run_id)
         try:
             self._queue.put_nowait(what)
         except queue.Full:

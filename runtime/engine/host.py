@@ -176,9 +176,9 @@ class Host:
         try:
             with faults.around("publish"):
                 self.live.publish(run_topic(run.id), {"seq": run.event_seq, "status": str(run.status)})
-                if state.has_replied or state.ending is not None:
-                    answer = [run.replied_at is not None, run.result]
-                    self.live.publish(answer_topic(run.id), {"answer": answer})
+                if not state.answer_told and (state.has_replied or state.ending is not None):
+                    state.answer_told = True
+                    self.live.publish(answer_topic(run.id), {"answer": [state.has_replied, run.result]})
         except Exception:
             # What it tells of is committed: a run must not fail because nobody could be told.
             logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})

@@ -95,7 +95,8 @@ def ended_data(step: Step) -> dict[str, Any]:
 class RunState:
     """One run, from its rows to its end.
 
-    has_waited   whether anything in it may have waited, so that somebody else may have to hear of its end
+    has_waited    whether anything in it may have waited, so that somebody else may have to hear of its end
+    answer_told   whether who waits for its answer has been told of it
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class RunState:
         self.in_flight: set[str] = set()
         self.ending: Ending | None = None
         self.has_waited = bool(steps)
+        self.answer_told = False
         self.delta = Delta()
         self._order = {node.id: position for position, node in enumerate(graph.nodes)}
         self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
