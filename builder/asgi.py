@@ -3,6 +3,9 @@
 import os
 from typing import Any
 
+from runtime import garbage
+
+garbage.start_without_looking()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
 
 from django.core.asgi import get_asgi_application
@@ -27,3 +30,4 @@ application: Any = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(socket_urls))),
     }
 )
+garbage.leave_what_is_here()

@@ -13,6 +13,10 @@ from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
 
+from runtime import garbage
+
+garbage.start_without_looking()
+
 import django
 
 django.setup()
@@ -62,6 +66,7 @@ def start(**_: Any) -> None:
     """Start the host; it waits by itself for the database and its tables."""
     protect_process_memory()
     start_host()
+    garbage.leave_what_is_here()
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]

@@ -26,6 +26,7 @@ import uvloop
 from django.db import DatabaseError, connection
 from django.db import Error as AnyDatabaseError
 
+from runtime import garbage
 from runtime.database_outage import is_outage
 from runtime.engine import (
     claiming,
@@ -217,7 +218,7 @@ class Host:
             asyncio.create_task(keep_up(self.in_database)),
         ]
         self._up.set()
-        care.append(asyncio.create_task(asyncio.to_thread(load_sdk)))
+        care.append(asyncio.create_task(self._load_the_rest()))
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:
             await self._sweep_until_stopped()
@@ -231,6 +232,11 @@ class Host:
             await self.clients.llm.close()
             await self.live.close()
         logger.info("host stopped", extra={"action": "host", "host": self.name})
+
+    async def _load_the_rest(self) -> None:
+        """What the start did not wait for."""
+        await asyncio.to_thread(load_sdk)
+        garbage.leave_what_is_here()
 
     async def _register(self) -> None:
         """Wait for the tables if the migration has not run yet, then take a lease."""

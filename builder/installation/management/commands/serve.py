@@ -16,6 +16,7 @@ from django.db import connection
 
 from builder.installation import demo
 from builder.installation.children import Children, end_with_parent, end_with_terminal, free_port
+from runtime import garbage
 from runtime.engine.process import start_host, stop_host
 from runtime.mcp.confinement import protect_process_memory
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         if os.environ.get("PATCHBAY_FOLLOW_PARENT") == "1":
             end_with_parent()
         _check_port(settings.PORT)
+        garbage.start_without_looking()
         protect_process_memory()
         call_command("migrate", interactive=False, verbosity=0)
         children = Children()
