@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Field
+from pydantic_core import to_json
 
 from runtime.engine.sealing import seal, unseal
 from runtime.models import Run
@@ -28,7 +29,7 @@ class NewRun:
     def sealed(self) -> str:
         """As a text for another process of this installation; empty when it is too large."""
         values = {field.column: getattr(self.run, field.attname) for field in _fields()}
-        content = json.dumps([self.settings, values], default=str).encode()
+        content = to_json([self.settings, values], fallback=str)
         return seal(content, about=_about(self.run.pk)) if len(content) <= MAX_BYTES else ""
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection, models, transaction
+from pydantic_core import to_json
 
 from runtime.engine import clock
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
@@ -169,7 +170,8 @@ def _given(change: Change, rows: Rows) -> tuple[tuple[Any, ...], list[dict[str, 
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, default=str)
+    # The standard library takes four times as long for it.
+    return to_json(value, fallback=str).decode()
 
 
 def _held(cursor: psycopg.Cursor[Any]) -> bool:

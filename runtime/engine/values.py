@@ -1,8 +1,9 @@
 """Makes any value fit for a row: what PostgreSQL cannot store is replaced, what is too large is refused."""
 
-import json
 import math
 from typing import Any
+
+from pydantic_core import to_json
 
 from runtime.errors import NodeFailure
 
@@ -22,7 +23,7 @@ def storable(value: Any, *, what: str) -> Any:
 def measured(value: Any, *, what: str) -> tuple[Any, int]:
     """The same, with how many bytes it takes."""
     clean = _clean(value, what, 0)
-    size = len(json.dumps(clean, ensure_ascii=False).encode())
+    size = len(to_json(clean))
     if size > MAX_VALUE_BYTES:
         raise NodeFailure(
             f"{what} has {size:,} bytes; a value may have {MAX_VALUE_BYTES:,}.",
