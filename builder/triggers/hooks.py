@@ -64,11 +64,11 @@ class WebhookEndpoint:
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-        # Every reply carries the same headers, whoever makes it.
         self._finish = [
             middleware(_unused).process_response
             for middleware in (XFrameOptionsMiddleware, CSPMiddleware, SecurityMiddleware)
         ]
+        self._headers: dict[bool, dict[str, str]] = {}
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         found = _PATH.fullmatch(scope["path"])
@@ -76,12 +76,23 @@ class WebhookEndpoint:
             await self._inner(scope, receive, send)
             return
         request, response = await _answered(scope, receive, found[1])
-        for finish in self._finish:
-            finish(request, response)
+        for name, value in self._of_every_reply(request).items():
+            response.headers.setdefault(name, value)
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
         headers.append((b"content-length", str(len(response.content)).encode()))
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})
+
+    def _of_every_reply(self, request: HttpRequest) -> dict[str, str]:
+        """The headers that the middleware gives to each page; those of a reply without a page are always the same."""
+        is_secure = request.is_secure()
+        if is_secure not in self._headers:
+            empty = HttpResponse()
+            del empty.headers["Content-Type"]
+            for finish in self._finish:
+                finish(request, empty)
+            self._headers[is_secure] = dict(empty.items())
+        return self._headers[is_secure]
 
 
 def _unused(request: HttpRequest) -> HttpResponse:
