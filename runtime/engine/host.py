@@ -289,7 +289,8 @@ class Host:
             self._kick.clear()
 
     async def _sweep(self) -> None:
-        """Do what is due, whether or not a hint told of it."""
+        """Do what is due, whether or not a hint told of it; a host that has lost its lease finds out here."""
+        self.check_lease()
         found = await self.in_database(sweeping.look, self.id)
         self._errands_wait = self._errands_wait or found.errands
         if found.schedules:
