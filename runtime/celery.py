@@ -66,10 +66,13 @@ def start(**_: Any) -> None:
     """Start the host; it waits by itself for the database and its tables."""
     protect_process_memory()
     start_host()
-    garbage.leave_what_is_here()
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def stop(**_: Any) -> None:
     """Finish the calls in flight and hand everything else over."""
     stop_host()
+
+
+# Also for who imports this module and is no worker.
+garbage.leave_what_is_here()

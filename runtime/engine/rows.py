@@ -112,7 +112,7 @@ def insert_run(run: Run, event: Event) -> int:
     with in_one_transaction():
         underlying().execute(_sqlite_insert(Run), _plain(Run, run))
         underlying().execute(_sqlite_insert(Event), _plain(Event, event))
-        (revision,) = underlying().execute(f"SELECT {revision_sql('?')}", [run.workspace_id.hex]).fetchone()
+        ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
         return int(revision)
 
 
