@@ -31,8 +31,6 @@ QUIET_S = 10.0
 """Who has heard nothing for this time asks whether anybody is there."""
 ANSWERS_WITHIN_S = 5.0
 MAX_PENDING = 1000
-MAX_BYTES = 16_384
-"""A larger answer is looked up: every web process would have to read it off its line."""
 ANSWER = "answer."
 GATHER_S = 0.04
 """News of one topic within this time is told once, the latest; answers are told at once."""
@@ -167,7 +165,7 @@ class _Link:
         if len(self._unsent) >= MAX_PENDING:
             return
         if topic.startswith(ANSWER):
-            self._unsent[topic] = f"{topic} {_sealed(topic, news)}"
+            self._unsent[topic] = f"{topic} {seal(news, about=topic)}"
             self._send_unsent()
             return
         self._unsent[topic] = json.dumps(news, default=str)
@@ -277,17 +275,6 @@ class _Link:
 
     def _wake(self, topic: str, sealed: str = "") -> None:
         if subscribers := self._subscribers.get(topic):
-            told = _opened(topic, sealed) if sealed else None
+            told = unseal(sealed, about=topic) if sealed else None
             for subscription in subscribers:
                 subscription.wake(told)
-
-
-def _sealed(topic: str, news: Mapping[str, Any]) -> str:
-    """Empty for what is too large to be brought along."""
-    content = json.dumps(news, default=str).encode()
-    return seal(content, about=topic) if len(content) <= MAX_BYTES else ""
-
-
-def _opened(topic: str, sealed: str) -> Mapping[str, Any] | None:
-    content = unseal(sealed, about=topic)
-    return json.loads(content) if content is not None else None

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Field
-from pydantic_core import to_json
 
 from runtime.engine.sealing import seal, unseal
 from runtime.models import Run
 from runtime.statements import all_columns
-
-MAX_BYTES = 16_384
-"""A larger row is read by whoever takes the run: it would only be copied from message to message."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +24,15 @@ class NewRun:
     def sealed(self) -> str:
         """As a text for another process of this installation; empty when it is too large."""
         values = {field.column: getattr(self.run, field.attname) for field in _fields()}
-        content = to_json([self.settings, values], fallback=str)
-        return seal(content, about=_about(self.run.pk)) if len(content) <= MAX_BYTES else ""
+        return seal([self.settings, values], about=_about(self.run.pk))
 
 
 def opened(text: str, run_id: UUID) -> NewRun | None:
     """What was sealed of this run; None when it was not sealed by this installation or release."""
-    content = unseal(text, about=_about(run_id))
-    if content is None:
+    found = unseal(text, about=_about(run_id))
+    if found is None:
         return None
-    revision, values = json.loads(content)
+    revision, values = found
     if values.keys() != set(all_columns(Run)):
         return None
     attributes = [field.attname for field in _fields()]

@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 from base64 import b64decode, b64encode
 from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from pydantic_core import to_json
 
 SALT_BYTES, NONCE_BYTES = 16, 12
+MAX_BYTES = 16_384
+"""What is larger is looked up by whoever wants it: it would only be copied from message to message."""
 
 
-def seal(content: bytes, *, about: str) -> str:
-    """The content as a text that opens only for who asks about the same."""
+def seal(value: Any, *, about: str) -> str:
+    """Plain values as a text that opens only for who asks about the same; empty for what is too large to be brought along."""
+    content = to_json(value, fallback=str)
+    if len(content) > MAX_BYTES:
+        return ""
     salt, numbers = _of_process(os.getpid())
     nonce = next(numbers).to_bytes(NONCE_BYTES, "big")
     return b64encode(salt + nonce + _cipher(salt).encrypt(nonce, content, about.encode())).decode()
 
 
-def unseal(text: str, *, about: str) -> bytes | None:
-    """The content; None for what was made elsewhere, altered, or sealed about something else."""
+def unseal(text: str, *, about: str) -> Any:
+    """The values; None for what was made elsewhere, altered, or sealed about something else."""
     try:
         raw = b64decode(text, validate=True)
         salt, nonce, sealed = (
@@ -35,7 +43,7 @@ def unseal(text: str, *, about: str) -> bytes | None:
             raw[SALT_BYTES:][:NONCE_BYTES],
             raw[SALT_BYTES + NONCE_BYTES :],
         )
-        return _cipher(salt).decrypt(nonce, sealed, about.encode())
+        return json.loads(_cipher(salt).decrypt(nonce, sealed, about.encode()))
     except (InvalidTag, ValueError):
         return None
 

@@ -17,8 +17,9 @@ import redis
 from runtime import tasks
 from runtime.engine import process, sealing
 from runtime.engine.hints import Hint
-from runtime.engine.new_runs import MAX_BYTES, NewRun
+from runtime.engine.new_runs import NewRun
 from runtime.engine.process import HINTS_QUEUE, BrokerSender
+from runtime.engine.sealing import MAX_BYTES
 from runtime.identifiers import new_id
 from runtime.models import Run
 from tests.support.own_redis import OwnRedis

@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from runtime.engine import live as live_module
-from runtime.engine.live import MAX_BYTES, PREFIX, RedisLiveUpdates, Subscription, answer_topic
-from runtime.engine.sealing import seal
+from runtime.engine.live import PREFIX, RedisLiveUpdates, Subscription, answer_topic
+from runtime.engine.sealing import MAX_BYTES, seal
 from runtime.engine.waiting import answer_within
 from runtime.identifiers import new_id
 from tests.support.fault_proxy import FaultProxy
@@ -106,7 +106,7 @@ async def test_an_answer_that_somebody_else_made_up_is_not_believed(
     topic = answer_topic(new_id())
     async with here.subscribe(topic) as news, Redis.from_url(REDIS_URL) as stranger:
         await eventually_listening(here, there)
-        other = seal(b'{"answer": [true, "of another run"]}', about=answer_topic(new_id()))
+        other = seal({"answer": [True, "of another run"]}, about=answer_topic(new_id()))
         for made_up in ('{"answer": [true, "refund it"]}', other, "", "é" * 40):
             await stranger.publish(PREFIX, b"\xff\xfe")
             await stranger.publish(PREFIX, f"{topic} {made_up}")
