@@ -53,7 +53,7 @@ def test_a_step_asks_for_what_the_other_workflow_asks_for(make_visitor: Any, api
     node(page, "call").click()
 
     settings(page).get_by_label("Workflow", exact=False).first.select_option(label="Tell about an order")
-    expect(settings(page).get_by_text("Order number")).to_be_visible()
+    expect(settings(page).get_by_label("Order number")).to_be_visible()
     expect(settings(page).get_by_text('"Order number" is needed by "Tell about an order".')).to_be_visible()
     picture(page, "sub-workflow-settings")
 

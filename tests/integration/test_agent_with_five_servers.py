@@ -17,8 +17,14 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.support.product import Api, Embedded
 
-SERVERS = ["orders", "carrier", "payments", "crm", "messages"]
-TOOLS = ["get_order", "track_parcel", "pay_back", "create_ticket", "send_message"]
+TOOLS = {
+    "orders": "get_order",
+    "carrier": "track_parcel",
+    "payments": "pay_back",
+    "crm": "create_ticket",
+    "messages": "send_message",
+}
+SERVERS = list(TOOLS)
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -51,24 +57,28 @@ async def answered(client: Client, run_id: str, choice: str) -> dict[str, Any]:
     return item
 
 
-def calls(product: Embedded, server: str) -> list[str]:
-    """The idempotency keys of every call that changed something, as the server itself wrote them down."""
+def calls(product: Embedded, server: str) -> int:
+    """How often the agent's tool of this server was called, as the server itself wrote it down.
+
+    Other tools do not count: the demo's watch looks at the open tickets whenever its minute is over.
+    """
     data = Path(product.env["PATCHBAY_DATA_DIR"])
     # Commands have a folder each, whose names are in the order of their registration: the demo's come first.
     files = [data / f"demo-{server}.sqlite3", *sorted(data.glob(f"servers/*/{server}.sqlite3"))]
     file = next(file for file in files if file.exists())
     with contextlib.closing(sqlite3.connect(file)) as database:
-        return [row[0] for row in database.execute("SELECT key FROM calls ORDER BY id")]
+        row = database.execute("SELECT count(*) FROM calls WHERE tool = ?", (TOOLS[server],)).fetchone()
+    return int(row[0])
 
 
 async def test_an_agent_works_five_servers_and_a_program_drives_it(product: Embedded, api: Api) -> None:
-    before = {server: len(calls(product, server)) for server in SERVERS}
+    before = {server: calls(product, server) for server in SERVERS}
     async with program(product) as client:
         complaint = {"message": "Order #12347 is late again. I want my money back."}
         handle = (await client.call_tool("late_parcel", complaint)).structured_content
         run_id = handle["run_id"]
         await until(client, run_id, "waiting")
-        assert len(calls(product, "payments")) == before["payments"], "nothing is paid before a person agrees"
+        assert calls(product, "payments") == before["payments"], "nothing is paid before a person agrees"
         item = await answered(client, run_id, "approve")
         ended = await until(client, run_id, *ENDED)
 
@@ -82,12 +92,11 @@ async def test_an_agent_works_five_servers_and_a_program_drives_it(product: Embe
     steps = await asyncio.to_thread(api.steps, run_id)
     made = [step for path, step in steps.items() if path.startswith("agent[") and "/call_" in path]
     assert [(step["input"]["server"], step["input"]["tool"], step["attempts"]) for step in made] == [
-        (server, tool, 1) for server, tool in zip(SERVERS, TOOLS, strict=True)
+        (server, tool, 1) for server, tool in TOOLS.items()
     ]
     assert sum(path.endswith("/turn") for path in steps) == len(TOOLS) + 1
-    assert {server: len(calls(product, server)) - count for server, count in before.items()} == dict.fromkeys(
-        SERVERS, 1
-    )
+    made_by_server = {server: calls(product, server) - count for server, count in before.items()}
+    assert made_by_server == dict.fromkeys(SERVERS, 1)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,7 @@ def test_the_agent_pays_nothing_back_without_a_reason(
 
 
 async def test_a_refusal_is_told_to_the_agent_and_the_rest_is_done(product: Embedded) -> None:
-    paid = len(calls(product, "payments"))
+    paid = calls(product, "payments")
     async with program(product) as client:
         complaint = {"message": "Order #12352 never came!"}
         run_id = (await client.call_tool("late_parcel", complaint)).structured_content["run_id"]
@@ -121,4 +130,4 @@ async def test_a_refusal_is_told_to_the_agent_and_the_rest_is_done(product: Embe
 
     assert "The money was not paid back; a colleague will look at it." in ended["result"]["answer"]
     assert ended["result"]["calls"] == SERVERS
-    assert len(calls(product, "payments")) == paid
+    assert calls(product, "payments") == paid
