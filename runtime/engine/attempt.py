@@ -21,7 +21,7 @@ from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, Mo
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
 from runtime.nodes.base import NodeType, Outcome, Park, Waited
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from runtime.time_limits import standing_still
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ a hint goes out after the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,11 +13,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from runtime.engine import clock, hints, rows, slots, stored_values
+from runtime.engine.delta import ended_data
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
-from runtime.engine.state import BUDGET, SETTLE, ended_data
 from runtime.engine.values import storable
+from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
 from runtime.graph.schema import Graph, digest, dump_graph
 from runtime.identifiers import new_id
@@ -194,8 +194,7 @@ def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
     else:
         settings = rows.insert_run(run, queued)
     if run.has_slot and last_event == 1:
-        # A copy: whoever executes it changes it.
-        new = NewRun(copy(run), settings)
+        new = NewRun.of(run, settings)
         transaction.on_commit(lambda: hints.offer_new_run(new))
     elif run.has_slot:
         _hint(run.pk)

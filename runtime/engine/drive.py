@@ -26,8 +26,9 @@ from runtime.engine.attempt import (
 )
 from runtime.engine.backoff import attempts_allowed, delay_before
 from runtime.engine.questions import Questions
-from runtime.engine.state import AGAIN, BUDGET, PAUSE, SETTLE, TURN, RunState
+from runtime.engine.state import RunState
 from runtime.engine.values import storable
+from runtime.engine.wait_kinds import AGAIN, BUDGET, PAUSE, SETTLE, TURN
 from runtime.errors import BudgetExceeded, NodeFailure, PatchbayError
 from runtime.graph.schema import Node
 from runtime.mcp.server_log import LogLine

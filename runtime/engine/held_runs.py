@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from runtime.engine import commands, spending
-from runtime.engine.state import BUDGET
+from runtime.engine.wait_kinds import BUDGET
 from runtime.models import Run, RunStatus, Wait, WorkspaceLimits
 
 

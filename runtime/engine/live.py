@@ -37,7 +37,8 @@ GATHER_S = 0.04
 
 
 def run_topic(run_id: UUID | str) -> str:
-    return f"run.{UUID(str(run_id)).hex}"
+    known = run_id if isinstance(run_id, UUID) else UUID(run_id)
+    return f"run.{known.hex}"
 
 
 def answer_topic(run_id: UUID) -> str:
@@ -59,7 +60,9 @@ class Subscription:
     async def wait(self, timeout_s: float) -> bool:
         """True when there was news within the time."""
         try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
+            # Without the task that `wait_for` makes.
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
         except TimeoutError:
             return False
         self._news.clear()

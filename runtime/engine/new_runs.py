@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Field
 
 from runtime.engine.sealing import seal, unseal
@@ -20,6 +21,11 @@ class NewRun:
 
     run: Run
     settings: int
+
+    @classmethod
+    def of(cls, run: Run, settings: int) -> NewRun:
+        """With a copy of the run: whoever executes it changes it."""
+        return cls(_run([getattr(run, field.attname) for field in _fields()]), settings)
 
     def sealed(self) -> str:
         """As a text for another process of this installation; empty when it is too large."""
@@ -35,9 +41,11 @@ def opened(text: str, run_id: UUID) -> NewRun | None:
     revision, values = found
     if values.keys() != set(all_columns(Run)):
         return None
-    attributes = [field.attname for field in _fields()]
-    run = Run.from_db("default", attributes, [_read(field, values[field.column]) for field in _fields()])
-    return NewRun(run, revision)
+    return NewRun(_run([_read(field, values[field.column]) for field in _fields()]), revision)
+
+
+def _run(values: list[Any]) -> Run:
+    return Run.from_db(DEFAULT_DB_ALIAS, [field.attname for field in _fields()], values)
 
 
 def _read(field: Field[Any, Any], value: Any) -> Any:

@@ -6,32 +6,22 @@ in one transaction. Loading a run and going on from its rows gives the same stat
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from runtime.engine.delta import Child, Delta, NewEvent, ended_data
 from runtime.engine.levels import Level, OpenLoop, names_before_steps
 from runtime.engine.values import measured, storable
+from runtime.engine.wait_kinds import PAUSE, RETRY, SETTLE, wait_key
 from runtime.errors import PatchbayError
-from runtime.gateways import ChildStart
 from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
 from runtime.graph.schema import Graph, Node
-from runtime.models import Attempt, Run, RunStatus, Spend, Step, StepStatus, Wait
+from runtime.models import Attempt, Run, RunStatus, Step, StepStatus, Wait
 from runtime.nodes.base import End, Expand, Leave, Loop, NodeType, Park, Pause, Planned
-
-SETTLE = "settle"
-RETRY = "retry"
-PAUSE = "pause"
-TURN = "turn"
-BUDGET = "budget"
-"""Kinds of wait besides those of the nodes: an operator's word, the next attempt, the next round of a loop, a rate
-or a budget that has room again."""
-AGAIN = (RETRY, TURN, BUDGET)
-"""Those after which the step is tried again."""
 
 
 @dataclass(frozen=True)
@@ -40,56 +30,6 @@ class Ending:
 
     status: RunStatus
     error: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Child:
-    """A run of another workflow to be started with what is written next."""
-
-    path: str
-    wait_key: str
-    start: ChildStart
-
-
-@dataclass(slots=True)
-class NewEvent:
-    """An event as it will be written; there are so many of them that a model instance each is felt."""
-
-    run_id: UUID
-    seq: int
-    at: datetime
-    type: str
-    path: str
-    attempt: int | None
-    data: dict[str, Any]
-
-
-@dataclass
-class Delta:
-    """What changed since the last checkpoint."""
-
-    steps: dict[str, Step] = field(default_factory=dict)
-    attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
-    events: list[NewEvent] = field(default_factory=list)
-    opened: list[Wait] = field(default_factory=list)
-    closed: dict[UUID, Wait] = field(default_factory=dict)
-    consumed: dict[UUID, UUID] = field(default_factory=dict)
-    children: list[Child] = field(default_factory=list)
-    spent: list[Spend] = field(default_factory=list)
-    settled: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.steps or self.attempts or self.events or self.opened or self.closed)
-
-
-def wait_key(kind: str, run_id: UUID, path: str, number: int | str) -> str:
-    """What a signal names; the path goes in as a digest because it may be long."""
-    return f"{kind}:{run_id.hex}:{number}:{hashlib.blake2s(path.encode(), digest_size=12).hexdigest()}"
-
-
-def ended_data(step: Step) -> dict[str, Any]:
-    """What every `step.ended` event tells, whoever writes it."""
-    return {"node": step.node, "type": step.type, "status": str(step.status), "ports": step.ports}
 
 
 class RunState:
@@ -448,17 +388,9 @@ class RunState:
 
     def give_back(self, delta: Delta) -> None:
         """A write was refused: what it held is to be written again, before what came since."""
-        newer, self.delta = self.delta, delta
         self.run.steps_done -= delta.settled
-        delta.steps |= newer.steps
-        delta.attempts |= newer.attempts
-        delta.events += newer.events
-        delta.opened += newer.opened
-        delta.closed |= newer.closed
-        delta.consumed |= newer.consumed
-        delta.children += newer.children
-        delta.spent += newer.spent
-        delta.settled += newer.settled
+        delta.add(self.delta)
+        self.delta = delta
 
     def withdraw(self, attempt: Attempt, at: datetime) -> None:
         """An intent that was never committed, because the run was cancelled in time."""

@@ -14,8 +14,9 @@ from django.db import transaction
 from runtime.engine import clock, faults, rows, slots
 from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
+from runtime.engine.delta import Child, Delta, ended_data
 from runtime.engine.lease import clear_suspect
-from runtime.engine.state import Child, Delta, RunState, ended_data
+from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait

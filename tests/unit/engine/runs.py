@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from runtime.engine.state import Delta, RunState
+from runtime.engine.delta import Delta
+from runtime.engine.state import RunState
 from runtime.errors import NodeFailure
 from runtime.graph.schema import Graph
 from runtime.models import Attempt, Event, Run, Step, Wait

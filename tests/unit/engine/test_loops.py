@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.state import PAUSE, RunState
+from runtime.engine.state import RunState
+from runtime.engine.wait_kinds import PAUSE
 from runtime.models import RunStatus
 from runtime.nodes.base import End, Leave, Park
 from tests.unit.engine.runs import Rows, at, begun, call, done, enter, failure, taken_over

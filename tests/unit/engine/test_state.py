@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.engine.state import PAUSE, RETRY, SETTLE, Ending, RunState, wait_key
+from runtime.engine.state import Ending, RunState
+from runtime.engine.wait_kinds import PAUSE, RETRY, SETTLE, wait_key
 from runtime.errors import NodeFailure
 from runtime.graph.paths import prefix_of
 from runtime.graph.schema import Edge, Graph, Node
