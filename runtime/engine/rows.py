@@ -164,7 +164,7 @@ def _given(change: Change, rows: Rows) -> tuple[tuple[Any, ...], list[dict[str, 
     )
     text, apart = _as_json(steps), []
     # All of them together are small, so that each is: no value has to be looked at.
-    if len(text) > MAX_BYTES_IN_ROW and (apart := set_apart(steps)):
+    if _is_large(text) and (apart := set_apart(steps)):
         text = _as_json(steps)
     return (_as_json(change), change["id"], text, *map(_as_json, others)), apart
 
@@ -172,6 +172,10 @@ def _given(change: Change, rows: Rows) -> tuple[tuple[Any, ...], list[dict[str, 
 def _as_json(value: Any) -> str:
     # The standard library takes four times as long for it.
     return to_json(value, fallback=str).decode()
+
+
+def _is_large(text: str) -> bool:
+    return len(text.encode()) > MAX_BYTES_IN_ROW
 
 
 def _held(cursor: psycopg.Cursor[Any]) -> bool:
@@ -259,7 +263,7 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
     is_own = _untouched("", ":fence") if change["takes"] else "host_id = :host_id AND fence = :fence"
     also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ", host_id = :host_id"
     also += ", charges = 0" if change["settles"] else ""
-    given = {name: _adapted(Run, name, value) for name, value in change.items()}
+    given = _adapted_row(Run, change)
     cursor = underlying().execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
         f" fence = :fence, progress_at = {clock.SQLITE_NOW}"
@@ -279,7 +283,7 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
 def _insert_steps_sqlite(found: Iterable[Any]) -> None:
     steps = [_values(Step, row) for row in found]
     plain = [_adapted_row(Step, row) for row in steps]
-    if any(len(row[column] or "") > MAX_BYTES_IN_ROW for row in plain for column in COLUMNS):
+    if any(_is_large(row[column] or "") for row in plain for column in COLUMNS):
         if apart := [_adapted_row(StoredValue, value) for value in set_apart(steps)]:
             underlying().executemany(_sqlite_insert(StoredValue), [list(row.values()) for row in apart])
         plain = [_adapted_row(Step, row) for row in steps]
@@ -300,13 +304,15 @@ def _plain(table: Table, row: Any) -> list[Any]:
 
 
 def _adapted_row(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _adapted(table, name, value) for name, value in values.items()}
-
-
-def _adapted(table: Table, name: str, value: Any) -> Any:
     """As Django's backend for SQLite writes it: ids as 32 hexadecimal digits, times in UTC without saying so."""
-    if value is not None and name in _json_columns(table):
-        return json.dumps(value)
+    in_json = _json_columns(table)
+    return {
+        name: _as_json(value) if value is not None and name in in_json else _adapted(value)
+        for name, value in values.items()
+    }
+
+
+def _adapted(value: Any) -> Any:
     if isinstance(value, UUID):
         return value.hex
     if isinstance(value, datetime):

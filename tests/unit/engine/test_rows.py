@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runtime.engine import clock, rows
-from runtime.models import Run
 
 
 @pytest.mark.parametrize("milliseconds", [0, 120, 123, 999])
 def test_what_is_due_now_on_sqlite_is_due_in_the_same_millisecond_and_not_before(milliseconds: int) -> None:
     moment = datetime(2026, 3, 1, 12, 30, 59, milliseconds * 1000, UTC)
-    due_at = rows._adapted(Run, "due_at", moment)
+    due_at = rows._adapted(moment)
     assert [_is_due(due_at, at=moment + timedelta(milliseconds=more)) for more in (-1, 0, 1)] == [
         False,
         True,
