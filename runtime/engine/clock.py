@@ -20,6 +20,13 @@ def now_sql() -> str:
     return "now()" if connection.vendor == "postgresql" else SQLITE_NOW
 
 
+def earlier_sql(seconds: float) -> str:
+    """The same, so many seconds ago."""
+    if connection.vendor == "postgresql":
+        return f"now() - interval '{seconds} seconds'"
+    return SQLITE_NOW.replace("'now'", f"'now', '-{seconds} seconds'")
+
+
 def now() -> datetime:
     """The database's time as an aware datetime; one query."""
     if connection.vendor == "postgresql":

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from django.db import connection
 
-from runtime.engine import clock
-from runtime.models import Errand, Run, Schedule
+from runtime.engine import claiming, clock
+from runtime.models import Errand, Host, Run, Schedule
 from runtime.statements import fetch
 
 
 class Found(NamedTuple):
     """Whether there is anything of the kind.
 
-    runs        due, held ones too
+    runs        due and held by no living host, but for those that were accepted a moment ago
     held        runs that belong to the host by their rows
     schedules   whose time has come
     watches     that are to be looked at
@@ -38,11 +38,14 @@ def look(host_id: UUID) -> Found:
 
 @lru_cache(maxsize=1)
 def _statement() -> str:
-    run, schedule, errand = (model._meta.db_table for model in (Run, Schedule, Errand))
+    run, host, schedule, errand = (model._meta.db_table for model in (Run, Host, Schedule, Errand))
     is_paused = "is_paused" if connection.vendor == "postgresql" else "is_paused = 1"
     due = f"due_at <= {clock.now_sql()}"
+    now, before = clock.now_sql(), clock.earlier_sql(claiming.NEW_S)
+    living = f"SELECT 1 FROM {host} h WHERE h.id = {run}.host_id AND h.lease_until > {now}"  # noqa: S608
+    free = f"(host_id IS NULL OR NOT EXISTS ({living}))"
     asked = (
-        f"{run} WHERE {due}",
+        f"{run} WHERE {due} AND {free} AND NOT (fence = 0 AND created_at > {before})",
         f"{run} WHERE host_id = %s",
         f"{schedule} WHERE kind = '{Schedule.Kind.TIMES}' AND NOT {is_paused} AND {due} AND slot IS NOT NULL",
         f"{schedule} WHERE kind = '{Schedule.Kind.WATCH}' AND NOT {is_paused} AND {due}",

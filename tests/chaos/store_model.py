@@ -34,12 +34,13 @@ from hypothesis.stateful import (
 )
 from hypothesis.strategies import booleans, sampled_from
 
-from runtime.engine import claiming, clock, commands, loading, rows, store
+from runtime.engine import claiming, clock, commands, loading, rows, store, sweeping
 from runtime.engine.attempt import outcome_lost
 from runtime.engine.claiming import Claim
 from runtime.engine.new_runs import NewRun
-from runtime.engine.state import RETRY, RunState
+from runtime.engine.state import RunState
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, steps_of
+from runtime.engine.wait_kinds import RETRY
 from runtime.errors import LeaseLost, NodeFailure
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
@@ -169,9 +170,12 @@ class StoreModel(RuleBasedStateMachine):
         if is_hinted:
             taken = loading.claim_free(actor.id, GATEWAYS, [self.run_id])
         else:
+            is_seen = sweeping.look(actor.id).runs
             claims = claiming.claim_due(
                 actor.id, GATEWAYS, limit=1, may_take_suspect=True, held={}, per_workspace=9
             )
+            # One that was accepted a moment ago is left to whoever was told of it.
+            assert is_seen or not claims or held.fence == 0, "a sweep would not have seen it"
             taken = [(claim, None) for claim in claims]
         if not taken:
             return
