@@ -13,7 +13,7 @@ from kombu.exceptions import ChannelError
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
 from runtime.gateways import Gateways
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 if TYPE_CHECKING:
     from runtime.engine.host import Host

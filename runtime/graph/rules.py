@@ -93,7 +93,7 @@ def _operand(value: Any) -> str:
     """A `{{ }}` text gives its expression, one with parts among other characters a text; else a literal."""
     if not isinstance(value, str) or OPENING not in value:
         return json.dumps(value, ensure_ascii=False)
-    found = list(pieces(value.strip()))
+    found = pieces(value.strip())
     if len(found) == 1 and found[0][1] is not None:
         return _inner(found[0][0])
     return " + ".join(

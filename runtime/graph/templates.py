@@ -79,8 +79,13 @@ def parse_template(text: str) -> Template:
     return Template(text, tuple(piece if tree is None else tree for piece, tree in pieces(text)))
 
 
-def pieces(text: str) -> Iterator[tuple[str, Tree | None]]:
+@lru_cache(maxsize=4096)
+def pieces(text: str) -> tuple[tuple[str, Tree | None], ...]:
     """Every part as it is written, and the tree of those that are expressions."""
+    return tuple(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[tuple[str, Tree | None]]:
     position = 0
     while (opening := text.find(OPENING, position)) >= 0:
         if opening > position:

@@ -19,7 +19,8 @@ from runtime.llm import errors
 from runtime.llm.answers import Answer, FunctionCall, fitting, read_answer, read_model_names
 from runtime.llm.forms import WAYS, Messages, Way, request_form
 from runtime.llm.usage import Spent, Usage
-from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.outbound.client import outbound_client
+from runtime.outbound.policy import OutboundPolicy
 
 if TYPE_CHECKING:
     import openai
@@ -38,8 +39,10 @@ FROM_ENVIRONMENT = ("OpenAI-Organization", "OpenAI-Project")
 
 
 def load_sdk() -> None:
-    """Import the SDK ahead of the first call."""
+    """Import the SDK, and what carries its requests, ahead of the first call."""
     import openai  # noqa: F401
+
+    import runtime.outbound.transport  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -271,7 +274,10 @@ class LlmClient:
 
         client = self._client(model)
         try:
-            reply = await client.chat.completions.with_raw_response.create(model=model.model, **request)
+            # The SDK's typed method would walk through the request and the reply, neither of which need it.
+            reply = await client.post(
+                "/chat/completions", cast_to=httpx2.Response, body={"model": model.model, **request}
+            )
         except openai.OpenAIError as error:
             raise errors.as_llm_error(error, model) from error
         answer = read_answer(reply.content)

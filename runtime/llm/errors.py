@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.errors import LlmError
 from runtime.gateways import ModelSettings
-from runtime.outbound import Blocked, ReplyCompressed, ReplyTooLarge, never_sent
+from runtime.outbound.errors import Blocked, ReplyCompressed, ReplyTooLarge, never_sent
 
 if TYPE_CHECKING:
     import openai

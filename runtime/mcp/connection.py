@@ -27,7 +27,8 @@ from runtime.mcp.server_log import CallLog, TellLog, read_line, secrets_of
 from runtime.mcp.sse import MAX_STREAM_BYTES, sse_transport
 from runtime.mcp.stdio import ChildState, stdio_transport
 from runtime.mcp.trace import Trace, traced
-from runtime.outbound import MAX_REPLY_BYTES, OutboundPolicy, outbound_client
+from runtime.outbound.client import MAX_REPLY_BYTES, outbound_client
+from runtime.outbound.policy import OutboundPolicy
 
 logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 15.0

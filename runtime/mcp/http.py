@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx2
 
-from runtime.outbound import MAX_REPLY_BYTES, Blocked, ReplyCompressed, ReplyTooLarge, never_sent
+from runtime.outbound.client import MAX_REPLY_BYTES
+from runtime.outbound.errors import Blocked, ReplyCompressed, ReplyTooLarge, never_sent
 
 METHOD_NOT_FOUND = -32601
 _FAILURES = (httpx2.TransportError, httpx2.StreamError, OSError)

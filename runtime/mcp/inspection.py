@@ -16,7 +16,7 @@ from runtime.mcp import errors
 from runtime.mcp.connection import Connection
 from runtime.mcp.oauth_transport import Accounts
 from runtime.mcp.trace import Message, Trace
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ from pydantic import ValidationError
 from runtime.errors import McpError
 from runtime.gateways import McpAccount
 from runtime.mcp import errors
-from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.outbound.client import outbound_client
+from runtime.outbound.policy import OutboundPolicy
 from runtime.web_addresses import is_web_address
 
 State = dict[str, Any]

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 
 from runtime.errors import PatchbayError
-from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.outbound.client import outbound_client
+from runtime.outbound.policy import OutboundPolicy
 from runtime.web_addresses import LOOPBACK
 
 MAX_BYTES = 64 * 1024

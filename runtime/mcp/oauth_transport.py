@@ -20,7 +20,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpAccount
 from runtime.mcp import oauth
 from runtime.mcp.errors import CONNECT_AGAIN
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 logger = logging.getLogger(__name__)
 

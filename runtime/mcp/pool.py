@@ -56,7 +56,7 @@ from runtime.mcp.results import (
     read_result,
 )
 from runtime.mcp.server_log import TellLog
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 IDEMPOTENCY_KEY = "patchbay.dev/idempotency-key"
 IDLE_S = 300.0

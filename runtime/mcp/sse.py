@@ -20,7 +20,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from runtime.outbound import MAX_REPLY_BYTES
+from runtime.outbound.client import MAX_REPLY_BYTES
 
 MAX_STREAM_BYTES = 256 * 1024 * 1024
 """Of one connection's whole life; it is then replaced. Each event is capped like any other reply."""

@@ -27,7 +27,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.bench.load import Timing, post_all
 from tests.bench.tool_server import TOOL
 from tests.support.processes import ROOT, server

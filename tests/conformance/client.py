@@ -20,7 +20,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpAccount, McpServerSettings
 from runtime.mcp import oauth
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 POLICY = OutboundPolicy.parse("127.0.0.1,localhost")
 CALLBACK = "http://127.0.0.1:4711/callback"

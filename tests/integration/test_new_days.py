@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.engine import clock, held_runs
-from runtime.engine.state import BUDGET
+from runtime.engine.wait_kinds import BUDGET
 from runtime.identifiers import new_id
 from runtime.models import Event, Run, RunStatus, Spend, SpendDay, Wait, WorkspaceLimits
 from tests.support.cluster import Cluster

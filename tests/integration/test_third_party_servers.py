@@ -16,7 +16,7 @@ from runtime.mcp.addresses import expanded
 from runtime.mcp.doctor.examination import examine
 from runtime.mcp.pool import McpPool
 from runtime.mcp.reading import Completable
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.support.product import ROOT
 
 NOWHERE = OutboundPolicy()

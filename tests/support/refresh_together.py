@@ -46,7 +46,7 @@ async def _host(slug: str, together: threading.Barrier) -> str:
     from runtime.engine.accounts import KeptAccounts
     from runtime.errors import McpError
     from runtime.mcp.pool import McpPool
-    from runtime.outbound import OutboundPolicy
+    from runtime.outbound.policy import OutboundPolicy
 
     loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(2)
 

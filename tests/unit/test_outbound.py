@@ -7,20 +7,22 @@ import contextlib
 import gzip
 import ipaddress
 import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from runtime.outbound import (
-    Blocked,
-    OutboundPolicy,
-    ReplyCompressed,
-    ReplyTooLarge,
-    never_sent,
-    outbound_client,
-)
+from runtime.outbound.client import outbound_client
+from runtime.outbound.errors import Blocked, ReplyCompressed, ReplyTooLarge, never_sent
+from runtime.outbound.policy import OutboundPolicy
+from tests.support.certificates import a_certificate, server_context, trusting
 from tests.support.processes import free_port
+
+Connected = Callable[[Any, Any], Awaitable[None]]
 
 PRIVATE = [
     "127.0.0.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -107,6 +109,16 @@ async def test_a_name_is_judged_by_what_it_resolves_to_at_that_moment(
             await client.get("http://harmless.example/")
 
 
+async def test_an_address_that_is_written_as_a_number_is_judged_as_one(web: Web) -> None:
+    port = httpx2.URL(web.url).port
+    async with outbound_client(OutboundPolicy.parse(f"127.0.0.1:{port}"), read_timeout_s=5) as client:
+        assert (await client.get(web.url)).status_code == 200
+        with pytest.raises(Blocked):
+            await client.get(f"http://127.0.0.1:{free_port()}/")
+        with pytest.raises(Blocked):
+            await client.get(f"http://2130706433:{port}/")
+
+
 async def test_the_environment_cannot_send_calls_through_a_proxy(
     monkeypatch: pytest.MonkeyPatch, web: Web
 ) -> None:
@@ -142,9 +154,192 @@ async def web() -> Any:
         yield page
 
 
+@asynccontextmanager
+async def serving(connected: Connected, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """The address of a raw socket, whose connections are closed once they were served."""
+    tasks: set[asyncio.Task[Any] | None] = set()
+
+    async def served(reader: Any, writer: Any) -> None:
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the caller has hung up
+            await connected(reader, writer)
+        writer.close()
+
+    async with await asyncio.start_server(served, "127.0.0.1", 0, backlog=200, ssl=tls) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        yield f"https://localhost:{port}/" if tls else f"http://127.0.0.1:{port}/"
+        await asyncio.wait_for(asyncio.gather(*filter(None, tasks)), 5)
+
+
 async def fetched(web: Web) -> httpx2.Response:
     async with outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client:
         return await client.get(web.url)
+
+
+async def test_a_password_in_the_address_is_sent_as_a_header(web: Web) -> None:
+    async with outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client:
+        await client.get(web.url.replace("http://", "http://mira:secret@"))
+
+    assert b"authorization: basic bwlyytpzzwnyzxq=" in web.asked.lower()
+
+
+async def test_headers_come_and_go_as_they_are(web: Web) -> None:
+    web.head += b"x-twice: one\r\nx-twice: two\r\nx-bytes: caf\xe9\r\n"
+
+    async with outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client:
+        response = await client.get(web.url, headers={"X-Name": "Mira"})
+
+    assert response.headers.get_list("x-twice") == ["one", "two"]
+    assert (b"x-bytes", b"caf\xe9") in response.headers.raw
+    assert b"x-name: mira" in web.asked.lower()
+    assert web.asked.lower().count(b"host:") == 1
+    assert not any(name in web.asked.lower() for name in (b"aiohttp", b"content-type"))
+
+
+async def test_a_header_that_cannot_be_written_sends_nothing(web: Web) -> None:
+    async with outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client:
+        with pytest.raises(httpx2.LocalProtocolError):
+            await client.get(web.url, headers={"X-Name": "Mira\r\nX-Other: 1"})
+        with pytest.raises(httpx2.LocalProtocolError):
+            await client.get(web.url, headers=[(b"x-name", b"caf\xe9")])
+
+    assert web.asked == b""
+
+
+@pytest.mark.parametrize(("name", "days"), [("localhost", 10), ("other.example", 10), ("localhost", -1)])
+async def test_only_a_valid_certificate_of_that_name_is_believed(
+    name: str, days: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connected(reader: Any, writer: Any) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+        await writer.drain()
+
+    certificate = a_certificate(tmp_path, name, days=days)
+    trusting(monkeypatch, certificate)
+    async with (
+        serving(connected, server_context(certificate)) as url,
+        outbound_client(OutboundPolicy.parse("localhost"), read_timeout_s=5) as client,
+    ):
+        if (name, days) == ("localhost", 10):
+            assert (await client.get(url)).text == "hello"
+        else:
+            with pytest.raises(httpx2.ConnectError) as failure:
+                await client.post(url, json={})
+            assert never_sent(failure.value)
+
+
+async def test_more_calls_go_on_at_once_than_a_pool_would_hold() -> None:
+    everybody_is_here, count = asyncio.Event(), 0
+
+    async def connected(reader: Any, writer: Any) -> None:
+        nonlocal count
+        await reader.readuntil(b"\r\n\r\n")
+        count += 1
+        if count == 150:
+            everybody_is_here.set()
+        await everybody_is_here.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with (
+        serving(connected) as url,
+        outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=20) as client,
+    ):
+        answers = await asyncio.gather(*(client.get(url) for _ in range(150)))
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_connection_is_used_again_and_a_dead_one_is_not() -> None:
+    connections = 0
+
+    async def connected(reader: Any, writer: Any) -> None:
+        """Answers twice, then hangs up."""
+        nonlocal connections
+        connections += 1
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with (
+        serving(connected) as url,
+        outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client,
+    ):
+        assert (await client.post(url)).text == (await client.post(url)).text == "hi"
+        await asyncio.wait_for(gone.wait(), 5)
+        assert (await client.post(url)).text == "hi"
+
+    assert connections == 2
+
+
+async def test_what_was_sent_is_not_sent_again_when_the_server_hangs_up() -> None:
+    asked = 0
+
+    async def connected(reader: Any, writer: Any) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+
+    async with (
+        serving(connected) as url,
+        outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client,
+    ):
+        with pytest.raises(httpx2.RemoteProtocolError) as failure:
+            await client.post(url, json={})
+
+    assert asked == 1
+    assert not never_sent(failure.value)
+
+
+async def test_a_server_that_is_silent_is_given_up_on_within_the_limit() -> None:
+    async def connected(reader: Any, writer: Any) -> None:
+        await reader.read()  # until the caller hangs up
+
+    async with (
+        serving(connected) as url,
+        outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=0.2) as client,
+    ):
+        with pytest.raises(httpx2.ReadTimeout):
+            await client.get(url)
+
+
+async def test_where_nothing_listens_nothing_was_sent() -> None:
+    async with outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client:
+        with pytest.raises(httpx2.ConnectError) as failure:
+            await client.post(f"http://127.0.0.1:{free_port()}/", json={})
+
+    assert never_sent(failure.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nx-long: " + b"x" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 5_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nhi",
+    ],
+)
+async def test_a_reply_that_is_no_http_is_an_error_of_the_server(reply: bytes) -> None:
+    async def connected(reader: Any, writer: Any) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+
+    async with (
+        serving(connected) as url,
+        outbound_client(OutboundPolicy.parse("127.0.0.1"), read_timeout_s=5) as client,
+    ):
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await client.get(url)
 
 
 async def test_a_redirect_is_given_back_and_not_followed(web: Web) -> None:

@@ -15,7 +15,7 @@ from runtime.mcp.doctor.protocol import ProtocolChecks
 from runtime.mcp.doctor.report import STEP_LIMIT_S, Report, carry_out
 from runtime.mcp.doctor.web import WebChecks
 from runtime.mcp.oauth_transport import Accounts
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 
 async def examine(

@@ -9,7 +9,8 @@ import httpx2
 
 from runtime.gateways import McpServerSettings
 from runtime.mcp.doctor.report import Trouble
-from runtime.outbound import OutboundPolicy, outbound_client
+from runtime.outbound.client import outbound_client
+from runtime.outbound.policy import OutboundPolicy
 
 READ_LIMIT_S = 8.0
 SHOWN_BYTES = 64 * 1024

@@ -13,7 +13,9 @@ from runtime.gateways import McpServerSettings
 from runtime.mcp.doctor.certificates import certificate_trouble
 from runtime.mcp.doctor.first_answer import FirstAnswer, ask_first, judge, judge_sign_in
 from runtime.mcp.doctor.report import Check, NotNeeded, Trouble
-from runtime.outbound import Address, Blocked, OutboundPolicy, addresses_of, open_socket, secure_socket
+from runtime.outbound.errors import Blocked
+from runtime.outbound.policy import Address, OutboundPolicy, addresses_of
+from runtime.outbound.sockets import open_socket, secure_socket
 
 SOCKET_LIMIT_S = 8.0
 
@@ -43,7 +45,7 @@ class WebChecks:
     async def _resolve(self) -> str:
         try:
             self._addresses = await addresses_of(self._host, self._port)
-        except httpcore2.ConnectError:
+        except httpx2.ConnectError:
             raise Trouble(
                 f'There is no machine named "{self._host}".',
                 "Check the spelling of the address. A name of your own network must be known where the worker runs.",
@@ -72,7 +74,7 @@ class WebChecks:
             raise Trouble(f"{error}.", "The name leads elsewhere than a moment ago. Try again.") from error
         except httpcore2.ConnectTimeout:
             raise self._shut(SOCKET_LIMIT_S) from None
-        except httpcore2.ConnectError:
+        except (httpcore2.ConnectError, httpx2.ConnectError):
             raise Trouble(
                 f"Nothing listens on port {self._port} of {self._host}.",
                 "Check that the server runs, and the port in its address.",

@@ -15,7 +15,7 @@ from runtime.errors import LlmError
 from runtime.gateways import ModelSettings
 from runtime.llm.client import LlmClient
 from runtime.llm.decision import Option, decision_prompt, decision_schema, read_verdict
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.support.processes import free_port, server
 
 KEY = "sk-very-secret-0123456789"

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.support.processes import ROOT
 
 

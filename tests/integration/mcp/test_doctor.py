@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from runtime import outbound
 from runtime.gateways import McpServerSettings
 from runtime.mcp.doctor.examination import examine
 from runtime.mcp.doctor.report import Finding, Report
-from runtime.outbound import OutboundPolicy
+from runtime.outbound import policy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings, stdio_settings
+from tests.support.certificates import a_certificate, server_context, trusting
 from tests.support.hostile_http import hostile_http
 from tests.support.processes import free_port
 
@@ -209,6 +205,17 @@ async def test_a_refused_token_is_told_apart_from_a_missing_one() -> None:
     assert "old" not in found.text + found.fix.replace("old token", "")
 
 
+async def test_a_name_that_is_forgotten_on_the_way_fails_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forgotten(host: str, port: int) -> Any:
+        raise httpx2.ConnectError(f"the name {host} cannot be resolved")
+
+    monkeypatch.setattr(policy, "addresses_of", forgotten)
+
+    found = failed(await examine(http_settings(f"http://localhost:{free_port()}/mcp"), HERE))
+
+    assert (found.step, "Nothing listens" in found.text) == ("tcp", True), found
+
+
 async def test_a_server_with_oauth_is_told_so() -> None:
     challenge = 'Bearer resource_metadata="https://x.example/.well-known/oauth-protected-resource"'
     async with answering("401 x", www_authenticate=challenge) as url:
@@ -225,51 +232,13 @@ async def test_a_silent_address_fails_at_http() -> None:
 # --- certificates ----------------------------------------------------------------------------------------------
 
 
-def a_certificate(folder: Path, name: str, *, days: int = 10, issuer: tuple[Any, Any] | None = None) -> Path:
-    """A file with a key and a certificate for a name; signed by itself or by (certificate, key)."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    alternative: x509.GeneralName = (
-        x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
-    )
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=30))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .sign(issuer[1] if issuer else key, hashes.SHA256())
-    )
-    path = folder / f"{name}-{days}.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + built.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
 @asynccontextmanager
 async def behind_tls(certificate: Path) -> AsyncIterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with serving(connected, ssl=context) as port:
+    async with serving(connected, ssl=server_context(certificate)) as port:
         yield f"https://localhost:{port}/mcp"
-
-
-def trusting(monkeypatch: pytest.MonkeyPatch, certificate: Path) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(outbound, "_tls", lambda: context)
 
 
 async def test_a_certificate_that_is_signed_by_itself_is_refused(tmp_path: Path) -> None:

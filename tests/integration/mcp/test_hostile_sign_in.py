@@ -13,7 +13,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpAccount
 from runtime.mcp import oauth
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings
 from tests.integration.mcp.test_misbehaviour import resident_bytes
 from tests.integration.mcp.test_oauth import Row

@@ -13,7 +13,7 @@ import pytest
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings
 from tests.support.hostile_http import Hostile, hostile_http
 from tests.support.processes import free_port, server

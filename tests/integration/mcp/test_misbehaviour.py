@@ -18,7 +18,7 @@ import pytest
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings, stdio_settings
 from tests.support.misbehaviours import SCHEMAS, WAYS
 from tests.support.processes import server, until

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.mcp import changes
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings
 from tests.support.processes import until
 from tests.support.telling_server import Telling, telling_server

@@ -17,7 +17,7 @@ from runtime.errors import McpError
 from runtime.gateways import McpAccount
 from runtime.mcp import oauth
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.integration.mcp.conftest import http_settings
 from tests.support.oauth_site import READ, WRITE, OAuthSite, Site
 

@@ -15,7 +15,7 @@ import pytest
 from runtime.errors import McpError
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 from tests.support.processes import ROOT, is_alive, until
 
 Settings = Callable[..., McpServerSettings]
@@ -328,7 +328,7 @@ async def test_no_server_survives_a_worker_that_is_killed() -> None:
 import asyncio, json, sys
 from runtime.gateways import McpServerSettings
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 async def main():
     pool = McpPool(OutboundPolicy())

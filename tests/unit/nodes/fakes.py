@@ -35,7 +35,7 @@ from runtime.mcp.results import ToolResult, check_arguments
 from runtime.mcp.server_log import LogLine, TellLog
 from runtime.nodes.base import End, Leave, Moment, Park, Proceed, Waited
 from runtime.nodes.catalogue import NODE_TYPES
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 STARTED_AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TIMEOUT_S = 60.0
