@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NoReturn
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 STAGES = ("intent", "call", "record", "advance", "wait", "resume", "cancel", "publish", "watch")
 POINTS = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "after"))
+
+EATEN_BYTES, EATEN_EVERY_S = 8 * 1024 * 1024, 0.02
 
 
 class InjectedFault(Exception):
@@ -39,11 +42,19 @@ def _spin() -> NoReturn:
         pass
 
 
+def _eat() -> NoReturn:
+    held = []
+    while True:
+        held.append(b"x" * EATEN_BYTES)
+        time.sleep(EATEN_EVERY_S)
+
+
 WAYS: dict[str, Callable[[], None]] = {
     "exit": lambda: os._exit(70),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "spin": _spin,
+    "eat": _eat,
     "exception": _raise,
     "database": _lose_database,
 }

@@ -34,6 +34,7 @@ from runtime.engine import (
     faults,
     lease,
     loading,
+    memory,
     polling,
     schedules,
     store,
@@ -44,7 +45,6 @@ from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, answer_topic, run_topic
-from runtime.engine.memory import resident_mib
 from runtime.engine.new_runs import NewRun
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
@@ -55,7 +55,7 @@ from runtime.gateways import Gateways
 from runtime.identifiers import new_id
 from runtime.llm.client import LlmClient, load_sdk
 from runtime.mcp.pool import McpPool
-from runtime.outbound import OutboundPolicy
+from runtime.outbound.policy import OutboundPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ class Host:
         self._thread = threading.Thread(target=self._run, name="run-host", daemon=True)
         self._up = threading.Event()
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._lease = lease.Lease(self.id, self.name)
         self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1))
         self._claims: dict[UUID, Claim] = {}
@@ -218,6 +219,7 @@ class Host:
             asyncio.create_task(keep_up(self.in_database)),
         ]
         self._up.set()
+        self._watch_memory()
         care.append(asyncio.create_task(self._load_the_rest()))
         logger.info("host started", extra={"action": "host", "host": self.name})
         try:
@@ -231,7 +233,13 @@ class Host:
             await self.clients.mcp.close()
             await self.clients.llm.close()
             await self.live.close()
+            self._ended.set()
         logger.info("host stopped", extra={"action": "host", "host": self.name})
+
+    def _watch_memory(self) -> None:
+        if self._memory_mib:
+            watched = (self._memory_mib, self._end_process, self._ended)
+            threading.Thread(target=memory.keep_under, args=watched, name="host-memory", daemon=True).start()
 
     async def _load_the_rest(self) -> None:
         """What the start did not wait for."""
@@ -272,7 +280,6 @@ class Host:
                     await self._claim(leaves_new=False)
                 if is_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
-                    self._check_memory()
                     await self._sweep()
                 if self._errands_wait:
                     await self._take_errands()
@@ -302,16 +309,11 @@ class Host:
         if found.watches:
             await self._take_watches()
 
-    def _check_memory(self) -> None:
-        """Over its cap the process ends as if it were asked to; whoever supervises it starts it anew."""
-        if not self._memory_mib or self._stopping.is_set() or resident_mib() <= self._memory_mib:
-            return
-        logger.error(
-            "over the memory cap, the worker ends",
-            extra={"action": "memory", "host": self.name, "cap_mib": self._memory_mib},
-        )
-        self._stopping.set()
-        os.kill(os.getpid(), signal.SIGTERM)
+    def _end_process(self) -> None:
+        """As if it were asked to, unless it is; whoever supervises it starts it anew."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     async def _drain(self) -> None:
         """Let calls in flight end within the grace period, give the rest back."""

@@ -91,7 +91,7 @@ def loses_database(point: str, step: str) -> Expected:
 
 
 EXPECTED = {"exit": dies, "kill": dies, "exception": breaks, "database": loses_database}
-ELSEWHERE = ("segfault", "spin")
+ELSEWHERE = ("segfault", "spin", "eat")
 """Another death, and a life without progress: test_poison.py."""
 TABLE = [
     (point, way, step)

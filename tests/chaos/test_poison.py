@@ -20,6 +20,8 @@ TIMES = """SELECT extract(epoch FROM ended_at - created_at)::float AS s FROM run
     WHERE workflow_id = %s AND status = 'succeeded' ORDER BY created_at"""
 STARTED_HOSTS = "SELECT count(*) AS n FROM runtime_host WHERE started_at > %s"
 PACE_S = 0.3
+CAP_MIB = 400
+"""Of a worker: twice what one has that works."""
 RUNS_ALONE = 30
 
 
@@ -27,7 +29,7 @@ def p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[-1]
 
 
-@pytest.mark.parametrize("way", ["exit", "segfault", "spin"])
+@pytest.mark.parametrize("way", ["exit", "segfault", "spin", "eat"])
 def test_a_run_that_takes_its_worker_along_is_quarantined(
     broken: Installation, admin: Api, figures: Figures, way: str
 ) -> None:
@@ -36,7 +38,7 @@ def test_a_run_that_takes_its_worker_along_is_quarantined(
     poison = published(admin, f"Poison by {way}", a_document(nodes, "start>poison"))
     others = published(admin, f"Others beside {way}", calling(["put", "look"]))
     broken.kill_workers()
-    broken.env["PATCHBAY_FAULT"] = f"before_call:{way}:poison"
+    broken.env |= {"PATCHBAY_FAULT": f"before_call:{way}:poison", "PATCHBAY_WORKER_MEMORY_MIB": str(CAP_MIB)}
     try:
         broken.keep_workers(2)
         broken.wait_for_hosts(2)
@@ -63,7 +65,7 @@ def test_a_run_that_takes_its_worker_along_is_quarantined(
         eventually(lambda: not broken.unsettled(others["id"]), within_s=60, what="the others")
         beside = [row["s"] for row in broken.rows(TIMES, others["id"])]
     finally:
-        del broken.env["PATCHBAY_FAULT"]
+        del broken.env["PATCHBAY_FAULT"], broken.env["PATCHBAY_WORKER_MEMORY_MIB"]
         broken.kill_workers()
         broken.keep_workers(2)
     beside = beside[len(alone) :]
