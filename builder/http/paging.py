@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
-from ninja import Schema
+from pydantic import BaseModel
 
 from builder.http.errors import Invalid
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
 
 
-class Page(Schema, Generic[Item]):
+class Page(BaseModel, Generic[Item]):
     """What a list answers; `next` is null on the last page."""
 
     items: list[Item]

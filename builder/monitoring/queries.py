@@ -102,15 +102,25 @@ def workflow_names(runs: list[Run]) -> dict[UUID, str]:
 
 def steps_of(run: Run) -> list[dict[str, Any]]:
     """The steps in the order in which they began, with what each waits for."""
-    waits = {wait.path: wait for wait in Wait.objects.filter(run_id=run.pk, closed_at=None)}
-    items = dict(
-        InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN).values_list("wait_key", "pk")
-    )
+    # What has ended waits for nothing.
+    waits = {} if run.has_ended else _waits_of(run)
+    items = _open_items_of(run) if any(wait.kind == "handoff" for wait in waits.values()) else {}
     children = dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
     return [
         _step(step, waits.get(step.path), items, children.get(step.path))
         for step in stored_values.steps_of(run.pk)
     ]
+
+
+def _waits_of(run: Run) -> dict[str, Wait]:
+    """Path -> what the step waits for."""
+    return {wait.path: wait for wait in Wait.objects.filter(run_id=run.pk, closed_at=None)}
+
+
+def _open_items_of(run: Run) -> dict[str, UUID]:
+    """Key of a wait -> what stands in the inbox for it."""
+    items = InboxItem.objects.filter(run_id=run.pk, status=InboxItem.Status.OPEN)
+    return dict(items.values_list("wait_key", "pk"))
 
 
 def _step(step: Step, wait: Wait | None, items: dict[str, UUID], child: UUID | None) -> dict[str, Any]:
