@@ -195,6 +195,8 @@ LOGGING = {
         "builder": {"level": LOG_LEVEL},
         "runtime": {"level": LOG_LEVEL},
         "django.server": {"level": "WARNING"},
+        # It would write down every path, and those of webhooks and forms are keys.
+        "uvicorn.access": {"level": "WARNING"},
         # It logs replies that do not fit as they came, tokens included; what went wrong is told as an error of ours.
         "mcp.client.auth": {"level": "CRITICAL"},
     },

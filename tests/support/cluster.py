@@ -61,9 +61,9 @@ class Cluster:
         return [["create_workspace", slug], *people]
 
     def web_process(self, port: int) -> Process:
-        """A web process that is starting."""
+        """A web process that is starting, as production starts it."""
         arguments = [sys.executable, "-m", "uvicorn", "builder.asgi:application", "--port", str(port)]
-        arguments += ["--log-level", "warning", "--lifespan", "off"]
+        arguments += ["--lifespan", "off"]
         return Process(arguments, env=self.env, log=self.folder / f"web-{port}.log")
 
     def add_worker(self, env: Mapping[str, str] | None = None) -> Process:
