@@ -1,8 +1,13 @@
-"""One line per record: time, level, logger, sentence, then the extra fields as key=value."""
+"""One line per record: time, level, logger, sentence, then the extra fields as key=value; keys in addresses are left out."""
 
 import logging
+import re
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_UNTOLD = {"request"}
+"""Django adds it to what it says of a request, and it shows the whole query."""
+_KEY = re.compile(r"(/(?:hooks|forms)/)[^/?\s'\"]+")
+"""Whoever knows such an address may use it."""
 
 
 class LineFormatter(logging.Formatter):
@@ -11,5 +16,6 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
-        extra = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD)
-        return f"{line}  {extra}" if extra else line
+        told = ((key, value) for key, value in vars(record).items() if key not in _STANDARD | _UNTOLD)
+        extra = " ".join(f"{key}={value}" for key, value in told)
+        return _KEY.sub(r"\1…", f"{line}  {extra}" if extra else line)

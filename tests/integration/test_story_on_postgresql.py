@@ -137,16 +137,22 @@ def test_the_same_idempotency_key_starts_one_run(admin: Api) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
 
 
-def test_the_address_of_a_webhook_is_not_written_into_the_log(admin: Api, cluster: Cluster) -> None:
-    graph = a_document([a_node("start", "webhook_trigger")], "")
-    hook = published(admin, "Secret address", graph)["hook"]
+def test_the_keys_of_webhooks_and_forms_are_not_written_into_the_log(admin: Api, cluster: Cluster) -> None:
+    graph = a_document(
+        [a_node("start", "webhook_trigger"), a_node("form", "manual_trigger", {"public": True})], ""
+    )
+    workflow = admin("POST", "/workflows", {"name": "Secret addresses", "graph": graph})
+    triggers = admin("POST", f"/workflows/{workflow['id']}/publish", {})["triggers"]
+    hook, form = (trigger["url"] for trigger in triggers)
     assert admin.http.post(hook, json={}).status_code == 202
     assert admin.http.post(hook, content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    assert admin.http.post(form).status_code == 403
+    assert admin.http.get(f"{form}/more?key=in-the-query").status_code == 404
 
-    token = hook.rpartition("/")[2]
     log = (cluster.folder / f"web-{cluster.port}.log").read_text()
-    assert "Uvicorn running" in log
-    assert token not in log
+    assert "/forms/…" in log
+    for key in (hook.rpartition("/")[2], form.rpartition("/")[2], "in-the-query"):
+        assert key not in log
 
 
 def test_runs_are_shared_between_the_workers(admin: Api) -> None:
