@@ -23,6 +23,15 @@ TABLE = SettingsRevision._meta.db_table
 PREFIX = "settings_"
 
 
+class SettingsChanged(Exception):
+    """What goes by settings of an earlier revision was not written."""
+
+    def __init__(self, revision: int) -> None:
+        """revision   the one that stands"""
+        super().__init__(revision)
+        self.revision = revision
+
+
 @dataclass(frozen=True)
 class Watched:
     """A table whose rows are settings.

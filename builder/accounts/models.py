@@ -48,6 +48,8 @@ class User(AbstractBaseUser):
 class Workspace(models.Model):
     """The tenant: everything a person sees belongs to one. The slug never changes; the title does."""
 
+    NO_SETTINGS = ("name", "language", "created_at")
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=120)

@@ -1,11 +1,17 @@
-"""Webhook and form addresses: given at publish, kept across publishes, found by a keyed hash."""
+"""Webhook and form addresses: given at publish, kept across publishes, found by a keyed hash.
+
+A web process remembers what it read of those that are called, under the revision of their workspace's settings
+(runtime/settings_revisions.py): a run is only inserted while that revision stands.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from threading import Lock
 
 from django.db.models import Model
 
@@ -16,7 +22,10 @@ from builder.workflows.actions import on_publish
 from builder.workflows.models import Version, Workflow
 from builder.workflows.trigger_addresses import address_source
 from runtime.graph.schema import Graph
+from runtime.settings_revisions import revision_sql
 from runtime.statements import columns, fetch, instances
+
+MOST_REMEMBERED = 1000
 
 
 @on_publish
@@ -40,14 +49,46 @@ def addresses_of(workflow: Workflow) -> dict[str, str]:
     return {row.node: row.path for row in Address.objects.filter(workflow=workflow, is_live=True)}
 
 
-def address_for(kind: str, token: str) -> Address | None:
-    """The address with this token, with its workflow and live version; None for an unknown one."""
+@dataclass(frozen=True)
+class Known:
+    """An address with its workflow and live version, and the revision of its workspace's settings, all of one moment."""
+
+    address: Address
+    settings: int
+
+
+def address_for(kind: str, token: str) -> Known | None:
+    """What the database says of the address with this token; None for an unknown one."""
     found = fetch(_statement(), [keyed_hash(token), kind])
-    for address, workflow, workspace, version in instances(found, *_READ):
+    for address, workflow, workspace, version, settings in instances(found, *_READ):
         address.workflow, workflow.workspace = workflow, workspace
         workflow.live_version = version if version.pk else None
-        return cast(Address, address)
+        return Known(address, int(settings))
     return None
+
+
+class Memory:
+    """What was read of the addresses of one kind that were called last; it may be what was so before."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._lock = Lock()
+
+    def recall(self, token: str) -> Known | None:
+        with self._lock:
+            if token in self._known:
+                self._known.move_to_end(token)
+            return self._known.get(token)
+
+    def keep(self, token: str, known: Known) -> None:
+        with self._lock:
+            self._known[token] = known
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+
+    def forget(self, token: str) -> None:
+        with self._lock:
+            self._known.pop(token, None)
 
 
 _READ: tuple[tuple[type[Model], Sequence[str]], ...] = (
@@ -56,7 +97,7 @@ _READ: tuple[tuple[type[Model], Sequence[str]], ...] = (
     (Workspace, ("id", "timezone", "variables")),
     (Version, ("id", "workflow_id", "number", "graph_id")),
 )
-"""What a start at an address goes by; every webhook asks for it."""
+"""What a start at an address goes by. A change of it raises the revision, see the apps of these models."""
 
 
 @lru_cache(maxsize=1)
@@ -67,7 +108,7 @@ def _statement() -> str:
         for (model, names), alias in zip(_READ, ("a", "w", "s", "v"), strict=True)
     )
     return (
-        f"SELECT {read} FROM {address} a JOIN {workflow} w ON w.id = a.workflow_id"  # noqa: S608
+        f"SELECT {read}, {revision_sql('w.workspace_id')} FROM {address} a JOIN {workflow} w ON w.id = a.workflow_id"  # noqa: S608
         f" JOIN {workspace} s ON s.id = w.workspace_id LEFT JOIN {version} v ON v.id = w.live_version_id"
         " WHERE a.token_hash = %s AND a.kind = %s AND w.archived_at IS NULL"
     )

@@ -28,7 +28,7 @@ from builder.http.encryption import SecretUnreadable
 from builder.http.errors import Conflict, ProblemError, problem_for
 from builder.http.idempotency import body_digest, key_of
 from builder.http.limits import too_large
-from builder.triggers.addresses import address_for
+from builder.triggers.addresses import Memory, address_for
 from builder.triggers.models import Address, Delivery
 from builder.triggers.starting import live_trigger, start_at
 from builder.triggers.webhook_auth import refuse_unless_genuine
@@ -36,8 +36,10 @@ from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
 from runtime.engine.live import answer_topic
 from runtime.engine.waiting import answer_within
+from runtime.errors import PatchbayError
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
+from runtime.settings_revisions import SettingsChanged
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ KEPT_HEADERS = {
     "accept-language",
 }
 _PATH = re.compile(r"/hooks/([^/]+)")
+_memory = Memory()
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -153,13 +156,31 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]:
-    """Verify, read, and commit the run before anything is answered: the run, and whether its reply is waited for.
-
-    The same delivery id gives the same run.
-    """
-    address = address_for("hook", token)
-    if address is None or not address.is_live:
+    """Verify, read, and commit the run before anything is answered: the run, and whether its reply is waited for."""
+    remembered = _memory.recall(token)
+    if remembered is not None:
+        try:
+            return _accept_at(remembered.address, request, run_id, settings=remembered.settings)
+        except (SettingsChanged, ProblemError, PatchbayError, Http404):
+            # Also what refuses the request may be what was so before.
+            _memory.forget(token)
+    known = address_for("hook", token)
+    if known is None or not known.address.is_live:
         raise Http404
+    accepted = _accept_at(known.address, request, run_id)
+    _memory.keep(token, known)
+    return accepted
+
+
+def _accept_at(
+    address: Address, request: HttpRequest, run_id: UUID, settings: int | None = None
+) -> tuple[UUID, bool]:
+    """The same delivery id gives the same run.
+
+    settings  the revision under which the address was read, if that was some time ago
+
+    raises    SettingsChanged
+    """
     node = live_trigger(address.workflow, address.node)
     kind = kind_of(node.config)
     if kind != "address":
@@ -168,13 +189,16 @@ def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]
     given, key = _input(request, node), _delivery_id(request, kind)
     holds = node.config.get("respond") == "when_replied"
     if not key:
-        return _start(address, node, given, run_id), holds
+        return _start(address, node, given, run_id, settings), holds
     digest = body_digest(given["body"])
     try:
         with transaction.atomic():
             Delivery.objects.create(address=address, key=key, digest=digest, run_id=run_id)
-            return _start(address, node, given, run_id), holds
-    except IntegrityError:
+            return _start(address, node, given, run_id, settings), holds
+    except IntegrityError as error:
+        if settings is not None:
+            # Nothing was inserted, so that nothing has shown whether the revision stands.
+            raise SettingsChanged(settings) from error
         return _delivered(address, key, digest), holds
 
 
@@ -201,8 +225,8 @@ def _delivery_id(request: HttpRequest, kind: str) -> str:
     return key_of(request)
 
 
-def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID) -> UUID:
-    run = start_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id)
+def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID, settings: int | None) -> UUID:
+    run = start_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id, settings=settings)
     return run.pk
 
 

@@ -11,6 +11,8 @@ from runtime.identifiers import new_id
 class Address(models.Model):
     """A secret address of one trigger; it belongs to (workflow, node) and survives publishes."""
 
+    NO_SETTINGS = ("sealed_token", "created_at")
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="addresses")
     node = models.CharField(max_length=63)

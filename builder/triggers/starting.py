@@ -110,11 +110,19 @@ def live_trigger(workflow: Workflow, node: str) -> Node:
 
 
 def start_at(
-    workflow: Workflow, node: str, value: Any, *, started_by: str, run_id: UUID | None = None
+    workflow: Workflow,
+    node: str,
+    value: Any,
+    *,
+    started_by: str,
+    run_id: UUID | None = None,
+    settings: int | None = None,
 ) -> Run:
     """A run of the live version from one of its triggers.
 
-    raises   ConcurrencyFull
+    settings  the revision under which the workflow was read, if that was some time ago
+
+    raises    ConcurrencyFull, SettingsChanged
     """
     version = workflow.live_version
     if version is None:
@@ -129,6 +137,7 @@ def start_at(
         input=value,
         started_by=started_by,
         facts=facts_of(workflow),
+        settings=settings,
     )
 
 

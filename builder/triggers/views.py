@@ -22,9 +22,10 @@ from runtime.identifiers import new_id
 
 async def form_page(request: HttpRequest, token: str) -> HttpResponse:
     """The public page of a form trigger: shows the fields, starts a run, waits for its reply."""
-    address = await sync_to_async(address_for)("form", token)
-    if address is None or not address.is_live:
+    known = await sync_to_async(address_for)("form", token)
+    if known is None or not known.address.is_live:
         raise Http404
+    address = known.address
     try:
         node = await sync_to_async(live_trigger)(address.workflow, address.node)
     except Conflict as error:

@@ -11,6 +11,9 @@ from runtime.models import Graph
 class Workflow(models.Model):
     """The editable thing: a name, a draft graph, published versions."""
 
+    NO_SETTINGS = ("description", "draft", "revision", "created_at", "updated_at", "updated_by_id")
+    """What no run that is started goes by."""
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="workflows")
     slug = models.SlugField(max_length=63)

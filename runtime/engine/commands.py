@@ -57,6 +57,7 @@ def start_run(
     facts: Mapping[str, Any],
     run_id: UUID | None = None,
     parent: Parent | None = None,
+    settings: int | None = None,
 ) -> Run:
     """Insert a run that is due at once.
 
@@ -64,6 +65,9 @@ def start_run(
 
     version   None for a test of the draft
     facts     {"workflow": {...}, "workspace": {"timezone"}, "vars": {...}}: fixed for the life of the run
+    settings  the revision of the workspace's settings that all of it goes by, if it was read some time ago
+
+    raises    SettingsChanged when that revision does not stand any more, ConcurrencyFull
     """
     run_id = run_id or new_id()
     run = Run(
@@ -83,7 +87,7 @@ def start_run(
         run.depth = parent.run.depth + 1
         # The same for a retry of the parent, so that the keys of the child's calls are the same too.
         run.origin_id = uuid5(parent.run.origin_id, parent.path)
-    return _queue(run, {"trigger": trigger})
+    return _queue(run, {"trigger": trigger}, settings=settings)
 
 
 def retry_run(run: Run, *, started_by: str) -> Run:
@@ -178,23 +182,23 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
     return _queue(again, {"trigger": run.trigger, **data}, last_event=len(steps) + 1)
 
 
-def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1) -> Run:
+def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1, settings: int | None = None) -> Run:
     """Insert a run that is due as soon as it has a slot of its concurrency key, and say so.
 
-    raises   ConcurrencyFull
+    raises   ConcurrencyFull, SettingsChanged
     """
     run.event_seq = last_event
     queued = Event(run_id=run.pk, seq=1, type="run.queued", data=dict(data))
     if slots.are_limited(run):
         with transaction.atomic():
             replaced = slots.take(run)
-            settings = rows.insert_run(run, queued)
+            revision = rows.insert_run(run, queued, settings)
             for other in replaced:
                 cancel_run(other.pk, reason=slots.REPLACED)
     else:
-        settings = rows.insert_run(run, queued)
+        revision = rows.insert_run(run, queued, settings)
     if run.has_slot and last_event == 1:
-        new = NewRun.of(run, settings)
+        new = NewRun.of(run, revision)
         transaction.on_commit(lambda: hints.offer_new_run(new))
     elif run.has_slot:
         _hint(run.pk)

@@ -34,6 +34,7 @@ from runtime.graph.schema import Node
 from runtime.mcp.server_log import LogLine
 from runtime.models import Attempt, Spend, Wait
 from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Proceed, Waited
+from runtime.settings_revisions import SettingsChanged
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Surroundings(Protocol):
     async def write(self, write: store.Write) -> bool:
         """Commit a change of a run; false when it was refused because of news.
 
-        raises   LeaseLost, store.CancelRequested, store.SettingsChanged
+        raises   LeaseLost, store.CancelRequested, SettingsChanged
         """
         ...
 
@@ -192,7 +193,7 @@ class Drive:
         except store.CancelRequested:
             self._cancel(started)
             return False
-        except store.SettingsChanged as change:
+        except SettingsChanged as change:
             self.claim.settings = change.revision
             for call in started:
                 self.state.take_back(call.attempt)
@@ -556,7 +557,7 @@ class Drive:
         self._has_progress, self._shown_at = False, time.monotonic()
         try:
             await self.host.write(store.checkpoint(self.claim, self.state, delta, intents))
-        except (store.CancelRequested, store.SettingsChanged) as refusal:
+        except (store.CancelRequested, SettingsChanged) as refusal:
             self.state.give_back(delta)
             if isinstance(refusal, store.CancelRequested):
                 self.state.run.cancel_reason = refusal.reason

@@ -21,7 +21,7 @@ from pydantic_core import to_json
 from runtime.engine import clock
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
 from runtime.models import Attempt, Event, Run, Spend, Step, StoredValue
-from runtime.settings_revisions import revision_sql
+from runtime.settings_revisions import SettingsChanged, revision_sql
 from runtime.statements import all_columns, fetch, in_one_transaction, preparing, underlying
 
 WRITTEN = (
@@ -96,23 +96,31 @@ def write_all(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
         return [_write_sqlite(change, rows) for change, rows in changes]
 
 
-def insert_run(run: Run, event: Event) -> int:
+def insert_run(run: Run, event: Event, settings: int | None = None) -> int:
     """A new run, due at once if it has its slot, and its first event; their times are the database's.
 
-    returns   the revision of its workspace's settings
+    settings  the revision of its workspace's settings that it goes by, where they were read before; else None
+    returns   the revision that stands
+
+    raises    SettingsChanged when it is another one: nothing was inserted
     """
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
-            given = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
+            texts = (_as_json([_values(Run, run)]), _as_json([_values(Event, event)]))
+            given = (texts[0], settings, settings, texts[1], run.workspace_id)
             at, revision = preparing().execute(_new_run_statement(), given).fetchone() or (None, 0)
-            _begin_at(run, event, at)
+        if at is None:
+            raise SettingsChanged(int(revision))
+        _begin_at(run, event, at)
         return int(revision)
     _begin_at(run, event, clock.now())
     with in_one_transaction():
+        ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
+        if settings not in (None, revision):
+            raise SettingsChanged(int(revision))
         underlying().execute(_sqlite_insert(Run), _plain(Run, run))
         underlying().execute(_sqlite_insert(Event), _plain(Event, event))
-        ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
         return int(revision)
 
 
@@ -226,8 +234,11 @@ def _change_statement(*, keeps_apart: bool = False) -> str:
 def _new_run_statement() -> str:
     now = {"created_at": "now()", "progress_at": "now()", "due_at": "CASE WHEN has_slot THEN now() END"}
     run, event = _insert_from_json(Run, now), _insert_from_json(Event, {"at": "now()"})
-    settings = revision_sql("(SELECT workspace_id FROM run)")
-    return f"WITH run AS ({run} RETURNING workspace_id) {event} RETURNING at, {settings}"
+    stands = f"%s::bigint IS NULL OR %s = {revision_sql('x.workspace_id')}"
+    return f"""
+        WITH run AS ({run} WHERE {stands} RETURNING 1),
+            queued AS ({event} WHERE EXISTS (SELECT FROM run) RETURNING at)
+        SELECT (SELECT at FROM queued), {revision_sql("%s")}"""  # noqa: S608
 
 
 def _insert_from_json(table: Table, computed: Mapping[str, str] | None = None) -> str:

@@ -21,7 +21,7 @@ from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.nodes.base import Waited
-from runtime.settings_revisions import revision_of_row
+from runtime.settings_revisions import SettingsChanged, revision_of_row
 
 
 class CancelRequested(Exception):
@@ -30,14 +30,6 @@ class CancelRequested(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class SettingsChanged(Exception):
-    """Somebody changed what calls go by: the intent was not written."""
-
-    def __init__(self, revision: int) -> None:
-        super().__init__(revision)
-        self.revision = revision
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
 from runtime.models import ENDED, Attempt, Event, Host, Run, SettingsRevision, Signal, Step, Wait
 from runtime.nodes.base import Leave, Park
-from runtime.settings_revisions import revision_sql
+from runtime.settings_revisions import SettingsChanged, revision_sql
 from tests.support.folding import differences
 from tests.support.product import a_document, a_node
 
@@ -229,7 +229,7 @@ class StoreModel(RuleBasedStateMachine):
             state.give_back(delta)
             state.withdraw(attempt, clock.now())
             state.cancel(clock.now(), request.reason)
-        except store.SettingsChanged as change:
+        except SettingsChanged as change:
             state.give_back(delta)
             state.take_back(attempt)
             actor.holds()[0].settings = change.revision

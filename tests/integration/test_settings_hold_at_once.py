@@ -134,6 +134,18 @@ def test_every_way_of_changing_a_setting_is_counted_and_what_calls_note_is_not(
             before = revisions(database)
             connection.execute(statement, found)
             assert (revisions(database) != before) == counts, statement
+        workflow = published(api, "Counted", a_document([a_node("start", "webhook_trigger")], ""))["id"]
+        for statement, counts in (
+            ("UPDATE workflows_workflow SET revision = revision + 1, draft = '{}' WHERE id = %s", False),
+            ("UPDATE workflows_workflow SET updated_at = now(), description = 'x' WHERE id = %s", False),
+            ("UPDATE workflows_workflow SET paused_at = now() WHERE id = %s", True),
+            ("UPDATE workflows_workflow SET live_version_id = NULL WHERE id = %s", True),
+            ("UPDATE triggers_address SET is_live = false WHERE workflow_id = %s", True),
+            ("DELETE FROM triggers_address WHERE workflow_id = %s", True),
+        ):
+            before = revisions(database)
+            connection.execute(statement, [workflow])
+            assert (revisions(database) != before) == counts, statement
         before = revisions(database)
         api("PATCH", "/workspace/limits", {"tokens_per_day": 10_000_000})
         api("PATCH", "/workspace/limits", {"tokens_per_day": None})

@@ -145,7 +145,9 @@ def test_the_keys_of_webhooks_and_forms_are_not_written_into_the_log(admin: Api,
     triggers = admin("POST", f"/workflows/{workflow['id']}/publish", {})["triggers"]
     hook, form = (trigger["url"] for trigger in triggers)
     assert admin.http.post(hook, json={}).status_code == 202
-    assert admin.http.post(hook, content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    assert (
+        admin.http.post(hook, content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    )
     assert admin.http.post(form).status_code == 403
     assert admin.http.get(f"{form}/more?key=in-the-query").status_code == 404
 
