@@ -341,12 +341,11 @@ class Host:
     def _offer_new(self, new: NewRun) -> None:
         """Begin it at once: its first write takes it, or finds that somebody else was quicker."""
         run = new.run
-        held = sum(claim.workspace_id == run.workspace_id for claim in self._claims.values())
         if (
             run.pk in self._claims
             or self._draining
             or self._lease.is_lost()
-            or held >= self._per_workspace
+            or self._held()[run.workspace_id] >= self._per_workspace
             or len(self._claims) + len(self._offered) >= self.capacity
             or (state := loading.state_of_new(run)) is None
         ):
@@ -356,8 +355,8 @@ class Host:
 
     async def _claim_offered(self) -> None:
         """Take what hints told of, if that is the simple case that it mostly is; else it is found by the sweep."""
-        held = Counter(claim.workspace_id for claim in self._claims.values())
-        room = min(self.capacity - len(self._claims), self._per_workspace - max(held.values(), default=0))
+        fullest = max(self._held().values(), default=0)
+        room = min(self.capacity - len(self._claims), self._per_workspace - fullest)
         offered, self._offered = self._offered, set()
         if len(offered) > room or self._draining:
             self._wants_more = True
@@ -372,7 +371,7 @@ class Host:
         if room <= 0 or self._draining:
             return
         self.check_lease()
-        held = Counter(claim.workspace_id for claim in self._claims.values())
+        held = self._held()
         holds_suspect = any(claim.is_suspect for claim in self._claims.values())
         claims: list[Claim] = await self.in_database(
             partial(
@@ -389,12 +388,15 @@ class Host:
         )
         for claim in claims:
             self._hold(claim)
-        held.update(claim.workspace_id for claim in claims)
         self._left_some = (
             len(claims) == room
-            or max(held.values(), default=0) >= self._per_workspace
+            or max(self._held().values(), default=0) >= self._per_workspace
             or any(claim.is_suspect for claim in self._claims.values())
         )
+
+    def _held(self) -> Counter[UUID]:
+        """How many runs of each workspace it has."""
+        return Counter(claim.workspace_id for claim in self._claims.values())
 
     def _hold(self, claim: Claim, state: RunState | None = None) -> None:
         self._claims[claim.run_id] = claim
