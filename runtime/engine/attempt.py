@@ -1,4 +1,4 @@
-"""One attempt at one step: the surroundings it gets, its time limit, and what its failure means."""
+"""One attempt at one step: the surroundings it gets, and its time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from runtime.engine import clock, faults, spending
 from runtime.engine.known_settings import KnownSettings
 from runtime.engine.values import storable
-from runtime.errors import NodeFailure, OutcomeUnknown, PatchbayError
+from runtime.errors import NodeFailure, PatchbayError
 from runtime.gateways import Caller, ChildStart, Gateways, McpServerSettings, ModelSettings
 from runtime.graph.node_types import ToolFacts
 from runtime.graph.templates import parse_template, render_config
@@ -264,19 +264,3 @@ async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: Atte
             code="internal_error",
             details={"kind": type(error).__name__, "sent": True},
         ) from error
-
-
-def left_unknown(error: PatchbayError, effect: str) -> bool:
-    """Whether a failed call that must not be repeated may have taken effect."""
-    if effect != "once":
-        return False
-    return bool(error.details.get("sent")) and not error.details.get("answered")
-
-
-def outcome_lost(node_title: str, cause: PatchbayError | None) -> OutcomeUnknown:
-    """The error of a step whose call was sent and never answered."""
-    why = cause.message if cause else "The worker that made the call stopped before the answer came."
-    return OutcomeUnknown(
-        f'It is not known whether "{node_title}" took effect. {why} Look it up, then say what happened.',
-        details={"cause": cause.as_dict()} if cause else {},
-    )

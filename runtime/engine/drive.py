@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,22 +18,19 @@ from runtime.engine.attempt import (
     AttemptContext,
     Clients,
     idempotency_key,
-    left_unknown,
-    outcome_lost,
     rendered_config,
     run_attempt,
     typed_config,
 )
-from runtime.engine.backoff import attempts_allowed, delay_before
+from runtime.engine.outcomes import Outcomes, Started
 from runtime.engine.questions import Questions
 from runtime.engine.state import RunState
 from runtime.engine.values import storable
-from runtime.engine.wait_kinds import AGAIN, BUDGET, PAUSE, SETTLE, TURN
-from runtime.errors import BudgetExceeded, NodeFailure, PatchbayError
-from runtime.graph.schema import Node
+from runtime.engine.wait_kinds import AGAIN, BUDGET, PAUSE, SETTLE
+from runtime.errors import PatchbayError
 from runtime.mcp.server_log import LogLine
-from runtime.models import Attempt, Spend, Wait
-from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park, Proceed, Waited
+from runtime.models import Wait
+from runtime.nodes.base import Leave, NodeType, Outcome, Park, Proceed, Waited
 from runtime.settings_revisions import SettingsChanged
 
 logger = logging.getLogger(__name__)
@@ -76,19 +73,6 @@ class Surroundings(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Started:
-    """A call that may be made as soon as its intent is committed."""
-
-    node: Node
-    node_type: NodeType[Any]
-    attempt: Attempt
-    config: Any
-    inputs: dict[str, Any]
-    context: AttemptContext
-    calls_with_questions: int
-
-
 class Drive:
     """One claimed run."""
 
@@ -100,6 +84,7 @@ class Drive:
         self._calls: dict[asyncio.Task[Outcome], Started] = {}
         self._asked: dict[str, dict[str, Waited]] = {}
         self._questions = Questions(state, self.wake)
+        self._outcomes = Outcomes(state, host.now)
         self._cancelled = False
         self._stopping = False
         self._pausing = False
@@ -111,7 +96,7 @@ class Drive:
         """Go on until the run waits, ends, or is no longer ours; never raises but LeaseLost."""
         try:
             self.state.begin(self.host.now())
-            self._recover()
+            self._outcomes.recover()
             if self._may_have_news():
                 await self._look_for_news()
             self._look_at_budgets()
@@ -231,7 +216,7 @@ class Drive:
             inputs, config = self._given(path)
             step.input = inputs
             outcome = await run_attempt(node_type, config, self._context(node_type, path))
-            self._apply(path, outcome, inputs)
+            self._outcomes.apply(path, outcome, inputs)
         except PatchbayError as error:
             self.state.fail(path, error, self.host.now())
 
@@ -349,99 +334,7 @@ class Drive:
         for task in [task for task in self._calls if task.done()]:
             call = self._calls.pop(task)
             self._questions.withdraw(call.attempt.path, self.host.now())
-            self._note_usage(call)
-            if task.cancelled():
-                self.state.interrupt(call.attempt.path, self.host.now())
-                continue
-            error = task.exception()
-            if error is None:
-                self._apply_call(call, task.result())
-            elif isinstance(error, PatchbayError):
-                self._failed(call, error)
-            else:
-                raise error
-
-    def _apply_call(self, call: Started, outcome: Outcome) -> None:
-        try:
-            self._apply(call.attempt.path, outcome, call.inputs)
-        except PatchbayError as error:
-            self.state.fail(call.attempt.path, error, self.host.now())
-
-    def _apply(self, path: str, outcome: Outcome, inputs: dict[str, Any]) -> None:
-        at = self.host.now()
-        match outcome:
-            case Leave():
-                self.state.leave(path, outcome, at)
-            case Park():
-                self.state.park(path, outcome, at, inputs=inputs)
-            case End():
-                self.state.finish(path, outcome, at)
-            case Enter():
-                self.state.enter(path, at, inputs=inputs)
-
-    def _failed(self, call: Started, error: PatchbayError) -> None:
-        """Another attempt, a person's word, or the end of the step."""
-        path, at, settings = call.attempt.path, self.host.now(), call.node.settings
-        if left_unknown(error, call.attempt.effect):
-            self._lost(path, error)
-            return
-        if isinstance(error, BudgetExceeded) and self.state.goes_on(path):
-            self._used_up = f"workspace_{error.details['budget']}"
-            self.state.hold_off(path, BUDGET, error, None, at)
-            return
-        if error.details.get("held_back") and self.state.goes_on(path):
-            self.state.hold_off(path, TURN, error, at + delay_before(1, None, error), at)
-            return
-        # A call that ended with a question did not fail.
-        allowed = attempts_allowed(settings.retry, call.attempt.effect) + call.calls_with_questions
-        if error.retryable and call.attempt.number < allowed and self.state.goes_on(path):
-            delay = delay_before(call.attempt.number + 1, settings.retry, error)
-            self.state.retry(path, error, at + delay, at)
-            return
-        self.state.fail(path, error, at)
-
-    def _lost(self, path: str, cause: PatchbayError | None) -> None:
-        error = outcome_lost(self.state.title(path), cause)
-        if self.state.node_at(path).settings.on_unknown == "fail":
-            self.state.fail(path, error, self.host.now())
-        else:
-            self.state.lose_outcome(path, error, self.host.now())
-
-    def _note_usage(self, call: Started) -> None:
-        at, workspace_id = call.context.started_at, self.state.run.workspace_id
-        self.state.delta.spent += [
-            Spend(workspace_id=workspace_id, connection=connection, at=at, **spent)
-            for connection, spent in call.context.spent.items()
-        ]
-        usage = call.context.usage
-        if not usage:
-            return
-        call.attempt.usage = usage
-        step, run = self.state.steps[call.attempt.path], self.state.run
-        total = dict(step.usage or {})
-        for name in ("input_tokens", "output_tokens", "cost_usd"):
-            if name in usage:
-                total[name] = total.get(name, 0) + usage[name]
-        step.usage = total | {"model": usage.get("model", "")}
-        run.tokens += usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
-        run.cost_usd += usage.get("cost_usd", 0)
-
-    def _recover(self) -> None:
-        """Calls whose outcome died with another host: repeat what may be repeated, ask about the rest."""
-        for path, attempt in list(self.state.open_attempts.items()):
-            if path in self.state.waits:
-                # A person was asked over a connection that is gone.
-                self.state.wake(path, self.host.now(), "closed")
-            if attempt.effect == "once":
-                self._lost(path, None)
-                continue
-            error = NodeFailure(
-                "The worker stopped in the middle of this attempt.", code="worker_lost", retryable=True
-            )
-            if not self.state.goes_on(path):
-                self.state.fail(path, error, self.host.now())
-                continue
-            self.state.retry(path, error, self.host.now(), self.host.now())
+            self._used_up = self._outcomes.of_call(call, task) or self._used_up
 
     def _look_at_budgets(self) -> None:
         """The run may go on, so that steps which a budget of the workspace held back are tried again."""

@@ -35,9 +35,9 @@ from hypothesis.stateful import (
 from hypothesis.strategies import booleans, sampled_from
 
 from runtime.engine import claiming, clock, commands, loading, rows, store, sweeping
-from runtime.engine.attempt import outcome_lost
 from runtime.engine.claiming import Claim
 from runtime.engine.new_runs import NewRun
+from runtime.engine.outcomes import outcome_lost
 from runtime.engine.state import RunState
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, steps_of
 from runtime.engine.wait_kinds import RETRY

@@ -1,9 +1,8 @@
-"""One attempt: its settings, its time limit, and what its failure means for the run."""
+"""One attempt: its settings, its time limit, and how its failure is told."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,13 +12,11 @@ from runtime.engine.attempt import (
     FIELDS_TOLD,
     AttemptContext,
     idempotency_key,
-    left_unknown,
-    outcome_lost,
     rendered_config,
     run_attempt,
     typed_config,
 )
-from runtime.errors import ExpressionError, McpError, NodeFailure, PatchbayError
+from runtime.errors import ExpressionError, NodeFailure, PatchbayError
 from runtime.nodes.base import Config, Leave, NodeContext, NodeType
 from runtime.nodes.catalogue import NODE_TYPES
 from tests.unit.nodes.fakes import Around
@@ -118,36 +115,6 @@ async def test_a_failure_that_nobody_foresaw_is_logged_and_told_without_its_word
     assert error.details == {"kind": "ZeroDivisionError", "sent": True}
     assert "sk-123" not in error.message
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-
-
-@pytest.mark.parametrize(
-    ("effect", "details", "unknown"),
-    [
-        ("once", {"sent": True}, True),
-        ("once", {"sent": True, "answered": False}, True),
-        ("once", {"sent": True, "answered": True}, False),
-        ("once", {"sent": False}, False),
-        ("once", {}, False),
-        ("idempotent", {"sent": True}, False),
-        ("none", {"sent": True}, False),
-    ],
-)
-def test_an_outcome_is_unknown_where_a_call_that_must_not_be_repeated_was_sent_and_not_answered(
-    effect: str, details: dict[str, Any], unknown: bool
-) -> None:
-    assert left_unknown(McpError("Lost.", details=details), effect) is unknown
-
-
-def test_a_lost_outcome_names_the_step_and_why_it_was_lost() -> None:
-    cause = McpError("The connection broke off.", code="mcp_connection_lost", details={"sent": True})
-    known, bare = outcome_lost("Pay", cause), outcome_lost("Pay", None)
-
-    assert (known.code, known.retryable) == ("outcome_unknown", False)
-    assert '"Pay"' in known.message
-    assert "broke off" in known.message
-    assert known.details["cause"]["code"] == "mcp_connection_lost"
-    assert "worker" in bare.message
-    assert bare.details == {}
 
 
 def test_what_several_calls_of_one_attempt_cost_is_added_up() -> None:
