@@ -18,6 +18,7 @@ from builder.workflows.models import Workflow
 from runtime.engine import stored_values
 from runtime.identifiers import first_id_of
 from runtime.models import Run, RunStatus, Step, Wait
+from runtime.nodes.sub_workflow import NODE as SUB_WORKFLOW
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 """By how much an id, made by a machine's clock, may stray from `created_at`, which is the database's."""
@@ -105,11 +106,14 @@ def steps_of(run: Run) -> list[dict[str, Any]]:
     # What has ended waits for nothing.
     waits = {} if run.has_ended else _waits_of(run)
     items = _open_items_of(run) if any(wait.kind == "handoff" for wait in waits.values()) else {}
-    children = dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
-    return [
-        _step(step, waits.get(step.path), items, children.get(step.path))
-        for step in stored_values.steps_of(run.pk)
-    ]
+    steps = stored_values.steps_of(run.pk)
+    children = _children_of(run) if any(step.type == SUB_WORKFLOW.name for step in steps) else {}
+    return [_step(step, waits.get(step.path), items, children.get(step.path)) for step in steps]
+
+
+def _children_of(run: Run) -> dict[str, UUID]:
+    """Path of a step -> the run of another workflow that it started last."""
+    return dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
 
 
 def _waits_of(run: Run) -> dict[str, Wait]:
