@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from runtime.engine import store
@@ -59,14 +60,11 @@ class Writer:
             self._leave()
 
     async def _write_together(self, asked: Sequence[tuple[Write, asyncio.Future[bool]]]) -> None:
+        written = [False] * len(asked)
         if len(asked) > 1:
-            try:
+            # One of them may be at fault; each finds out by itself.
+            with suppress(Exception):
                 written = await self._in_database(store.commit, [write for write, _ in asked])
-            except Exception:
-                # One of them may be at fault; each finds out by itself.
-                written = [False] * len(asked)
-        else:
-            written = [False]
         for (write, done), is_written in zip(asked, written, strict=True):
             if is_written:
                 _settle(done, True)

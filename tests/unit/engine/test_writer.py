@@ -100,3 +100,19 @@ async def test_no_more_transactions_than_allowed_are_under_way(at_once: int) -> 
     assert len(database.committed) <= at_once
     database.gate.set()
     assert await asyncio.gather(*tasks) == [True] * 10
+
+
+async def test_two_that_end_at_once_leave_nothing_for_the_second_to_write(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database = Database()
+    writer = Writer(database.call, at_once=2)
+    tasks = [asyncio.create_task(writer.write(a_write(name))) for name in "abc"]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    database.gate.set()
+    assert await asyncio.gather(*tasks) == [True] * 3
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert database.committed == [["a"], ["b"], ["c"]]
+    assert caplog.records == []
