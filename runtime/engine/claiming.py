@@ -1,8 +1,8 @@
 """Taking runs: which are due, whose turn it is, and what a dead host leaves behind.
 
 A run is due when `due_at` has come and no living host holds it. Claims go workspace by workspace in turn.
-A death is charged to each run that had a call in flight in that process; a run with two charges is a suspect, a
-host holds at most one suspect at a time, and then its death is charged to that run alone. Three charges, the last
+A death is charged to each run that the process held, whether it made a call or worked in memory; a run with two charges
+is a suspect, a host holds at most one suspect at a time, and then its death is charged to that run alone. Three charges, the last
 of them alone, park the run for a person. One charge makes no suspect: a killed machine charges a hundred runs at
 once, and if each had to be driven alone they would wait for each other.
 """
@@ -22,10 +22,12 @@ from django.db.models.functions import Now, RowNumber
 from runtime.engine import clock
 from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
-from runtime.models import Attempt, Event, Host, Run, RunStatus
+from runtime.models import Event, Host, Run, RunStatus
 from runtime.settings_revisions import revision_of_row, revision_sql
 from runtime.statements import UNFLUSHED, columns, fetch, instances, unflushed
 
+HELD_BACK = ("quarantined", "budget_exceeded")
+"""What a run that needs attention does not leave before somebody resumes it."""
 SUSPECT_AFTER = 2
 QUARANTINE_AFTER = 3
 NEW_S = 0.25
@@ -84,7 +86,7 @@ def claim_due(
     counts = Counter(held)
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
-        due = _due().exclude(workspace_id__in=full).exclude(pk__in=begun)
+        due = due_runs().exclude(workspace_id__in=full).exclude(pk__in=begun)
         if leaves_new:
             due = due.exclude(fence=0, created_at__gt=clock.later(-NEW_S))
         ids = _in_turn(due, limit, may_take_suspect)
@@ -128,23 +130,29 @@ def claim_free(host_id: UUID, gateways: Gateways, ids: Iterable[UUID]) -> list[t
 
 def _free_statement(is_wanted: str) -> str:
     is_postgresql = connection.vendor == "postgresql"
-    true = "" if is_postgresql else " = 1"
     # Rows that somebody else is about to change are left to the sweep: nobody waits for anybody here.
     locked = "FOR UPDATE SKIP LOCKED" if is_postgresql else ""
     unwaited = f", {UNFLUSHED}" if is_postgresql else ""
     return f"""
         UPDATE runtime_run SET host_id = %s, fence = fence + 1 WHERE id IN (
             SELECT id FROM runtime_run WHERE id {is_wanted} AND due_at <= {clock.now_sql()} AND host_id IS NULL
-                AND charges = 0
-                AND (has_slot{true} AND attention <> 'budget_exceeded' OR cancel_requested_at IS NOT NULL) {locked}
+                AND charges = 0 AND {may_go_on_sql()} {locked}
         ) RETURNING {columns(Run, "runtime_run")}, {revision_sql("runtime_run.workspace_id")}{unwaited}"""  # noqa: S608
 
 
-def _due() -> QuerySet[Run]:
+def due_runs() -> QuerySet[Run]:
+    """Those that a host may take now, whether or not it has room."""
     living = Host.objects.filter(pk=OuterRef("host_id"), lease_until__gt=Now())
-    # Without a slot, or with a budget used up, it is taken only to be cancelled.
-    may_go_on = Q(has_slot=True) & ~Q(attention="budget_exceeded") | Q(cancel_requested_at__isnull=False)
+    # Without a slot, or held back, it is taken only to be cancelled.
+    may_go_on = Q(has_slot=True) & ~Q(attention__in=HELD_BACK) | Q(cancel_requested_at__isnull=False)
     return Run.objects.filter(Q(due_at__lte=Now()) & (Q(host_id=None) | ~Exists(living)) & may_go_on)
+
+
+def may_go_on_sql() -> str:
+    """What `due_runs` says of the run itself, as SQL."""
+    has_slot = "has_slot" if connection.vendor == "postgresql" else "has_slot = 1"
+    held_back = ", ".join(f"'{attention}'" for attention in HELD_BACK)
+    return f"({has_slot} AND attention NOT IN ({held_back}) OR cancel_requested_at IS NOT NULL)"
 
 
 def _in_turn(due: QuerySet[Run], limit: int, may_take_suspect: bool) -> list[UUID]:
@@ -190,14 +198,12 @@ def _set_aside(run: Run) -> None:
 
 
 def _charge_death(run: Run) -> bool:
-    """Lay the death of the host that held the run to it, if it had a call in flight there."""
+    """Lay the death of the host that held the run to it: what waits for something is held by nobody."""
     if run.host_id is None:
         return False
     dead = Host.objects.filter(pk=run.host_id).first()
     suspect = dead.suspect_run_id if dead else None
     if suspect is not None and suspect != run.pk:
-        return False
-    if not Attempt.objects.filter(run_id=run.pk, ended_at=None).exists():
         return False
     run.charges += 1
     # A cancelled run makes no call any more, so that nothing speaks against ending it.

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from runtime.engine import clock, hints, rows, slots, stored_values
+from runtime.engine.claiming import HELD_BACK
 from runtime.engine.delta import ended_data
 from runtime.engine.forking import settled_steps
 from runtime.engine.loading import frozen_graph
@@ -25,8 +26,6 @@ from runtime.identifiers import new_id
 from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import EXECUTABLE_TYPES
-
-HELD_BACK = ("quarantined", "budget_exceeded")
 
 
 @dataclass(frozen=True)
@@ -166,20 +165,25 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
     stored_values.insert(steps)
     taken = [step.path for step in steps if step.taken_from is not None]
     again.handled_errors = sum(step.status == StepStatus.FAILED and bool(step.ports) for step in steps)
-    if Event.objects.filter(run_id=run.pk, type="reply.sent", path__in=taken).exists():
-        again.result, again.replied_at = run.result, at
-    Event.objects.bulk_create(
+    events = [
         Event(
             run_id=again.pk,
-            seq=seq,
             at=at,
             type="step.started" if step.status == StepStatus.RUNNING else "step.ended",
             path=step.path,
             data={**ended_data(step), "taken_over": step.taken_from is not None},
         )
-        for seq, step in enumerate(steps, start=2)
-    )
-    return _queue(again, {"trigger": run.trigger, **data}, last_event=len(steps) + 1)
+        for step in steps
+    ]
+    if reply := Event.objects.filter(run_id=run.pk, type="reply.sent", path__in=taken).first():
+        again.result, again.replied_at = run.result, at
+        # So that a run which follows this one finds it, too.
+        told = {"taken_over": True}
+        events.append(Event(run_id=again.pk, at=at, type="reply.sent", path=reply.path, data=told))
+    for seq, event in enumerate(events, start=2):
+        event.seq = seq
+    Event.objects.bulk_create(events)
+    return _queue(again, {"trigger": run.trigger, **data}, last_event=len(events) + 1)
 
 
 def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1, settings: int | None = None) -> Run:
@@ -208,22 +212,22 @@ def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1, settings: 
 def run_ended(run: Run) -> None:
     """What the engine itself does at an end, in the transaction that writes it: others wait for it."""
     if run.parent_id is not None and run.parent_key:
-        payload = {"status": run.status, "result": run.result, "error": run.error}
-        send_signal(run.parent_key, run.parent_id, payload, delivery_id=str(run.pk))
+        # Each of them was fit for a row by itself: that they are told together must not keep a run from its end.
+        told = {"status": run.status, "result": run.result, "error": run.error}
+        _send(run.parent_key, run.parent_id, told, delivery_id=str(run.pk))
     for admitted in slots.pass_on(run):
         _hint(admitted.pk)
 
 
 def send_signal(wait_key: str, run_id: UUID, payload: Mapping[str, Any], *, delivery_id: str) -> bool:
     """Tell a waiting step something; false when this delivery was sent before."""
+    return _send(wait_key, run_id, storable(dict(payload), what="The answer"), delivery_id=delivery_id)
+
+
+def _send(wait_key: str, run_id: UUID, payload: Mapping[str, Any], *, delivery_id: str) -> bool:
     try:
         with transaction.atomic():
-            Signal.objects.create(
-                key=wait_key,
-                delivery_id=delivery_id,
-                payload=storable(dict(payload), what="The answer"),
-                sent_at=clock.now(),
-            )
+            Signal.objects.create(key=wait_key, delivery_id=delivery_id, payload=payload, sent_at=clock.now())
     except IntegrityError:
         return False
     _poke(run_id)

@@ -16,7 +16,7 @@ from runtime.statements import fetch
 class Found(NamedTuple):
     """Whether there is anything of the kind.
 
-    runs        due and held by no living host, but for those that were accepted a moment ago
+    runs        due, allowed to go on and held by no living host, but for those that were accepted a moment ago
     held        runs that belong to the host by their rows
     schedules   whose time has come
     watches     that are to be looked at
@@ -45,7 +45,7 @@ def _statement() -> str:
     living = f"SELECT 1 FROM {host} h WHERE h.id = {run}.host_id AND h.lease_until > {now}"  # noqa: S608
     free = f"(host_id IS NULL OR NOT EXISTS ({living}))"
     asked = (
-        f"{run} WHERE {due} AND {free} AND NOT (fence = 0 AND created_at > {before})",
+        f"{run} WHERE {due} AND {free} AND {claiming.may_go_on_sql()} AND NOT (fence = 0 AND created_at > {before})",
         f"{run} WHERE host_id = %s",
         f"{schedule} WHERE kind = '{Schedule.Kind.TIMES}' AND NOT {is_paused} AND {due} AND slot IS NOT NULL",
         f"{schedule} WHERE kind = '{Schedule.Kind.WATCH}' AND NOT {is_paused} AND {due}",

@@ -29,16 +29,25 @@ def p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[-1]
 
 
-@pytest.mark.parametrize("way", ["exit", "segfault", "spin", "eat"])
+CALL = a_node(
+    "poison", "mcp_tool", {"server": "effects", "tool": "look", "arguments": {"label": "poison", "ms": 10}}
+)
+IN_MEMORY = a_node("poison", "set_values", {"values": [{"id": "n", "value": "1"}]})
+
+
+@pytest.mark.parametrize("way", ["exit", "segfault", "spin", "eat", "exit in memory"])
 def test_a_run_that_takes_its_worker_along_is_quarantined(
     broken: Installation, admin: Api, figures: Figures, way: str
 ) -> None:
-    call = {"server": "effects", "tool": "look", "arguments": {"label": "poison", "ms": 10}}
-    nodes = [a_node("start", "webhook_trigger"), a_node("poison", "mcp_tool", call)]
+    fault, _, is_in_memory = way.partition(" ")
+    nodes = [a_node("start", "webhook_trigger"), IN_MEMORY if is_in_memory else CALL]
     poison = published(admin, f"Poison by {way}", a_document(nodes, "start>poison"))
     others = published(admin, f"Others beside {way}", calling(["put", "look"]))
     broken.kill_workers()
-    broken.env |= {"PATCHBAY_FAULT": f"before_call:{way}:poison", "PATCHBAY_WORKER_MEMORY_MIB": str(CAP_MIB)}
+    broken.env |= {
+        "PATCHBAY_FAULT": f"before_call:{fault}:poison",
+        "PATCHBAY_WORKER_MEMORY_MIB": str(CAP_MIB),
+    }
     try:
         broken.keep_workers(2)
         broken.wait_for_hosts(2)
@@ -73,7 +82,8 @@ def test_a_run_that_takes_its_worker_along_is_quarantined(
     figures.note(
         "R16", f"{way}: the run", "quarantined", str(run["attention"]), run["attention"] == "quarantined"
     )
-    figures.at_most("R16", f"{way}: workers that it took along", 3, deaths)
+    # A new run that worked in memory when its first worker died was nobody's by its row, and that death not charged to it.
+    figures.at_most("R16", f"{way}: workers that it took along", 4 if is_in_memory else 3, deaths)
     figures.at_most("R16", f"{way}: other runs lost", 0, number - len(beside))
     if way != "spin":
         # A worker that spins is found by its lease, so its other runs wait for as long as that takes.

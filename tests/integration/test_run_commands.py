@@ -192,3 +192,22 @@ def test_a_paused_run_can_be_cancelled(api: Api) -> None:
     api("POST", f"/runs/{run_id}/cancel")
 
     assert api.run_until(run_id, "cancelled")["status"] == "cancelled"
+
+
+def test_a_reply_stands_in_every_run_that_follows_another(api: Api) -> None:
+    nodes = [
+        a_node("start", "manual_trigger"),
+        a_node("first", "reply", {"data": "first"}),
+        a_node("mid", "set_values", {"values": [{"id": "n", "value": "{{ 1 / 0 }}"}]}),
+        a_node("late", "reply", {"data": "second"}),
+    ]
+    graph = a_document(nodes, "start>first, first>mid, mid>late, mid.error>late")
+    workflow = published(api, "Replies twice", graph)
+    run = api.run_until(
+        api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"], "succeeded", "failed"
+    )
+    for _ in range(3):
+        again = api("POST", f"/runs/{run['id']}/replay", {"from": "mid"})
+        run = api.run_until(again["id"], "succeeded", "failed")
+        assert (run["status"], run["result"]) == ("succeeded", "first")
+        assert api.steps(run["id"])["late"]["output"]["sent"] is False

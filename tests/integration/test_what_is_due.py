@@ -1,0 +1,96 @@
+"""What hosts may take, and what the health page says of work that nobody takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runtime.engine import clock, commands, sweeping
+from runtime.engine.claiming import claim_due, claim_free
+from runtime.engine.health import STALL_S, health
+from runtime.gateways import Gateways
+from runtime.graph.schema import parse_graph
+from runtime.identifiers import new_id
+from runtime.models import Host, Run
+from tests.support.product import a_document, a_node
+
+pytestmark = pytest.mark.django_db
+
+NOWHERE: Any = Gateways.__new__(Gateways)
+LONG_AGO = timedelta(seconds=2 * STALL_S)
+
+
+def a_host() -> Host:
+    now = clock.now()
+    host = Host(
+        id=new_id(), name="here", started_at=now, lease_until=now + timedelta(seconds=30), progress_at=now
+    )
+    host.save()
+    return host
+
+
+def a_run(**columns: Any) -> Run:
+    """One that is overdue, with these values besides."""
+    graph = parse_graph(a_document([a_node("start", "manual_trigger")], ""))
+    run = commands.start_run(
+        workspace_id=new_id(),
+        workflow_id=new_id(),
+        graph_id=commands.freeze(graph),
+        version=1,
+        trigger="start",
+        input={},
+        started_by="test",
+        facts={},
+    )
+    at = clock.now() - LONG_AGO
+    Run.objects.filter(pk=run.pk).update(**{"due_at": at, "progress_at": at, "created_at": at, **columns})
+    return Run.objects.get(pk=run.pk)
+
+
+def taken(host: Host, run: Run) -> bool:
+    """Whether the host gets it, by a sweep and by a hint alike."""
+    is_seen = sweeping.look(host.pk).runs
+    by_hint = claim_free(host.pk, NOWHERE, [run.pk])
+    Run.objects.filter(pk=run.pk).update(host_id=None)
+    claims = claim_due(host.pk, NOWHERE, limit=9, may_take_suspect=True, held={}, per_workspace=9)
+    assert is_seen == bool(by_hint) == bool(claims)
+    return is_seen
+
+
+@pytest.mark.parametrize("attention", ["quarantined", "budget_exceeded"])
+def test_what_is_held_back_is_left_alone_until_somebody_resumes_or_cancels_it(attention: str) -> None:
+    host, run = a_host(), a_run(status="needs_attention", attention=attention)
+    assert not taken(host, run)
+    assert health()["status"] == "ok"
+
+    commands.cancel_run(run.pk, reason="Enough.")
+    assert taken(host, run)
+
+
+def test_an_answer_does_not_take_a_run_out_of_quarantine() -> None:
+    host, run = a_host(), a_run(status="needs_attention", attention="quarantined", due_at=None)
+    commands.send_signal("some-wait", run.pk, {"choice": "yes"}, delivery_id="one")
+    assert not taken(host, run)
+
+    commands.resume_run(run.pk)
+    assert taken(host, run)
+
+
+def test_work_that_nobody_takes_is_told_and_what_is_held_or_waits_its_turn_is_not() -> None:
+    host, run = a_host(), a_run()
+    told = health()
+    assert (told["status"], told["reason"]) == ("degraded", "Work is due and no worker takes it.")
+
+    # A long call: its run is held, and nothing else waits.
+    Run.objects.filter(pk=run.pk).update(host_id=host.pk)
+    assert health()["status"] == "ok"
+
+    # Another waits for its turn while that one moves.
+    a_run()
+    Run.objects.filter(pk=run.pk).update(progress_at=clock.now())
+    assert health()["status"] == "ok"
+
+    Host.objects.all().delete()
+    assert health()["reason"] == "No worker is running."
