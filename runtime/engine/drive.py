@@ -365,12 +365,17 @@ class Drive:
             return
         self._pausing = news.pause_requested
         for wait, signal in news.signals:
-            self._signalled(wait, signal.payload, news.at, signal.id)
+            if self._is_open(wait):
+                self._signalled(wait, signal.payload, news.at, signal.id)
         for wait in waits:
             is_due = wait.due_at is not None and wait.due_at <= news.at
-            if is_due and wait.path in self.state.waits and await self._may_expire(wait):
+            if is_due and self._is_open(wait) and await self._may_expire(wait):
                 # By the clock that said so: what this host remembers of it is wrong where it has just jumped.
                 self._due(wait, news.at)
+
+    def _is_open(self, wait: Wait) -> bool:
+        """False when what was heard before it has ended the run, or the loop that it stands in."""
+        return self.state.waits.get(wait.path) is wait
 
     async def _may_expire(self, wait: Wait) -> bool:
         """False when a person answered at the last moment: the signal is then on its way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.support.product import Api, a_document, a_node, eventually, published
@@ -118,3 +119,46 @@ def test_every_element_of_a_loop_may_start_one(api: Api) -> None:
     run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
 
     assert api.run_until(run["id"], *ENDED)["result"] == [2, 4, 6]
+
+
+def test_two_failures_that_are_heard_of_together_fail_the_run_once(api: Api) -> None:
+    nap, stop = (
+        a_node("nap", "wait", {"for_s": 1}),
+        a_node("no", "stop", {"outcome": "failure", "message": "No."}),
+    )
+    slug = a_child(api, "Refuses later", nap, stop, lines="start>nap, nap>no")
+    graph = a_document(
+        [
+            a_node("start", "webhook_trigger"),
+            *(a_node(name, "sub_workflow", {"workflow": slug, "input": {"n": 1}}) for name in ("one", "two")),
+        ],
+        "start>one, start>two",
+    )
+    workflow = published(api, "Asks twice", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"body": {}}})
+    run = api.run_until(run["id"], *ENDED)
+
+    assert (run["status"], run["error"]["code"]) == ("failed", "sub_workflow_failed")
+
+
+def test_a_result_that_is_almost_too_large_does_not_keep_a_run_from_its_end(api: Api) -> None:
+    # Twenty texts with their quotes and commas, and the names around them: a few bytes less than a value may have.
+    text = "x" * ((8 * 2**20 - 30) // 20 - 3)
+    nodes = [
+        a_node("text", "set_values", {"values": [{"id": "long", "value": text}]}),
+        a_node(
+            "loop", "for_each", {"items": f"{{{{ {list(range(20))} }}}}", "collect": "{{ steps.text.long }}"}
+        ),
+        a_node("one", "set_values", {"values": [{"id": "n", "value": "1"}]}, parent="loop"),
+        a_node("answer", "reply", {"data": "{{ steps.loop }}"}),
+        a_node("nap", "wait", {"for_s": 1}),
+    ]
+    lines = "start>text, text>loop, loop>answer, answer>nap"
+    slug = a_child(api, "Answers much", *nodes, lines=lines)
+    run = api.run_until(a_parent(api, "Asks for much", slug), *ENDED)
+
+    child = api("GET", f"/runs/{api.steps(run['id'])['call']['child_run']}")
+    assert child["status"] == "succeeded", child["error"]
+    size = len(json.dumps(child["result"], separators=(",", ":")))
+    assert 8 * 2**20 - 100 < size <= 8 * 2**20
+    assert run["status"] == "succeeded", run["error"]
