@@ -8,6 +8,7 @@ those before it; or its start is refused. Runs of drafts are tests and count for
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -89,4 +90,13 @@ def _key(run: Run, settings: Concurrency) -> str:
         value = parse_template(settings.key).render(names_before_steps(run))
     except ExpressionError:
         value = None
-    return hashlib.blake2s(f"{run.workflow_id}/{value!r}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2s(f"{run.workflow_id}/{_in_order(value)!r}".encode(), digest_size=16).hexdigest()
+
+
+def _in_order(value: Any) -> Any:
+    """The value with its maps in the order of their names: in another order they are the same."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_in_order(item) for item in value]
+    return value
