@@ -10,9 +10,11 @@ from django.db import transaction
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
+from builder.triggers.starting import fitting_input
 from builder.workflows.actions import problems_of, refuse
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
+from runtime.engine.loading import frozen_graph
 from runtime.graph.schema import parse_graph
 from runtime.models import Run
 
@@ -75,8 +77,12 @@ def replay_run(
     """
     workflow = Workflow.objects.select_related("workspace").get(pk=run.workflow_id)
     graph_id, number = _graph_of(workflow, run, version)
+    trigger = next((node for node in frozen_graph(graph_id).nodes if node.id == run.trigger), None)
+    edits = dict(data)
+    if trigger is not None and trigger.id in edits:
+        edits[trigger.id] = fitting_input(trigger, edits[trigger.id])
     again = commands.replay_run(
-        run, graph_id=graph_id, version=number, again_from=again_from, data=data, started_by=by.actor
+        run, graph_id=graph_id, version=number, again_from=again_from, data=edits, started_by=by.actor
     )
     details = {"new_run": str(again.pk), "from": again_from or "", "changed": sorted(data)}
     _record(by, "run.replay", run, **details)

@@ -15,7 +15,7 @@ from django.db.models import F
 from runtime.engine import clock, hints, rows, slots, stored_values
 from runtime.engine.claiming import HELD_BACK
 from runtime.engine.delta import ended_data
-from runtime.engine.forking import settled_steps
+from runtime.engine.forking import check_trigger, settled_steps
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
 from runtime.engine.values import storable
@@ -121,10 +121,11 @@ def replay_run(
     again = _follower(run, graph_id=graph_id, version=version, started_by=started_by)
     again.replay_of = run.pk
     graph = frozen_graph(graph_id)
+    check_trigger(run, graph)
     if again_from is None or again_from == run.trigger:
         again.input = storable(edits.pop(run.trigger, run.input), what="The input")
-        if edits or run.trigger not in {node.id for node in graph.nodes}:
-            path = next(iter(edits), run.trigger)
+        if edits:
+            path = next(iter(edits))
             raise ForkImpossible(f'"{path}" cannot be taken over from the start.', details={"path": path})
         return _queue(again, {"trigger": run.trigger, "replay_of": str(run.pk)})
     if not run.has_ended:
@@ -138,9 +139,20 @@ def replay_run(
         EXECUTABLE_TYPES,
         new_id=again.pk,
         again_from=again_from,
-        data={path: storable(output, what=f'The data of "{path}"') for path, output in edits.items()},
+        before=None if graph_id == run.graph_id else frozen_graph(run.graph_id),
+        data={path: _edited_output(path, output) for path, output in edits.items()},
     )
     return _queue_with(again, run, taken, {"replay_of": str(run.pk), "from": again_from})
+
+
+def _edited_output(path: str, output: Any) -> dict[str, Any]:
+    if not isinstance(output, dict):
+        raise ForkImpossible(
+            f'The data of "{path}" must be an object of names and values, as every step gives it.',
+            details={"path": path},
+        )
+    edited: dict[str, Any] = storable(output, what=f'The data of "{path}"')
+    return edited
 
 
 def _follower(run: Run, *, graph_id: str, version: int | None, started_by: str) -> Run:

@@ -8,6 +8,7 @@ any more are left out; those whose type, place or exits it changed are refused.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,8 +17,8 @@ import networkx
 
 from runtime.errors import ForkImpossible
 from runtime.graph.node_types import NodeTypeFacts
-from runtime.graph.paths import containers_around, node_of, prefix_of, shape_of, split_prefix
-from runtime.graph.scheduling import Frontier
+from runtime.graph.paths import containers_around, is_path, node_of, prefix_of, shape_of, split_prefix
+from runtime.graph.scheduling import Frontier, handles_error
 from runtime.graph.schema import Graph, Node
 from runtime.models import Run, Step, StepStatus
 
@@ -31,28 +32,35 @@ def settled_steps(
     new_id: UUID,
     again_from: str | None = None,
     data: Mapping[str, Any] | None = None,
+    before: Graph | None = None,
 ) -> list[Step]:
     """Rows of the new run: outcomes that are taken over, and what is skipped because of them.
 
+    before       the graph of the run, where the new one has another
     again_from   the step to begin again at; None takes over everything that was settled
     data         path -> another output for a step that is taken over
     raises       ForkImpossible
     """
-    again = _Again(graph, again_from)
     drawing = _Drawing(graph, types)
     _check_start(run, steps, drawing, again_from)
+    again = _Again(graph, again_from)
     copies, edits = [], dict(data or {})
     whole: set[str] = set()
+    anew: set[str] = set()
     for step in steps:
         node = drawing.node_for(step)
-        if node is None or again.executes(step.path):
+        around = [container for container, _ in containers_around(step.path)]
+        if node is None or again.executes(step.path) or not anew.isdisjoint(around):
             continue
-        if any(container in whole for container, _ in containers_around(step.path)):
+        if _is_settled(step) and drawing.lost_failure(step):
+            anew.add(step.path)
+        elif not whole.isdisjoint(around):
             # The record of a container that is over: nothing follows from it any more.
             copies.append(_copy(step, run, new_id, {}))
         elif again.enters(step.path) or _had_entered(step, types[node.type]):
             _check_fits(step, node, types)
-            copies.append(_entered_again(step, new_id))
+            given = _given_again(step, node, before, types)
+            copies.append(_entered_again(step, given, new_id))
         elif _is_settled(step):
             _check_fits(step, node, types)
             copies.append(_copy(step, run, new_id, edits))
@@ -125,6 +133,11 @@ class _Drawing:
         holder = self._places.get(shape_of(around[0])) if around else None
         return holder is not None and self.types[holder.type].expands
 
+    def lost_failure(self, step: Step) -> bool:
+        """Whether it failed by an exit that leads nowhere any more, so that it must show again what it does."""
+        is_drawn = not self.is_made_up(step.path)
+        return step.status == StepStatus.FAILED and is_drawn and not handles_error(self.graph, step.node)
+
     def node_for(self, step: Step) -> Node | None:
         """The step's node; None if it is gone.
 
@@ -164,16 +177,21 @@ def _is_settled(step: Step) -> bool:
     return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and bool(step.ports)
 
 
-def _check_start(run: Run, steps: Iterable[Step], drawing: _Drawing, again_from: str | None) -> None:
-    if not drawing.has(run.trigger):
+def check_trigger(run: Run, graph: Graph) -> None:
+    """Raises ForkImpossible where the graph does not have the trigger that the run began at."""
+    if all(node.id != run.trigger for node in graph.nodes):
         raise ForkImpossible(
             f'The workflow no longer has the trigger "{run.trigger}".', details={"path": run.trigger}
         )
+
+
+def _check_start(run: Run, steps: Iterable[Step], drawing: _Drawing, again_from: str | None) -> None:
+    check_trigger(run, drawing.graph)
     if again_from is None:
         return
     level = prefix_of(again_from)
     has_begun = not level or any(step.path.startswith(level) for step in steps)
-    if not drawing.has(again_from) or not has_begun:
+    if not is_path(again_from) or not drawing.has(again_from) or not has_begun:
         raise ForkImpossible(
             f'There is no step "{again_from}" to begin again at.', details={"path": again_from}
         )
@@ -183,7 +201,9 @@ def _check_fits(step: Step, node: Node, types: Mapping[str, NodeTypeFacts]) -> N
     details = {"path": step.path}
     if node.type != step.type:
         raise ForkImpossible(f'"{step.path}" is another kind of step now: {node.type}.', details=details)
-    ports = {port.name for port in types[node.type].ports(node.config)}
+    # A step that is switched off has the one exit by which it is passed.
+    found = {port.name for port in types[node.type].ports(node.config)}
+    ports = {"out"} if node.settings.disabled else found
     gone = [port for port in step.ports if port not in ports]
     if gone:
         raise ForkImpossible(
@@ -208,8 +228,34 @@ def _copy(step: Step, run: Run, new_id: UUID, edits: dict[str, Any]) -> Step:
     )
 
 
-def _entered_again(step: Step, new_id: UUID) -> Step:
-    """A container that goes on in the new run, with what it was given in the old one."""
+def _given_again(
+    step: Step, node: Node, before: Graph | None, types: Mapping[str, NodeTypeFacts]
+) -> dict[str, Any]:
+    """What a container that goes on is given: what it was given, with the settings of the new graph.
+
+    raises   ForkImpossible where a new one would have to be computed from what was there when the container began
+    """
+    given = dict(step.input or {})
+    old = next((found for found in before.nodes if found.id == node.id), None) if before else None
+    if old is None or (old.config == node.config and not node.settings.disabled):
+        return given
+    declared = types[node.type].config_schema.get("properties", {})
+    kept = {name for name in given if name in node.config and old.config.get(name) == node.config[name]}
+    fresh = {
+        name: value
+        for name, value in node.config.items()
+        if declared.get(name, {}).get("x-expression") == "body" or "{{" not in json.dumps(value)
+    }
+    if node.settings.disabled or node.config.keys() - kept - fresh.keys():
+        raise ForkImpossible(
+            f'"{step.path}" was changed so that it cannot go on where it was. Begin again at "{step.path}" itself.',
+            details={"path": step.path},
+        )
+    return {name: given[name] for name in kept} | fresh
+
+
+def _entered_again(step: Step, given: dict[str, Any], new_id: UUID) -> Step:
+    """A container that goes on in the new run."""
     return Step(
         run_id=new_id,
         path=step.path,
@@ -217,7 +263,7 @@ def _entered_again(step: Step, new_id: UUID) -> Step:
         type=step.type,
         status=StepStatus.RUNNING,
         attempts=1,
-        input=step.input,
+        input=given,
         started_at=step.started_at,
     )
 

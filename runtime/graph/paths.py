@@ -6,7 +6,15 @@ before the node's id, up to and with the slash, is the prefix of its level; the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+
+_PATH = re.compile(r"([^/\[\]]+\[[0-9]{1,9}\]/)*[^/\[\]]+")
+
+
+def is_path(text: str) -> bool:
+    """Whether it has the form of a step's path; whoever gets one from outside asks this first."""
+    return _PATH.fullmatch(text) is not None
 
 
 def node_of(path: str) -> str:

@@ -211,3 +211,30 @@ def test_a_reply_stands_in_every_run_that_follows_another(api: Api) -> None:
         run = api.run_until(again["id"], "succeeded", "failed")
         assert (run["status"], run["result"]) == ("succeeded", "first")
         assert api.steps(run["id"])["late"]["output"]["sent"] is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"from": "first/"}, "fork_impossible"),
+        ({"from": "first[x]/late"}, "fork_impossible"),
+        ({"from": "late", "data": {"first": 5}}, "fork_impossible"),
+        ({"data": {"start": None}}, "invalid_input"),
+        ({"from": "late", "data": {"start": "abc"}}, "invalid_input"),
+        ({"from": "late", "data": {"start": {"n": "many"}}}, "invalid_input"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused_with_the_reason(
+    api: Api, wanted: dict[str, Any], code: str
+) -> None:
+    form = {"fields": [{"id": "n", "title": "Number", "kind": "number", "required": True}]}
+    nodes = [
+        a_node("start", "manual_trigger", form),
+        a_node("first", "set_values", {"values": [{"id": "n", "value": "1"}]}),
+        a_node("late", "reply", {"data": "second"}),
+    ]
+    workflow = published(api, "Is replayed", a_document(nodes, "start>first, first>late"))
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"n": 4}})
+    api.run_until(run["id"], "succeeded")
+
+    assert api("POST", f"/runs/{run['id']}/replay", wanted, expect=422)["code"] == code

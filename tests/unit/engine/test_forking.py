@@ -9,6 +9,7 @@ import pytest
 
 from runtime.engine.forking import settled_steps
 from runtime.errors import ForkImpossible
+from runtime.graph.schema import Graph
 from runtime.models import Run, Step
 from tests.unit.engine.runs import RUN_ID, a_run
 from tests.unit.graph.drawing import KINDS, drawn
@@ -200,7 +201,22 @@ def test_data_of_a_loop_that_is_over_cannot_be_replaced_inside_it() -> None:
         )
 
 
-@pytest.mark.parametrize("start", ["loop[7]/a", "loop[0]/zz", "a", "loop[0]/after"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "loop[7]/a",
+        "loop[0]/zz",
+        "a",
+        "loop[0]/after",
+        "loop[1]",
+        "loop/a",
+        "a/b",
+        "/",
+        "",
+        "loop[x]/a",
+        "loop[1]/",
+    ],
+)
 def test_a_place_that_never_was_cannot_be_begun_at(start: str) -> None:
     with pytest.raises(ForkImpossible):
         settled_steps(
@@ -214,3 +230,71 @@ def test_a_step_that_was_moved_into_a_loop_cannot_be_taken_over() -> None:
 
     with pytest.raises(ForkImpossible, match="another place"):
         settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b")
+
+
+def test_a_failure_whose_exit_leads_nowhere_any_more_is_executed_again() -> None:
+    steps = [the_trigger(), a_step("a", "failed", "error"), a_step("b", "skipped"), a_step("c")]
+
+    rows = settled_steps(
+        a_run(), steps, drawn("start > a > b", "start > c"), KINDS, new_id=NEW_ID, again_from="b"
+    )
+
+    assert (taken(rows), skipped(rows)) == (["start", "c"], [])
+
+
+def test_so_is_a_loop_with_all_that_it_did() -> None:
+    steps = [
+        the_trigger(),
+        a_loop("failed", "error"),
+        in_loop(0, "a"),
+        in_loop(0, "b", "failed"),
+        a_step("c"),
+    ]
+    graph = drawn("start > loop > after", "loop/a > loop/b", "start > c")
+
+    assert taken(settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID)) == ["start", "c"]
+
+
+def test_a_step_that_is_switched_off_is_taken_over_by_the_exit_that_it_was_passed_by() -> None:
+    graph = drawn("start > fork:yes > a", "start > b > c", disabled=["fork"])
+    steps = [
+        the_trigger(),
+        a_step("fork", "succeeded", "out", kind="fork"),
+        a_step("b"),
+        a_step("c", "failed"),
+    ]
+
+    assert "fork" in taken(settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID))
+
+
+def with_settings(config: dict[str, Any], *, disabled: bool = False) -> Graph:
+    graph = LOOPED.model_copy(deep=True)
+    loop = next(node for node in graph.nodes if node.id == "loop")
+    loop.config, loop.settings.disabled = config, disabled
+    return graph
+
+
+def test_a_loop_goes_on_with_the_new_settings_and_the_list_that_it_had() -> None:
+    before = with_settings({"items": "{{ trigger.list }}", "on_item_error": "fail", "at_once": 2})
+    after = with_settings({"items": "{{ trigger.list }}", "on_item_error": "continue"})
+    steps = [the_trigger(), a_loop(), *all_of(3), a_step("after")]
+
+    rows = settled_steps(a_run(), steps, after, KINDS, new_id=NEW_ID, again_from="loop[1]/b", before=before)
+
+    assert rows[1].input == {"items": [1, 2, 3], "on_item_error": "continue"}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        with_settings({"items": "{{ trigger.others }}"}),
+        with_settings({"items": "{{ trigger.list }}"}, disabled=True),
+    ],
+    ids=["another list", "switched off"],
+)
+def test_a_loop_that_cannot_go_on_where_it_was_is_refused(after: Graph) -> None:
+    before = with_settings({"items": "{{ trigger.list }}"})
+    steps = [the_trigger(), a_loop(), *all_of(3), a_step("after")]
+
+    with pytest.raises(ForkImpossible, match="Begin again at"):
+        settled_steps(a_run(), steps, after, KINDS, new_id=NEW_ID, again_from="loop[1]/b", before=before)
