@@ -191,7 +191,7 @@ class RunState:
         self._loops.pop(path, None)
         if leave.starts is not None:
             self.delta.children.append(Child(path, "", leave.starts))
-        self._levels[prefix_of(path)].scope["steps"][step.node] = output
+        self._tell(self._levels[prefix_of(path)], step)
         self._settle(step, at)
 
     def enter(self, path: str, at: datetime, *, inputs: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ class RunState:
         if level.planned or handles_error(self.graph, step.node):
             step.ports = ["error"]
             self.run.handled_errors += not level.planned
-            level.scope["errors"][step.node] = step.error
+            self._tell(level, step)
             self._settle(step, at)
             return
         self._emit_end(step, at)
@@ -457,11 +457,15 @@ class RunState:
         if not step.ports:
             level.error = level.error or _failure_inside(step)
             return []
-        if step.status == StepStatus.SUCCEEDED:
-            level.scope["steps"][step.node] = step.output
-        else:
-            level.scope["errors"][step.node] = step.error
+        self._tell(level, step)
         return level.frontier.settle(step.node, set(step.ports)).ready
+
+    def _tell(self, level: Level, step: Step) -> None:
+        """What expressions read of a settled step; one that is switched off was passed by, and gave nothing."""
+        if step.status == StepStatus.FAILED:
+            level.scope["errors"][step.node] = step.error
+        elif not self.node_at(step.path).settings.disabled:
+            level.scope["steps"][step.node] = step.output
 
     def _is_active(self, step: Step) -> bool:
         if step.status == StepStatus.UNKNOWN:

@@ -308,3 +308,14 @@ def test_a_schedule_starts_runs_by_itself(api: Api) -> None:
     )
     assert datetime.fromisoformat(run["result"]).microsecond == 0
     api("DELETE", f"/workflows/{workflow}", expect=204)
+
+
+def test_a_step_that_is_switched_off_gives_nothing_to_those_behind_it(api: Api) -> None:
+    off = a_node("off", "set_values", {"values": [{"id": "n", "value": "1"}]}, settings={"disabled": True})
+    answer = a_node("answer", "reply", {"data": "{{ has(steps.off) ? steps.off.n : 'nothing' }}"})
+    graph = a_document([a_node("start", "manual_trigger"), off, answer], "start>off, off>answer")
+    workflow = published(api, "Switched off", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    run = api.run_until(run["id"], "succeeded", "failed")
+
+    assert (run["status"], run["result"]) == ("succeeded", "nothing"), run["error"]
