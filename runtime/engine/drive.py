@@ -218,7 +218,7 @@ class Drive:
             outcome = await run_attempt(node_type, config, self._context(node_type, path))
             self._outcomes.apply(path, outcome, inputs)
         except PatchbayError as error:
-            self.state.fail(path, error, self.host.now())
+            self._outcomes.of_failure_in_memory(path, error)
 
     # --- outside calls ---------------------------------------------------------------------------
 

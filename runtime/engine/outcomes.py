@@ -73,10 +73,8 @@ class Outcomes:
 
     def _failed(self, call: Started, error: PatchbayError) -> str:
         """Another attempt, a person's word, or the end of the step; as of_call."""
-        path, at, settings = call.attempt.path, self._now(), call.node.settings
+        path, at = call.attempt.path, self._now()
         goes_on = self._state.goes_on(path)
-        # A call that ended with a question did not fail.
-        allowed = attempts_allowed(settings.retry, call.attempt.effect) + call.calls_with_questions
         if left_unknown(error, call.attempt.effect):
             self._lost(path, error)
         elif isinstance(error, BudgetExceeded) and goes_on:
@@ -84,12 +82,27 @@ class Outcomes:
             return f"workspace_{error.details['budget']}"
         elif error.details.get("held_back") and goes_on:
             self._state.hold_off(path, TURN, error, at + delay_before(1, None, error), at)
-        elif error.retryable and call.attempt.number < allowed and goes_on:
-            delay = delay_before(call.attempt.number + 1, settings.retry, error)
-            self._state.retry(path, error, at + delay, at)
+        else:
+            # A call that ended with a question did not fail.
+            self._again_or_fail(path, error, call.attempt.effect, more=call.calls_with_questions)
+        return ""
+
+    def of_failure_in_memory(self, path: str, error: PatchbayError) -> None:
+        """A step without a call of its own has failed."""
+        self._again_or_fail(path, error, "none")
+
+    def _again_or_fail(self, path: str, error: PatchbayError, effect: str, *, more: int = 0) -> None:
+        """Another attempt, if the error, the step's settings and what is around it admit one."""
+        at, number, wanted = (
+            self._now(),
+            self._state.steps[path].attempts,
+            self._state.node_at(path).settings.retry,
+        )
+        is_allowed = number < attempts_allowed(wanted, effect) + more and self._state.goes_on(path)
+        if error.retryable and is_allowed:
+            self._state.retry(path, error, at + delay_before(number + 1, wanted, error), at)
         else:
             self._state.fail(path, error, at)
-        return ""
 
     def _lost(self, path: str, cause: PatchbayError | None) -> None:
         error = outcome_lost(self._state.title(path), cause)

@@ -162,3 +162,27 @@ def test_a_result_that_is_almost_too_large_does_not_keep_a_run_from_its_end(api:
     size = len(json.dumps(child["result"], separators=(",", ":")))
     assert 8 * 2**20 - 100 < size <= 8 * 2**20
     assert run["status"] == "succeeded", run["error"]
+
+
+def test_a_workflow_that_is_paused_is_tried_again_as_often_as_the_step_allows(api: Api) -> None:
+    slug = a_child(
+        api, "Rests for a while", a_node("answer", "reply", {"data": "{{ trigger.n }}"}), lines="start>answer"
+    )
+    child = next(row for row in api("GET", "/workflows")["items"] if row["slug"] == slug)["id"]
+    api("POST", f"/workflows/{child}/pause")
+    call = a_node(
+        "call",
+        "sub_workflow",
+        {"workflow": slug, "input": {"n": 5}},
+        settings={"retry": {"attempts": 20, "first_delay_s": 0.5, "factor": 1}},
+    )
+    graph = a_document([a_node("start", "webhook_trigger"), call], "start>call")
+    workflow = published(api, "Is patient", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"body": {}}})["id"]
+    waiting = eventually(
+        lambda: (step := api.steps(run).get("call")) and step["attempts"] > 1 and step, what="another attempt"
+    )
+    assert waiting["error"]["code"] == "workflow_unavailable"
+
+    api("POST", f"/workflows/{child}/resume")
+    assert api.run_until(run, *ENDED)["status"] == "succeeded"
