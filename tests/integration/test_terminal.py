@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import ROOT, Embedded, eventually
+from tests.support.effects import EffectsServer
+from tests.support.product import ROOT, Embedded, a_document, a_node, eventually, manage, published
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -92,3 +93,33 @@ def test_closing_the_terminal_stops_everything(terminal: Terminal) -> None:
     terminal.read_until("Ctrl-C stops everything")
     terminal.close()
     terminal.wait_until_gone()
+
+
+@pytest.fixture
+def in_flight(tmp_path: Path) -> Iterator[tuple[Embedded, str]]:
+    """An installation in which a call is under way that must not be made twice, and the run."""
+    effects, product = EffectsServer(tmp_path), Embedded(tmp_path, demo=False)
+    product.env["PATCHBAY_PASSWORD"] = "a long password"
+    product.start()
+    manage("create_workspace", "demo", env=product.env)
+    manage("add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin", env=product.env)
+    api = product.api()
+    effects.register(api, "effects")
+    call = {"server": "effects", "tool": "send", "arguments": {"label": "in-flight", "ms": 2000}}
+    graph = a_document([a_node("start", "manual_trigger"), a_node("send", "mcp_tool", call)], "start>send")
+    workflow = published(api, "In flight", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    eventually(lambda: effects.log("in-flight").calls, what="the call")
+    yield product, run
+    product.stop()
+    effects.process.kill()
+
+
+def test_a_supervisor_that_stops_it_lets_the_calls_in_flight_end(in_flight: tuple[Embedded, str]) -> None:
+    product, run = in_flight
+    assert product.process is not None
+    assert product.process.stop() == 0
+
+    product.start()
+    ended = product.api().run_until(run, "succeeded", "failed", "needs_attention")
+    assert ended["status"] == "succeeded", ended["error"]

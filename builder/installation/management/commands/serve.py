@@ -53,15 +53,18 @@ class Command(BaseCommand):
         def stop() -> None:
             server.should_exit = True
 
-        signal.signal(signal.SIGHUP, lambda *_: stop())
+        # uvicorn hands a signal on when it has shut down: without these, the process would be gone before its runs are handed over.
+        for asked in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(asked, lambda *_: stop())
         end_with_terminal(stop)
         threading.Thread(target=self._when_ready, args=(server, seeded), daemon=True).start()
         try:
-            # uvicorn hands the signal on when it has shut down; here everything else follows it.
             with contextlib.suppress(KeyboardInterrupt):
                 server.run()
         finally:
-            stop_host()
+            # Who presses Ctrl-C once more does not want to wait for the calls in flight.
+            with contextlib.suppress(KeyboardInterrupt):
+                stop_host()
             children.stop()
             with contextlib.suppress(OSError):
                 self.stdout.write("Stopped.")
