@@ -404,8 +404,6 @@ class Drive:
         else:
             error = PatchbayError("An operator gave up on this step.", code="outcome_unknown")
             self.state.fail(wait.path, error, at)
-        if not self.state.unknown:
-            self.state.run.attention = ""
 
     def _due(self, wait: Wait, at: datetime) -> None:
         if wait.kind == PAUSE:

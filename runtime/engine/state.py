@@ -338,6 +338,8 @@ class RunState:
         wait = self.waits.pop(path)
         wait.closed_at, wait.outcome = at, outcome
         self.delta.closed[wait.id] = wait
+        if not self.unknown and self.run.attention == "outcome_unknown":
+            self.run.attention = ""
         if signal_id is not None:
             self.delta.consumed[signal_id] = wait.id
         return wait

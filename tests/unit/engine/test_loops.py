@@ -281,3 +281,17 @@ def test_a_lost_outcome_inside_is_settled_by_a_person_and_the_loop_goes_on() -> 
     state.wake("loop[0]/a", at(9), "settled")
     state.leave("loop[0]/a", Leave({"ok": True}), at(9))
     assert state.ready == ["loop[1]/a"]
+
+
+def test_a_run_needs_no_attention_for_a_call_whose_loop_has_failed() -> None:
+    state = begun("start > loop > after", "loop:error > sorry", "loop/a")
+    enter(state, "loop", items=[1, 2], max_parallel=2)
+    call(state, "loop[0]/a")
+    call(state, "loop[1]/a")
+    state.lose_outcome("loop[0]/a", failure("outcome_unknown"), at(3))
+    assert state.run.attention == "outcome_unknown"
+
+    state.fail("loop[1]/a", failure(), at(4))
+
+    assert (state.ready, state.run.attention) == (["sorry"], "")
+    assert state.steps["loop[0]/a"].status == "unknown"
