@@ -37,8 +37,15 @@ class StepStatus(models.TextChoices):
     UNKNOWN = "unknown"
 
 
+ENGINE_LEVEL = 1
+"""Raised by a release whose graphs hold what hosts of the release before do not know, such as a new type of node."""
+
+
 class Graph(models.Model):
-    """A frozen graph, stored once by its content; never changed after it was written."""
+    """A frozen graph, stored once by its content; never changed after it was written.
+
+    engine_level   the least that a host must know to execute it
+    """
 
     digest = models.CharField(primary_key=True, max_length=64)
     document = models.JSONField()

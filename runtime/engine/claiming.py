@@ -22,7 +22,7 @@ from django.db.models.functions import Now, RowNumber
 from runtime.engine import clock
 from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
-from runtime.models import Event, Host, Run, RunStatus
+from runtime.models import ENGINE_LEVEL, Event, Graph, Host, Run, RunStatus
 from runtime.settings_revisions import revision_of_row, revision_sql
 from runtime.statements import UNFLUSHED, columns, fetch, instances, unflushed
 
@@ -86,7 +86,7 @@ def claim_due(
     counts = Counter(held)
     full = [workspace for workspace, count in counts.items() if count >= per_workspace]
     with transaction.atomic():
-        due = due_runs().exclude(workspace_id__in=full).exclude(pk__in=begun)
+        due = due_runs().exclude(_is_beyond()).exclude(workspace_id__in=full).exclude(pk__in=begun)
         if leaves_new:
             due = due.exclude(fence=0, created_at__gt=clock.later(-NEW_S))
         ids = _in_turn(due, limit, may_take_suspect)
@@ -141,18 +141,26 @@ def _free_statement(is_wanted: str) -> str:
 
 
 def due_runs() -> QuerySet[Run]:
-    """Those that a host may take now, whether or not it has room."""
+    """Those that a host may take now, whether or not it has room and knows enough."""
     living = Host.objects.filter(pk=OuterRef("host_id"), lease_until__gt=Now())
     # Without a slot, or held back, it is taken only to be cancelled.
     may_go_on = Q(has_slot=True) & ~Q(attention__in=HELD_BACK) | Q(cancel_requested_at__isnull=False)
     return Run.objects.filter(Q(due_at__lte=Now()) & (Q(host_id=None) | ~Exists(living)) & may_go_on)
 
 
+def _is_beyond() -> Exists:
+    """Whether a run is of a graph that a later release froze: it is left to hosts of that one."""
+    return Exists(Graph.objects.filter(pk=OuterRef("graph_id"), engine_level__gt=ENGINE_LEVEL))
+
+
 def may_go_on_sql() -> str:
-    """What `due_runs` says of the run itself, as SQL."""
+    """What `due_runs` and `_is_beyond` say of the run itself and of its graph, as SQL."""
+    run, graph = Run._meta.db_table, Graph._meta.db_table
     has_slot = "has_slot" if connection.vendor == "postgresql" else "has_slot = 1"
     held_back = ", ".join(f"'{attention}'" for attention in HELD_BACK)
-    return f"({has_slot} AND attention NOT IN ({held_back}) OR cancel_requested_at IS NOT NULL)"
+    beyond = f"SELECT 1 FROM {graph} g WHERE g.digest = {run}.graph_id AND g.engine_level > {ENGINE_LEVEL}"  # noqa: S608
+    may_go_on = f"({has_slot} AND attention NOT IN ({held_back}) OR cancel_requested_at IS NOT NULL)"
+    return f"{may_go_on} AND NOT EXISTS ({beyond})"
 
 
 def _in_turn(due: QuerySet[Run], limit: int, may_take_suspect: bool) -> list[UUID]:

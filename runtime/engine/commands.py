@@ -23,7 +23,7 @@ from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
 from runtime.graph.schema import Graph, digest, dump_graph
 from runtime.identifiers import new_id
-from runtime.models import ENDED, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
+from runtime.models import ENDED, ENGINE_LEVEL, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
 from runtime.nodes.catalogue import EXECUTABLE_TYPES
 
@@ -40,7 +40,8 @@ class Parent:
 def freeze(graph: Graph) -> str:
     """Store a graph once by its content; returns its digest."""
     key = digest(graph)
-    GraphRow.objects.get_or_create(digest=key, defaults={"document": dump_graph(graph)})
+    row = {"document": dump_graph(graph), "engine_level": ENGINE_LEVEL}
+    GraphRow.objects.get_or_create(digest=key, defaults=row)
     return key
 
 

@@ -13,7 +13,7 @@ from runtime.engine.health import STALL_S, health
 from runtime.gateways import Gateways
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
-from runtime.models import Host, Run
+from runtime.models import ENGINE_LEVEL, Graph, Host, Run
 from tests.support.product import a_document, a_node
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +94,13 @@ def test_work_that_nobody_takes_is_told_and_what_is_held_or_waits_its_turn_is_no
 
     Host.objects.all().delete()
     assert health()["reason"] == "No worker is running."
+
+
+def test_a_run_of_a_later_release_is_left_to_its_hosts() -> None:
+    host, run = a_host(), a_run()
+    Graph.objects.filter(pk=run.graph_id).update(engine_level=ENGINE_LEVEL + 1)
+    assert not taken(host, run)
+    assert health()["status"] == "degraded"
+
+    Graph.objects.filter(pk=run.graph_id).update(engine_level=ENGINE_LEVEL)
+    assert taken(host, run)
