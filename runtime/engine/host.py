@@ -284,6 +284,8 @@ class Host:
                 if self._errands_wait:
                     await self._take_errands()
             except LeaseLost:
+                # The thread that keeps the lease may not have noticed yet, and would not any more.
+                self._lose_everything()
                 await self._register()
             except DatabaseError:
                 logger.exception("a sweep failed", extra={"action": "sweep"})

@@ -36,7 +36,6 @@ class Lease:
         self._deadline = 0.0
         self._base = (datetime.now(UTC), time.monotonic())
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def take(self) -> None:
         """Write the host's row; raises DatabaseError while there are no tables."""
@@ -58,11 +57,11 @@ class Lease:
         self._deadline = before + LEASE_S - SAFETY_S
 
     def keep(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]) -> None:
-        """Renew in the background for as long as the loop answers."""
-        self._thread = threading.Thread(
-            target=self._keep, args=(loop, on_lost), name="host-lease", daemon=True
-        )
-        self._thread.start()
+        """Renew in the background for as long as the loop answers; what kept a lease before this one ends."""
+        self._stopped.set()
+        self._stopped = threading.Event()
+        arguments = (loop, on_lost, self._stopped)
+        threading.Thread(target=self._keep, args=arguments, name="host-lease", daemon=True).start()
 
     def now(self) -> datetime:
         """The database's time: as it was at the last renewal, plus what has passed here since."""
@@ -81,8 +80,10 @@ class Lease:
         Run.objects.filter(host_id=self._id).update(host_id=None)
         Host.objects.filter(pk=self._id).delete()
 
-    def _keep(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]) -> None:
-        while not self._stopped.wait(RENEW_EVERY_S):
+    def _keep(
+        self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None], stopped: threading.Event
+    ) -> None:
+        while not stopped.wait(RENEW_EVERY_S):
             if self._loop_ticks(loop):
                 try:
                     self._renew()
@@ -91,15 +92,15 @@ class Lease:
                     logger.warning(
                         "the lease could not be renewed", extra={"action": "lease", "error": str(error)[:200]}
                     )
-            if self.is_lost() and not self._stopped.is_set():
+            if self.is_lost() and not stopped.is_set():
                 loop.call_soon_threadsafe(on_lost)
-                self._end_if_stuck(loop)
+                self._end_if_stuck(loop, stopped)
                 break
         connection.close()
 
-    def _end_if_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _end_if_stuck(self, loop: asyncio.AbstractEventLoop, stopped: threading.Event) -> None:
         """A step that never lets go of the loop has stopped all work here, draining too: only a new process helps."""
-        if self._loop_ticks(loop) or self._stopped.is_set():
+        if self._loop_ticks(loop) or stopped.is_set():
             return
         logger.critical("the loop is stuck, the worker ends", extra={"action": "lease", "host": self._name})
         os._exit(STUCK_EXIT)

@@ -1,0 +1,46 @@
+"""Who keeps a lease."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from uuid import uuid4
+
+import pytest
+
+from runtime.engine import lease
+from runtime.engine.lease import Lease
+
+
+def keepers() -> int:
+    return sum(thread.name == "host-lease" for thread in threading.enumerate())
+
+
+async def until(count: int) -> None:
+    for _ in range(500):
+        if keepers() == count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{keepers()} threads keep the lease")
+
+
+async def test_a_lease_that_was_lost_and_taken_again_is_kept_by_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renewed = []
+    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.01)
+    monkeypatch.setattr(Lease, "_renew", lambda self: renewed.append(time.monotonic()))
+    monkeypatch.setattr(Lease, "is_lost", lambda self: False)
+    kept, others = Lease(uuid4(), "here"), keepers()
+    loop = asyncio.get_running_loop()
+    kept.keep(loop, lambda: None)
+    await until(others + 1)
+    kept.keep(loop, lambda: None)
+    await until(others + 1)
+
+    seen = len(renewed)
+    while len(renewed) < seen + 3:
+        await asyncio.sleep(0.01)
+    kept.stop()
+    await until(others)
