@@ -87,8 +87,7 @@ def problem_for(error: Exception) -> HttpResponse:
         case ProblemError():
             return problem(error.status, error.code, error.message, error.details, retryable=error.retryable)
         case PatchbayError():
-            status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
-            return problem(status, error.code, error.message, error.details, retryable=error.retryable)
+            return _refused(error)
         case AuthenticationError():
             return problem(401, "not_signed_in", "Sign in, or send a valid API token as a bearer token.")
         case PermissionDenied():
@@ -109,6 +108,19 @@ def problem_for(error: Exception) -> HttpResponse:
     return problem(
         500, "internal_error", "Something went wrong here. The failure was logged.", retryable=True
     )
+
+
+def status_of(error: PatchbayError) -> int:
+    """The HTTP status that says it."""
+    return next(status for kind, status in STATUS_OF if isinstance(error, kind))
+
+
+def _refused(error: PatchbayError) -> HttpResponse:
+    status = status_of(error)
+    response = problem(status, error.code, error.message, error.details, retryable=error.retryable)
+    if status == 429:
+        response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def database_unavailable(error: BaseException) -> HttpResponse:

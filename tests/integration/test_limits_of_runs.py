@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.support.product import Api, a_document, a_node, eventually, published
+from tests.support.product import Api, Embedded, a_document, a_node, eventually, published
 
 ENDED = ("succeeded", "failed", "cancelled")
 ASK = {"title": "Go on?", "choices": [{"id": "yes", "title": "Yes"}]}
@@ -82,10 +83,35 @@ def test_a_start_over_the_limit_is_refused(api: Api) -> None:
     body = {"input": {"body": {"customer": "ida"}}}
     refusal = api("POST", f"/workflows/{workflow['id']}/runs", body, expect=429)
     assert (refusal["code"], refusal["retryable"]) == ("concurrency_full", True)
+    delivered = api.http.post(workflow["hook"], json={"customer": "ida"})
+    assert (delivered.status_code, delivered.json()["code"]) == (429, "concurrency_full")
+    assert int(delivered.headers["Retry-After"]) > 0
 
     api("POST", f"/runs/{first}/cancel")
     api.run_until(first, "cancelled")
     started(api, workflow, "ida")
+
+
+def test_a_public_form_that_is_full_asks_to_try_later_and_keeps_the_answers(
+    api: Api, product: Embedded
+) -> None:
+    form = {"public": True, "fields": [{"id": "name", "title": "Name", "kind": "text", "required": True}]}
+    graph = a_document(
+        [a_node("start", "manual_trigger", form), a_node("ask", "human_handoff", ASK)], "start>ask"
+    )
+    graph["settings"] = {"concurrency": {"key": "all", "limit": 1, "when_full": "refuse"}}
+    workflow = published(api, "One visitor at a time", graph)
+    started_run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"name": "Ida"}})
+
+    with httpx2.Client(base_url=product.base, trust_env=False) as visitor:
+        visitor.get(workflow["hook"])
+        answers = {"csrfmiddlewaretoken": visitor.cookies["csrftoken"], "name": "Mira Lind"}
+        refused = visitor.post(workflow["hook"], data=answers)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "send it again in a few minutes" in refused.text
+    assert 'value="Mira Lind"' in refused.text
+    api("POST", f"/runs/{started_run['id']}/cancel")
 
 
 @pytest.mark.parametrize("limit", [3, 5])
