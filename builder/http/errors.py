@@ -8,8 +8,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
@@ -98,16 +107,35 @@ def problem_for(error: Exception) -> HttpResponse:
             return problem(
                 422, "invalid_request", "The request does not fit.", {"fields": _fields(error.errors)}
             )
-        case RequestDataTooBig():
-            return problem(413, "too_large", "The body is larger than this address takes.")
-        case BadRequest():
-            return problem(400, "bad_request", str(error) or "The request could not be read.")
+        case BadRequest() | SuspiciousOperation() | MultiPartParserError():
+            return problem_for(unreadable(error))
     if is_outage(error):
         return database_unavailable(error)
     logger.exception("request failed", exc_info=error, extra={"action": "http"})
     return problem(
         500, "internal_error", "Something went wrong here. The failure was logged.", retryable=True
     )
+
+
+def unreadable(error: Exception) -> ProblemError:
+    """What is wrong with a request that Django could not read."""
+    match error:
+        case RequestDataTooBig():
+            return ProblemError(413, "too_large", "The body is larger than this address takes.")
+        case TooManyFieldsSent():
+            most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+            return _bad(f"There are more than {most} fields or query parameters.")
+        case TooManyFilesSent():
+            return _bad(f"There are more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files.")
+        case MultiPartParserError():
+            return _bad(f"The body does not fit its content type: {error}.")
+        case LookupError() | UnicodeError():
+            return _bad("The charset that the content type names is none for text.")
+    return _bad(str(error) or "The request could not be read.")
+
+
+def _bad(message: str) -> ProblemError:
+    return ProblemError(400, "bad_request", message)
 
 
 def status_of(error: PatchbayError) -> int:

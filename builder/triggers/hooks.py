@@ -15,17 +15,18 @@ from uuid import UUID
 
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from builder.accounts.matrix import MOUNTED
 from builder.http.database import in_database
 from builder.http.encryption import SecretUnreadable
-from builder.http.errors import Conflict, ProblemError, problem_for
+from builder.http.errors import Conflict, ProblemError, problem_for, unreadable
 from builder.http.idempotency import body_digest, key_of
 from builder.http.limits import too_large
 from builder.triggers.addresses import Memory, address_for
@@ -241,19 +242,35 @@ def _input(request: HttpRequest, node: Node) -> dict[str, Any]:
     """What `trigger` shows: body, headers, query, method; never the header that carries the trigger's secret."""
     kept = KEPT_HEADERS - {str((node.config.get("auth") or {}).get("name", "")).lower()}
     headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in kept}
-    query = {name: str(value) for name, value in request.GET.items()}
-    return {"body": _body(request), "headers": headers, "query": query, "method": request.method}
+    try:
+        query = {name: str(value) for name, value in request.GET.items()}
+        body = _body(request)
+    except (BadRequest, SuspiciousOperation, MultiPartParserError, LookupError, UnicodeError) as error:
+        raise unreadable(error) from error
+    return {"body": body, "headers": headers, "query": query, "method": request.method}
 
 
 def _body(request: HttpRequest) -> Any:
     """JSON, a form's fields, or {"text"}; the content type says which."""
     kind = request.content_type or ""
-    if kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        return {name: str(value) for name, value in request.POST.items()}
     raw = request.body
+    if kind == "application/x-www-form-urlencoded":
+        return {name: str(value) for name, value in request.POST.items()}
+    if kind == "multipart/form-data":
+        return _parts(request)
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return json.loads(raw) if raw.strip() else {}
         except (ValueError, RecursionError) as error:
             raise ProblemError(400, "bad_request", "The body is not JSON.") from error
     return {"text": raw.decode("utf-8", "replace")} if raw else {}
+
+
+def _parts(request: HttpRequest) -> dict[str, str]:
+    """The fields of a multipart body, by its real length.
+
+    Not from `request.POST`: one that could not be read is empty there when it is asked for a second time.
+    """
+    about = {**request.META, "CONTENT_LENGTH": str(len(request.body))}
+    fields, _ = request.parse_file_upload(about, BytesIO(request.body))
+    return {name: str(value) for name, value in fields.items()}

@@ -116,9 +116,43 @@ def test_a_webhook_takes_json_forms_and_text(api: Api) -> None:
         "nul": "x\ufffdy",
     }
     assert api.http.post(hook, data={"name": "Mira"}).json() == {"name": "Mira"}
+    parts = api.http.build_request("POST", hook, data={"name": "Mira"}, files={"scan": b"..."})
+    in_pieces = api.http.post(
+        hook, content=iter([parts.read()]), headers={"content-type": parts.headers["content-type"]}
+    )
+    assert in_pieces.json() == api.http.send(parts).json() == {"name": "Mira"}
     assert api.http.post(hook, content="hello", headers={"content-type": "text/plain"}).json() == {
         "text": "hello"
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "says"),
+    [
+        ("multipart/form-data", "", "boundary"),
+        ("multipart/form-data; boundary=", "", "boundary"),
+        ("multipart/form-data; boundary=\xe9", "", "content type"),
+        ("multipart/form-data; boundary=x; charset=hex", "", "charset"),
+        ("text/plain", "?" + "&".join(f"p{n}=1" for n in range(3000)), "1000 fields or query parameters"),
+    ],
+)
+def test_a_delivery_that_cannot_be_read_is_refused_each_time_in_a_sentence(
+    api: Api, kind: str, query: str, says: str
+) -> None:
+    hook = published(api, "Unreadable", ECHO)["hook"]
+    api.http.post(hook, json={})
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
+    for _ in range(2):
+        refused = api.http.post(
+            hook + query, content=body, headers=[(b"content-type", kind.encode("latin-1"))]
+        )
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+        assert says in refused.json()["message"]
+
+
+def test_a_question_with_thousands_of_parameters_is_refused(api: Api) -> None:
+    query = "&".join(f"p{n}=1" for n in range(3000))
+    assert api("GET", f"/runs?{query}", expect=400)["code"] == "bad_request"
 
 
 def test_an_mcp_server_that_is_not_there_is_told_in_words_and_handled_by_the_error_port(api: Api) -> None:
