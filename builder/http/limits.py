@@ -1,4 +1,4 @@
-"""Refuses bodies that are too large before anything reads them."""
+"""Refuses bodies that are too large, and addresses that no database can look for, before anything reads them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,8 +12,11 @@ from builder.http.errors import problem
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
-class BodyLimitMiddleware:
-    """413 for a body that says it is larger than the limit; the server's own buffer stops one that lies."""
+class LimitMiddleware:
+    """413 for a body that says it is larger than the limit; the server's own buffer stops one that lies.
+
+    400 for NUL in path or query: PostgreSQL can neither store nor compare it.
+    """
 
     async_capable = True
     sync_capable = False
@@ -24,7 +27,7 @@ class BodyLimitMiddleware:
             markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        refused = too_large(request)
+        refused = too_large(request) or _with_nul(request)
         return refused or await self.get_response(request)
 
 
@@ -36,4 +39,10 @@ def too_large(request: HttpRequest) -> HttpResponse | None:
     limit = settings.MAX_WEBHOOK_BYTES if request.path.startswith("/hooks/") else settings.MAX_BODY_BYTES
     if int(announced) > limit:
         return problem(413, "too_large", f"The body has {announced} bytes; this address takes {limit}.")
+    return None
+
+
+def _with_nul(request: HttpRequest) -> HttpResponse | None:
+    if "\x00" in request.path or "%00" in request.META["QUERY_STRING"]:
+        return problem(400, "bad_request", "The address contains a NUL character (%00).")
     return None

@@ -44,8 +44,10 @@ class StaticFiles:
             [(self._roots[root], rest)] if root in self._roots else [(own, name) for own in self._own]
         )
         for folder, relative in candidates:
+            if not relative or "\x00" in relative:
+                continue
             path = (folder / relative).resolve()
-            if relative and path.is_relative_to(folder.resolve()) and path.is_file():
+            if path.is_relative_to(folder.resolve()) and path.is_file():
                 return _file(path, immutable=root == "dist" and "assets" in path.parts)
         return None
 

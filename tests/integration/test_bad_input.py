@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from runtime.identifiers import new_id
+from tests.support.cluster import Cluster
 from tests.support.product import Api, Embedded, a_document, a_node, published
 
 ECHO = a_document(
@@ -153,6 +155,26 @@ def test_a_delivery_that_cannot_be_read_is_refused_each_time_in_a_sentence(
 def test_a_question_with_thousands_of_parameters_is_refused(api: Api) -> None:
     query = "&".join(f"p{n}=1" for n in range(3000))
     assert api("GET", f"/runs?{query}", expect=400)["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/runs?q=%00"),
+        ("GET", "/api/v1/runs?trigger=a%00b"),
+        ("GET", "/api/v1/workflows?q=%00"),
+        ("POST", f"/api/v1/runs/{new_id()}/steps/a%00b/settle"),
+        ("GET", "/runs?q=%00"),
+        ("GET", "/static/a%00b"),
+    ],
+)
+def test_an_address_with_a_character_that_no_database_stores_is_refused(
+    cluster: Cluster, method: str, path: str
+) -> None:
+    refused = cluster.api().http.request(
+        method, path, json={"outcome": "failed"} if method == "POST" else None
+    )
+    assert 400 <= refused.status_code < 500
 
 
 def test_an_mcp_server_that_is_not_there_is_told_in_words_and_handled_by_the_error_port(api: Api) -> None:
