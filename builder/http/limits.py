@@ -1,4 +1,4 @@
-"""Refuses bodies that are too large, and addresses that no database can look for, before anything reads them."""
+"""Refuses bodies that are too large, and characters that no database can look for, before any view."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,11 +11,14 @@ from builder.http.errors import problem
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
 
 class LimitMiddleware:
     """413 for a body that says it is larger than the limit; the server's own buffer stops one that lies.
 
-    400 for NUL in path or query: PostgreSQL can neither store nor compare it.
+    400 for NUL in path, query or a form's fields: PostgreSQL can neither store nor compare it. In JSON the parser of
+    the API replaces it.
     """
 
     async_capable = True
@@ -45,4 +48,11 @@ def too_large(request: HttpRequest) -> HttpResponse | None:
 def _with_nul(request: HttpRequest) -> HttpResponse | None:
     if "\x00" in request.path or "%00" in request.META["QUERY_STRING"]:
         return problem(400, "bad_request", "The address contains a NUL character (%00).")
+    if request.content_type in FORMS and _has_nul_in_fields(request):
+        return problem(400, "bad_request", "A field contains a NUL character.")
     return None
+
+
+def _has_nul_in_fields(request: HttpRequest) -> bool:
+    # Read as a whole first: of a form whose parts were read one by one, no view could read the body any more.
+    return bool(request.body) and any("\x00" in value for _, row in request.POST.lists() for value in row)

@@ -177,6 +177,19 @@ def test_an_address_with_a_character_that_no_database_stores_is_refused(
     assert 400 <= refused.status_code < 500
 
 
+def test_a_form_with_a_character_that_no_database_stores_is_refused(cluster: Cluster) -> None:
+    with httpx2.Client(base_url=cluster.base, trust_env=False) as visitor:
+        visitor.get("/sign-in")
+        fields = {
+            "csrfmiddlewaretoken": visitor.cookies["csrftoken"],
+            "email": "a\x00@b.example",
+            "password": "x",
+        }
+        assert visitor.post("/sign-in", data=fields).status_code == 400
+        asked = {"grant_type": "refresh_token", "refresh_token": "a\x00", "client_id": "b"}
+        assert visitor.post("/oauth/token", data=asked).status_code == 400
+
+
 def test_an_mcp_server_that_is_not_there_is_told_in_words_and_handled_by_the_error_port(api: Api) -> None:
     body = {
         "slug": "gone",
