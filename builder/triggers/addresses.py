@@ -21,7 +21,7 @@ from builder.triggers.models import Address
 from builder.workflows.actions import on_publish
 from builder.workflows.models import Version, Workflow
 from builder.workflows.trigger_addresses import address_source
-from runtime.graph.schema import Graph
+from runtime.graph.schema import Graph, Node
 from runtime.settings_revisions import revision_sql
 from runtime.statements import columns, fetch, instances
 
@@ -30,8 +30,8 @@ MOST_REMEMBERED = 1000
 
 @on_publish
 def give_addresses(workflow: Workflow, graph: Graph) -> None:
-    """Every webhook and public form of the live version has an address; those that are gone stop to answer."""
-    wanted = {(node.id, kind) for node in graph.nodes for kind in _kinds(node.type, node.config)}
+    """Every webhook and public form of the live version has an address; those that are gone or off stop to answer."""
+    wanted = {(node.id, kind) for node in graph.nodes for kind in _kinds(node)}
     known = {(row.node, row.kind): row for row in Address.objects.filter(workflow=workflow)}
     for node, kind in sorted(wanted - known.keys()):
         address = Address(workflow=workflow, node=node, kind=kind)
@@ -114,7 +114,9 @@ def _statement() -> str:
     )
 
 
-def _kinds(node_type: str, config: dict[str, object]) -> list[str]:
-    if node_type == "webhook_trigger":
+def _kinds(node: Node) -> list[str]:
+    if node.settings.disabled:
+        return []
+    if node.type == "webhook_trigger":
         return ["hook"]
-    return ["form"] if node_type == "manual_trigger" and config.get("public") else []
+    return ["form"] if node.type == "manual_trigger" and node.config.get("public") else []

@@ -85,26 +85,36 @@ def start_by_person(
 
 
 def chosen_trigger(graph: Graph, wanted: str | None) -> Node:
-    """The trigger by id, or the only one there is."""
+    """The trigger by id, or the only one that is on."""
     triggers = [node for node in graph.nodes if node.type in NODE_TYPES and NODE_TYPES[node.type].is_trigger]
     if wanted:
         found = next((node for node in triggers if node.id == wanted), None)
         if found is None:
             raise Invalid("unknown_trigger", f'This workflow has no trigger "{wanted}".')
-        return found
-    if len(triggers) != 1:
-        ids = ", ".join(node.id for node in triggers) or "none"
+        return _switched_on(found)
+    on = [node for node in triggers if not node.settings.disabled]
+    if triggers and not on:
+        return _switched_on(triggers[0])
+    if len(on) != 1:
+        ids = ", ".join(node.id for node in on) or "none"
         raise Invalid("trigger_required", f"Say which trigger to start: {ids}.", {"triggers": ids})
-    return triggers[0]
+    return on[0]
+
+
+def _switched_on(trigger: Node) -> Node:
+    if trigger.settings.disabled:
+        message = f'The trigger "{trigger.id}" is switched off. Switch it on to start runs with it.'
+        raise Invalid("trigger_disabled", message)
+    return trigger
 
 
 def live_trigger(workflow: Workflow, node: str) -> Node:
-    """The trigger of the live version; raises Conflict while the workflow takes nothing, Http404 for none."""
+    """The trigger of the live version; raises Conflict while the workflow takes nothing, Http404 for none or one that is off."""
     if workflow.is_paused or workflow.live_version is None:
         raise Conflict("workflow_paused", "This workflow is paused and takes nothing at the moment.")
     graph = frozen_graph(workflow.live_version.graph_id)
     found = next((one for one in graph.nodes if one.id == node), None)
-    if found is None:
+    if found is None or found.settings.disabled:
         raise Http404
     return found
 

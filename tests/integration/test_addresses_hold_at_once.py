@@ -63,11 +63,13 @@ class Hook:
             found += [answer] if answer not in found else []
         return found
 
-    def publish(self, document: dict[str, Any]) -> None:
+    def publish(self, document: dict[str, Any]) -> list[str | None]:
+        """The addresses of its triggers."""
         shown = self.api("GET", f"/workflows/{self.workflow['id']}")
         body = {"graph": document, "revision": shown["revision"]}
         self.api("PUT", f"/workflows/{self.workflow['id']}/draft", body)
-        self.api("POST", f"/workflows/{self.workflow['id']}/publish", {})
+        answer = self.api("POST", f"/workflows/{self.workflow['id']}/publish", {})
+        return [trigger["url"] for trigger in answer["triggers"]]
 
 
 def test_a_paused_workflow_takes_nothing_until_it_is_resumed(place: tuple[Api, list[str]]) -> None:
@@ -114,3 +116,18 @@ def test_a_workflow_that_was_removed_has_no_webhook(place: tuple[Api, list[str]]
     hook = Hook(*place)
     hook.api("DELETE", f"/workflows/{hook.workflow['id']}", expect=204)
     assert hook.answers() == [(404, "not_found")]
+
+
+def test_a_webhook_that_is_switched_off_is_shut_and_has_the_same_address_once_it_is_on_again(
+    place: tuple[Api, list[str]],
+) -> None:
+    hook = Hook(*place)
+    switched_off = graph("two")
+    switched_off["nodes"][0]["settings"] = {"disabled": True}
+    assert hook.publish(switched_off) == [None]
+    assert hook.answers() == [(404, "not_found")]
+    for asked in ({}, {"trigger": "start"}):
+        refused = hook.api("POST", f"/workflows/{hook.workflow['id']}/runs", asked, expect=422)
+        assert refused["code"] == "trigger_disabled"
+    assert hook.publish(graph("three")) == [hook.workflow["hook"]]
+    assert hook.answers() == [(200, ["three", "Hello", "Remembered"])]

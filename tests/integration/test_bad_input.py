@@ -282,3 +282,19 @@ def test_a_public_form_shows_the_reply_of_its_run(api: Api, product: Embedded) -
         sent = visitor.post(page, data={**token, "name": "Mira"})
     assert sent.status_code == 200
     assert "Hello Mira, all is well." in sent.text
+
+
+def test_a_public_form_that_is_switched_off_has_no_page_and_the_trigger_beside_it_is_chosen(api: Api) -> None:
+    off = {"disabled": True}
+    graph = a_document(
+        [
+            a_node("form", "manual_trigger", {"public": True}, settings=off),
+            a_node("start", "manual_trigger"),
+            a_node("end", "reply", {"text": "."}),
+        ],
+        "form>end, start>end",
+    )
+    workflow = published(api, "Form that is off", graph)
+    assert workflow["hook"] == ""
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    assert run["trigger"] == "start"
