@@ -95,6 +95,8 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
             "HOST": parts.hostname or "",
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 0,
+            # The pool asks a connection whether it still lives before it gives it out: after an outage many do not.
+            "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
                 **dict(parse_qsl(parts.query)),
                 "connect_timeout": 5,
