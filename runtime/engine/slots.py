@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from runtime.engine import clock
@@ -21,6 +22,10 @@ from runtime.graph.templates import parse_template
 from runtime.models import ENDED, ConcurrencyKey, Run
 
 REPLACED = "A newer run of the same key has replaced this one."
+_LOCK = (
+    f"INSERT INTO {ConcurrencyKey._meta.db_table} (key) VALUES (%s)"  # noqa: S608
+    " ON CONFLICT (key) DO UPDATE SET key = excluded.key"
+)
 
 
 def are_limited(run: Run) -> bool:
@@ -59,10 +64,13 @@ def take(run: Run) -> list[Run]:
 
 
 def lock(run: Run) -> None:
-    """Hold the run's key until the transaction ends; before its row is written, so that two cannot wait crosswise."""
+    """Hold the run's key until the transaction ends; before its row is written, so that two cannot wait crosswise.
+
+    One statement, since a key that was found may be removed as a leftover before it is locked.
+    """
     if run.slot_key:
-        ConcurrencyKey.objects.get_or_create(key=run.slot_key)
-        ConcurrencyKey.objects.select_for_update().get(key=run.slot_key)
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, [run.slot_key])
 
 
 def pass_on(run: Run) -> list[Run]:

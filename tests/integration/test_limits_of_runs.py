@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
+from tests.support.cluster import Cluster
 from tests.support.product import Api, Embedded, a_document, a_node, eventually, published
 
 ENDED = ("succeeded", "failed", "cancelled")
@@ -90,6 +93,24 @@ def test_a_start_over_the_limit_is_refused(api: Api) -> None:
     api("POST", f"/runs/{first}/cancel")
     api.run_until(first, "cancelled")
     started(api, workflow, "ida")
+
+
+def test_a_start_goes_on_when_its_key_is_removed_as_a_leftover_at_that_moment(cluster: Cluster) -> None:
+    api = cluster.api()
+    workflow = asking(api, "Key that goes", "queue")
+    started(api, workflow, "ida")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    address = cluster.env["DATABASE_URL"]
+    with psycopg.connect(address) as removing, psycopg.connect(address, autocommit=True) as looking:
+        removing.execute("DELETE FROM runtime_concurrencykey")
+        with ThreadPoolExecutor() as threads:
+            second = threads.submit(started, api, workflow, "ida")
+            eventually(
+                lambda: looking.execute(waiting).fetchone() != (0,), what="the start waiting for the key"
+            )
+            removing.commit()
+            run_id = second.result(20)
+    assert api("GET", f"/runs/{run_id}")["status"] == "queued"
 
 
 def test_a_public_form_that_is_full_asks_to_try_later_and_keeps_the_answers(
