@@ -37,6 +37,15 @@ class Hints(bootsteps.ConsumerStep):  # type: ignore[misc]
             )
         ]
 
+    def stop(self, c: Any) -> None:
+        """A connection that was lost has taken its channels along: there is nothing to cancel on it."""
+        if c.connection is not None:
+            super().stop(c)
+
+    def shutdown(self, c: Any) -> None:
+        if c.connection is not None:
+            super().shutdown(c)
+
 
 def take(body: Any, message: Message) -> None:
     """{"runs": {id: its row, sealed, if it is new}, "errands": bool}: runs to look at, and whether errands wait.

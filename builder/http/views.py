@@ -25,8 +25,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         report = health()
     except DatabaseError:
-        return JsonResponse({"status": "down", "reason": "The database does not answer."}, status=503)
-    return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
+        report = {"status": "down", "reason": "The database does not answer."}
+    response = JsonResponse(report, status=200 if report["status"] == "ok" else 503)
+    # Django would log each 503 as an error; to whoever asks every few seconds it is an answer.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 MARK = (

@@ -8,11 +8,13 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
+from kombu import Connection
 
 from runtime import tasks
 from runtime.engine import process, sealing
@@ -187,3 +189,16 @@ def test_what_is_no_hint_is_dropped(host: Listening, body: Any) -> None:
 def test_a_message_of_endless_runs_is_cut_short(host: Listening) -> None:
     tasks.take({"runs": {str(new_id()): "" for _ in range(tasks.MAX_RUNS + 50)}}, None)
     assert len(host.runs) == tasks.MAX_RUNS
+
+
+def test_a_lost_connection_is_left_without_a_complaint() -> None:
+    hints = tasks.Hints(None)
+    with Connection("memory://") as connection:
+        consumer = SimpleNamespace(connection=connection)
+        hints.start(consumer)
+        consumer.connection = None
+        hints.stop(consumer)
+        hints.shutdown(consumer)
+        consumer.connection = connection
+        hints.start(consumer)
+        hints.stop(consumer)

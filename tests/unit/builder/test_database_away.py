@@ -6,8 +6,12 @@ import json
 
 import psycopg.errors
 import pytest
+from django.core.handlers.exception import convert_exception_to_response
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
+from django.test import RequestFactory
+from django.utils.log import log_response
 
+from builder.http import views
 from builder.http.errors import problem_for
 from runtime.database_outage import is_outage
 
@@ -42,3 +46,17 @@ def test_a_request_that_meets_a_database_that_is_away_may_be_sent_again(error: E
 @pytest.mark.parametrize("error", AT_FAULT, ids=str)
 def test_another_failure_is_no_outage(error: Exception) -> None:
     assert not is_outage(error)
+
+
+def test_not_being_ready_is_an_answer_and_no_error_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(views, "health", away)
+    request = RequestFactory().get("/readyz")
+    answer = convert_exception_to_response(views.readyz)(request)
+    log_response("%s", answer.reason_phrase, response=answer, request=request)
+    assert answer.status_code == 503
+    assert caplog.records == []
