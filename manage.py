@@ -5,7 +5,21 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError, InterfaceError
+
+from runtime.database_outage import is_outage
+
+
+def main() -> None:
+    """A database that is away is told in one sentence, whichever command asked for it."""
+    try:
+        execute_from_command_line(sys.argv)
+    except (DatabaseError, InterfaceError) as error:
+        if "--traceback" in sys.argv or not is_outage(error):
+            raise
+        sys.exit(f"CommandError: The database cannot be reached or used, see DATABASE_URL: {error}")
+
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
-    execute_from_command_line(sys.argv)
+    main()

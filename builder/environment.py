@@ -38,12 +38,15 @@ def env_bool(name: str, *, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
 
 
-def env_int(name: str, default: int) -> int:
+def env_int(name: str, default: int, *, least: int | None = None) -> int:
     value = env_text(name, str(default))
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} is {value!r}; write a whole number.") from None
+    if least is not None and number < least:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write a whole number from {least} on.")
+    return number
 
 
 def kept_secret(name: str, path: Path) -> str:

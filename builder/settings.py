@@ -99,8 +99,8 @@ EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 # --- broker and live updates -----------------------------------------------------
 # Of each worker: how many runs of one workspace it holds at most, the memory over which it ends to be restarted, and
 # where a test makes it fail (runtime/engine/faults.py).
-WORKSPACE_RUNS = env_int("PATCHBAY_WORKSPACE_RUNS", 96)
-WORKER_MEMORY_MIB = env_int("PATCHBAY_WORKER_MEMORY_MIB", 0)
+WORKSPACE_RUNS = env_int("PATCHBAY_WORKSPACE_RUNS", 96, least=1)
+WORKER_MEMORY_MIB = env_int("PATCHBAY_WORKER_MEMORY_MIB", 0, least=0)
 FAULT = env_text("PATCHBAY_FAULT")
 BROKER_URL = env_text("BROKER_URL")
 REDIS_URL = env_text("REDIS_URL")

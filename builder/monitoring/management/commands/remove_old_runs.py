@@ -12,6 +12,9 @@ from builder.inbox.models import InboxItem
 from builder.triggers.models import Delivery
 from runtime.engine import clock, partitions, retention, run_counts
 
+MOST_DAYS = 36_500
+MOST_AT_ONCE = 100_000
+
 
 class Command(BaseCommand):
     help = "Remove runs that ended and are older than wanted, in small transactions."
@@ -26,8 +29,8 @@ class Command(BaseCommand):
         parser.add_argument("--batch", type=int, default=500, help="Runs in one transaction.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["days"] < 0 or options["batch"] < 1:
-            raise CommandError("--days is 0 or more, --batch 1 or more.")
+        if not (0 <= options["days"] <= MOST_DAYS and 1 <= options["batch"] <= MOST_AT_ONCE):
+            raise CommandError(f"--days is from 0 to {MOST_DAYS}, --batch from 1 to {MOST_AT_ONCE}.")
         while run_counts.fold(patient=True):
             pass
         partitions.finish_drops()
