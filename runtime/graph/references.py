@@ -19,6 +19,7 @@ from runtime.graph.structure import Structure
 from runtime.graph.templates import Place, Template, expression_places, has_parts, parse_template
 
 KEY_FIELD = "settings/concurrency/key"
+NUMERIC = frozenset("0123456789.+-eE \t\n")
 
 ERROR_SHAPE = Shape(
     {
@@ -219,6 +220,8 @@ class ReferenceCheck:
                 text = f"This field needs {wanted.words()}; the expression gives {shape.words()}."
                 severity: OneOf["error", "warning"] = "warning" if shape.is_sample else "error"
                 yield Problem(node.id, path, "type_mismatch", text, severity=severity)
+        if template.single is None and mismatch(of_kind("string"), wanted):
+            yield _surrounded(node.id, path, template, wanted)
 
     def _absent(self, node: Node, place: Place, found: list[Reference]) -> Iterator[Problem]:
         """References to steps that do not exist, come later, or may not have run."""
@@ -272,6 +275,16 @@ def _problem(node_id: str | None, path: str, finding: Finding, text: str) -> Pro
     return Problem(
         node_id, path, finding.code, finding.message, severity=finding.severity, fix=_fixed(finding, text)
     )
+
+
+def _surrounded(node_id: str, path: str, template: Template, wanted: Shape) -> Problem:
+    """Parts among other characters give a text; only what may read as a number is taken for one by some steps."""
+    fixed = "".join(part for part in template.parts if isinstance(part, str))
+    may_be_number = "number" in wanted.kinds and NUMERIC.issuperset(fixed)
+    text = (
+        f"This field needs {wanted.words()}; write it as one expression in {{{{ }}}}, and nothing around it."
+    )
+    return Problem(node_id, path, "type_mismatch", text, severity="warning" if may_be_number else "error")
 
 
 def _fixed(finding: Finding, text: str) -> str | None:

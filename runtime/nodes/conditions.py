@@ -9,7 +9,7 @@ from runtime.errors import ExpressionError, NodeFailure
 from runtime.graph.problems import Problem
 from runtime.graph.rules import derive_expression
 from runtime.graph.schema import Node
-from runtime.graph.templates import parse_template
+from runtime.graph.templates import has_parts
 from runtime.nodes.base import NodeContext
 from runtime.nodes.lists import rows_of
 
@@ -34,21 +34,13 @@ def holds(when: str | Mapping[str, Any], ctx: NodeContext, *, field: str, title:
 
 
 def check_conditions(config: Mapping[str, Any], node: Node, rows: str) -> Iterable[Problem]:
-    """A text that is not exactly one expression would fail when it is asked."""
+    """A text without an expression would fail when it is asked; whoever checks the expressions tells of the others."""
     for position, row in rows_of(config.get(rows)):
         when, field = row.get("when"), f"{rows}/{position}/when"
         if when == "":
             yield Problem(node.id, field, "required", '"When" is needed.')
-        elif isinstance(when, str) and _is_plain(when):
+        elif isinstance(when, str) and not has_parts(when):
             text = (
                 "This field needs true or false; write it as one expression in {{ }}, and nothing around it."
             )
             yield Problem(node.id, field, "type_mismatch", text)
-
-
-def _is_plain(text: str) -> bool:
-    try:
-        return parse_template(text).single is None
-    except ExpressionError:
-        # Whoever checks the expressions tells of this one.
-        return False

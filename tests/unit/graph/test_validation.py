@@ -97,9 +97,9 @@ def reply(text: str = "Done.", name: str = "answer", **more: Any) -> dict[str, A
     return node(name, "reply", {"text": text}, **more)
 
 
-def lookup(name: str = "lookup", **changes: Any) -> dict[str, Any]:
+def lookup(name: str = "lookup", parent: str | None = None, **changes: Any) -> dict[str, Any]:
     config = {"server": "orders", "tool": "get_order", "arguments": {"order_id": "7"}}
-    return node(name, "mcp_tool", config | changes)
+    return node(name, "mcp_tool", config | changes, **({"parent": parent} if parent else {}))
 
 
 def branch(*whens: Any, name: str = "branch") -> dict[str, Any]:
@@ -414,6 +414,40 @@ def test_an_expression_that_does_not_fit_the_tools_argument_is_told(
     drawn = graph(start(), lookup(), lookup("refund", tool="refund", arguments=arguments), reply())
 
     assert described(check_graph(drawn, NODE_TYPES, place)) == [("refund", field, "type_mismatch")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "problem"),
+    [
+        ("for_each", {"items": "{{ [1] }} "}, ("step", "items", "type_mismatch")),
+        ("repeat", {"until": "{{ true }} "}, ("step", "until", "type_mismatch")),
+        ("repeat", {"until": "{{ true }}{{ true }}"}, ("step", "until", "type_mismatch")),
+        ("wait", {"for_s": "{{ 1 }}s"}, ("step", "for_s", "type_mismatch")),
+        ("wait", {"for_s": "{{ 1 }}0 "}, ("step", "for_s", "type_mismatch?")),
+    ],
+)
+def test_a_text_around_an_expression_is_told_where_no_text_fits(
+    kind: str, config: dict[str, Any], problem: tuple[str, str, str]
+) -> None:
+    drawn = graph(
+        start(), node("step", kind, config), reply(), lookup(parent="step"), edges="start > step > answer"
+    )
+
+    found = [row for row in problems(drawn) if row.field]
+
+    assert described(found) == [problem]
+    assert "nothing around it" in found[0].message
+
+
+def test_a_text_around_an_expression_is_told_at_the_argument_of_a_tool_that_takes_none() -> None:
+    refund = ToolFacts("refund", REFUND_INPUT)
+    place = Workspace({"orders": replace(ORDERS, tools={**ORDERS.tools, "refund": refund})})
+    arguments = {"lines": "{{ [1] }} ", "order": {"id": "No. {{ 7 }}"}}
+    drawn = graph(start(), lookup("refund", tool="refund", arguments=arguments), reply())
+
+    assert described(check_graph(drawn, NODE_TYPES, place)) == [
+        ("refund", "arguments/lines", "type_mismatch")
+    ]
 
 
 @pytest.mark.parametrize("value", ["{{ steps.lookup.total }}", "{{ steps.lookup.total > 5 }}"])
