@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from pydantic import AwareDatetime, TypeAdapter
 
 from runtime.graph.node_types import Known, NodeTypeFacts, Port
 from runtime.graph.problems import Problem
@@ -23,6 +25,8 @@ RESERVED_IDS = frozenset(
     | FORBIDDEN_KEYS
 )
 ID_LISTS = ("choices", "branches", "fields", "values")
+FORMATS = FormatChecker(formats=())
+_MOMENT: TypeAdapter[AwareDatetime] = TypeAdapter(AwareDatetime)
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _id_problems(node: Node) -> Iterator[Problem]:
 
 def _config_problems(node: Node, node_type: NodeTypeFacts) -> Iterator[Problem]:
     """The config against its schema; a text with `{{ }}` is judged by its expression instead."""
-    validator = Draft202012Validator(dict(node_type.config_schema))
+    validator = Draft202012Validator(dict(node_type.config_schema), format_checker=FORMATS)
     for error in validator.iter_errors(node.config):
         yield from _schema_problem(node, error)
 
@@ -155,6 +159,14 @@ def _schema_problem(node: Node, error: ValidationError) -> Iterator[Problem]:
         yield Problem(node.id, field, "required", f'"{_own_title(error, path)}" is needed.')
         return
     yield Problem(node.id, field, "invalid_config", f"{_own_title(error, path)}: {_sentence(error)}")
+
+
+@FORMATS.checks("date-time", raises=(ValueError, OverflowError))
+def _is_moment(value: object) -> bool:
+    """Judged as the node's own model does it: with a zone, and inside the calendar in UTC too."""
+    if isinstance(value, str):
+        _MOMENT.validate_python(value).astimezone(UTC)
+    return True
 
 
 def _variant_meant(error: ValidationError) -> list[ValidationError]:
@@ -191,6 +203,8 @@ def _sentence(error: ValidationError) -> str:
             return "is none of the possible values."
         case "pattern":
             return "has characters that are not possible here."
+        case "format":
+            return "needs a date with time and zone, such as 2026-11-21T09:00:00+01:00."
         case "additionalProperties":
             return "has a field that does not belong here."
         case "minimum" | "exclusiveMinimum":

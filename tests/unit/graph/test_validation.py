@@ -461,6 +461,29 @@ def test_a_text_field_takes_no_object() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "until", ["tomorrow", "", "2020-01-01", "2020-01-01T00:00:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_a_moment_that_no_run_could_read_is_told(until: str) -> None:
+    found = problems(graph(start(), node("pause", "wait", {"until": until}), reply()))
+
+    assert described(found) == [("pause", "until", "invalid_config")]
+    assert "with time and zone" in found[0].message
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        "2020-01-01T00:00:00Z",
+        "2020-01-01 00:00+01:00",
+        "{{ trigger.body.at }}",
+        "{{ trigger.body.day }}T09:00Z",
+    ],
+)
+def test_a_moment_with_time_and_zone_is_no_problem(until: str) -> None:
+    assert problems(graph(start(), node("pause", "wait", {"until": until}), reply())) == []
+
+
 # --- rules ----------------------------------------------------------------------------------------------
 
 
