@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runtime.graph.schema import Edge, Graph, NodeSettings
 from runtime.graph.structure import Structure
+
+FAILURE = "a failure"  # no id of a node can be this
 
 
 def may_be_absent(structure: Structure, x: str, y: str) -> bool:
@@ -42,6 +45,23 @@ def may_be_absent_at_end(structure: Structure, x: str) -> bool:
     if any(edge.port == "error" for edge in structure.outgoing[x]):
         return True
     return _unavoidable(structure, x).isdisjoint(structure.entries(container))
+
+
+def with_failure_of(structure: Structure, x: str) -> Structure:
+    """The same drawing with a step FAILURE on the `error` port of x, before all that the port leads to.
+
+    It succeeds where x leaves by that port, and nowhere else: the failure may be absent where this step may be.
+    """
+    step = structure.nodes[x].model_copy(update={"id": FAILURE, "type": FAILURE, "settings": NodeSettings()})
+    edges = [
+        edge.model_copy(update={"source": FAILURE, "port": "out"})
+        if (edge.source, edge.port) == (x, "error")
+        else edge
+        for edge in structure.edges
+    ]
+    into = Edge.model_construct(source=x, port="error", target=FAILURE)
+    graph = Graph.model_construct(nodes=[*structure.graph.nodes, step], edges=[*edges, into])
+    return Structure(graph, structure.types)
 
 
 def _settles_before(structure: Structure, x: str, y: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal as OneOf
 from runtime.errors import ExpressionError
 from runtime.graph.expressions.checker import Finding, Reference, check, references
 from runtime.graph.node_types import JsonSchema, Known, NodeTypeFacts
-from runtime.graph.presence import may_be_absent, may_be_absent_at_end
+from runtime.graph.presence import FAILURE, may_be_absent, may_be_absent_at_end, with_failure_of
 from runtime.graph.problems import Problem
 from runtime.graph.rules import derive_expression
 from runtime.graph.schema import Node
@@ -209,8 +209,7 @@ class ReferenceCheck:
         own = self.own_names(node).get(path.partition("/")[0])
         scope = self.scope(node.id, in_body=place.in_body) if own is None else self._scope_without_run(own)
         for tree in template.trees:
-            missing = [reference for reference in references(tree) if reference.path[0] == "steps"]
-            absent = list(self._absent(node, place, missing))
+            absent = list(self._absent(node, place, references(tree)))
             yield from absent
             shape, findings = check(tree, scope)
             for finding in findings:
@@ -224,14 +223,15 @@ class ReferenceCheck:
             yield _surrounded(node.id, path, template, wanted)
 
     def _absent(self, node: Node, place: Place, found: list[Reference]) -> Iterator[Problem]:
-        """References to steps that do not exist, come later, or may not have run."""
-        told: set[str] = set()
+        """References to steps that do not exist, come later, or may not have run or failed."""
+        told: set[tuple[str, ...]] = set()
+        judges = {"steps": self._step_problem, "errors": self._failure_problem}
         for reference in found:
-            if len(reference.path) < 2 or reference.path[1] in told:
+            name, judge = reference.path[:2], judges.get(reference.path[0])
+            if judge is None or len(name) < 2 or name in told:
                 continue
-            step = reference.path[1]
-            if problem := self._step_problem(node, place, step, reference):
-                told.add(step)
+            if problem := judge(node, place, name[1], reference):
+                told.add(name)
                 yield problem
 
     def _step_problem(self, node: Node, place: Place, step: str, reference: Reference) -> Problem | None:
@@ -255,11 +255,7 @@ class ReferenceCheck:
                     f"steps.{holders[-1]}.…"
                 )
             return Problem(node.id, path, "reference_missing", text)
-        if place.in_body and structure.nodes[step].parent == node.id:
-            is_uncertain = may_be_absent_at_end(structure, step)
-        else:
-            is_uncertain = may_be_absent(structure, step, node.id)
-        if not reference.guarded and is_uncertain:
+        if not reference.guarded and _is_uncertain(structure, step, node.id, place):
             text = (
                 f'"{structure.title(step)}" may not have run when this step does. '
                 f"Say what to take then, for example with coalesce(…) or steps.?{step}."
@@ -267,8 +263,28 @@ class ReferenceCheck:
             return Problem(node.id, path, "may_be_absent", text)
         return None
 
+    def _failure_problem(self, node: Node, place: Place, step: str, reference: Reference) -> Problem | None:
+        """Of a failure that may not have happened; of one that is nowhere in scope the check of names tells."""
+        before = self.structure.inside(node.id) if place.in_body else self.before(node.id)
+        if reference.guarded or step not in before or not self._has_error_edge(step):
+            return None
+        if not _is_uncertain(with_failure_of(self.structure, step), FAILURE, node.id, place):
+            return None
+        text = (
+            f'"{self.structure.title(step)}" may not have failed when this step runs. '
+            f"Say what to take then, for example with coalesce(…) or errors.?{step}."
+        )
+        return Problem(node.id, place.field, "may_be_absent", text)
+
     def _has_error_edge(self, node_id: str) -> bool:
         return any(edge.port == "error" for edge in self.structure.outgoing[node_id])
+
+
+def _is_uncertain(structure: Structure, step: str, node_id: str, place: Place) -> bool:
+    """Whether a step that comes before may not have succeeded when a node's field is rendered."""
+    if place.in_body and structure.nodes[step].parent == node_id:
+        return may_be_absent_at_end(structure, step)
+    return may_be_absent(structure, step, node_id)
 
 
 def _problem(node_id: str | None, path: str, finding: Finding, text: str) -> Problem:

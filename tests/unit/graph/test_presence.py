@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.graph.presence import may_be_absent
+from runtime.graph.presence import FAILURE, may_be_absent, with_failure_of
 from runtime.graph.scheduling import Frontier
 from runtime.graph.schema import Edge, Graph, Node, NodeSettings
 from tests.unit.graph.drawing import drawn, structure
@@ -101,6 +101,40 @@ def test_a_circle_in_a_draft_is_answered_too() -> None:
     assert not absent("start > x > y > x")
 
 
+# --- failures ----------------------------------------------------------------------------------
+
+
+def failure_absent(*arrows: str, first: Collection[str] = (), disabled: Collection[str] = ()) -> bool:
+    """Whether x may not have left by its `error` port before y."""
+    built = structure(drawn(*arrows, first=first, disabled=disabled))
+    return may_be_absent(with_failure_of(built, "x"), FAILURE, "y")
+
+
+def test_a_failure_is_there_for_what_only_its_exit_leads_to() -> None:
+    assert not failure_absent("start > x > z", "x:error > a > y")
+
+
+def test_a_failure_is_absent_where_success_leads_to_the_same_step() -> None:
+    assert failure_absent("start > x > y", "x:error > y")
+
+
+def test_a_failure_is_absent_where_that_of_another_step_leads_to_the_same_one() -> None:
+    assert failure_absent("start > x > b", "x:error > y", "b:error > y")
+
+
+def test_a_failure_is_there_where_another_way_waits_for_it_on_a_branch_of_its_own() -> None:
+    assert not failure_absent("start > x:error > fork:yes > y", "fork:no > y")
+
+
+def test_the_first_way_in_does_not_wait_for_a_failure() -> None:
+    assert failure_absent("start > x > b", "x:error > y", "start > y", first={"y"})
+    assert not failure_absent("start > x > b", "x:error > y", "x:error > a > y", first={"y"})
+
+
+def test_a_disabled_step_does_not_fail() -> None:
+    assert failure_absent("start > x:error > y", "start > y", disabled={"x"})
+
+
 # --- against runs ----------------------------------------------------------------------------
 
 
@@ -129,21 +163,24 @@ def exits(graph: Graph, node: Node) -> list[str]:
 
 
 def run(
-    graph: Graph, trigger: str, choice: dict[str, str], order: list[int]
+    graph: Graph, trigger: str, choice: dict[str, str], order: list[int], *, failures: bool = False
 ) -> Iterator[tuple[str, set[str]]]:
-    """Each step that starts, with the steps that have succeeded by then; `order` says which one ends next."""
-    frontier, succeeded = Frontier(graph), {trigger}
+    """Each step that starts, with the steps that have succeeded by then; `order` says which one ends next.
+
+    failures   with those that have failed instead
+    """
+    frontier, ended = Frontier(graph), set() if failures else {trigger}
     running = list(frontier.fire(trigger, {"out"}).ready)
-    yield from ((name, set(succeeded)) for name in running)
+    yield from ((name, set(ended)) for name in running)
     for turn in order:
         if not running:
             return
         name = running.pop(turn % len(running))
-        if choice[name] != "error":
-            succeeded.add(name)
+        if (choice[name] == "error") == failures:
+            ended.add(name)
         started = frontier.settle(name, {choice[name]}).ready
         running += started
-        yield from ((ready, set(succeeded)) for ready in started)
+        yield from ((ready, set(ended)) for ready in started)
 
 
 def pairs(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -170,7 +207,7 @@ def test_nothing_is_absent_in_a_run_that_the_drawing_called_certain(
 
 
 @given(graphs(joins=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_what_is_called_absent_is_absent_in_some_run(graph: Graph) -> None:
     built = structure(graph)
     seen = set()
@@ -181,6 +218,44 @@ def test_what_is_called_absent_is_absent_in_some_run(graph: Graph) -> None:
                 seen |= {(x, started) for x in built.nodes if x not in succeeded}
 
     assert {pair for pair in pairs(graph) if may_be_absent(built, *pair)} == seen & set(pairs(graph))
+
+
+def uncertain_failures(graph: Graph) -> dict[tuple[str, str], bool]:
+    """Every x with a drawn `error` port that comes before a y -> whether its failure may be absent there."""
+    built = structure(graph)
+    failing = {edge.source for edge in graph.edges if edge.port == "error"}
+    return {
+        (x, y): may_be_absent(with_failure_of(built, x), FAILURE, y) for x, y in pairs(graph) if x in failing
+    }
+
+
+@given(graphs(joins=True), st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_failure_has_happened_in_every_run_where_the_drawing_called_it_certain(
+    graph: Graph, data: st.DataObject
+) -> None:
+    certain = [pair for pair, may_be in uncertain_failures(graph).items() if not may_be]
+    trigger = data.draw(st.sampled_from(structure(graph).triggers))
+    choice = {node.id: data.draw(st.sampled_from(exits(graph, node))) for node in graph.nodes}
+    order = data.draw(st.lists(st.integers(0, 4), min_size=7, max_size=7))
+
+    for started, failed in run(graph, trigger, choice, order, failures=True):
+        assert [x for x, y in certain if y == started and x not in failed] == []
+
+
+@given(graphs(joins=False))
+@settings(max_examples=1500, deadline=None)
+def test_a_failure_that_is_called_absent_is_absent_in_some_run(graph: Graph) -> None:
+    called = uncertain_failures(graph)
+    seen, reached = set(), set()
+    for trigger in structure(graph).triggers:
+        for ports in product(*(exits(graph, node) for node in graph.nodes)):
+            choice = dict(zip((node.id for node in graph.nodes), ports, strict=True))
+            for started, failed in run(graph, trigger, choice, [0] * len(graph.nodes), failures=True):
+                reached.add(started)
+                seen |= {(x, started) for x, y in called if y == started and x not in failed}
+
+    assert {pair for pair, may_be in called.items() if may_be and pair[1] in reached} == seen
 
 
 @pytest.mark.parametrize("join", [(), ("y",)])

@@ -346,6 +346,44 @@ def test_a_provision_counts_only_for_what_stands_in_it(text: str) -> None:
     assert described(problems(after_branch(text))) == [("answer", "text", "may_be_absent")]
 
 
+def after_either_end(text: str) -> Graph:
+    """A lookup that succeeds or fails, and a reply that follows in both cases."""
+    return graph(start(), lookup(), reply(text), edges="start > lookup > answer\nlookup:error > answer")
+
+
+def test_a_failure_that_may_not_have_happened_is_told_once() -> None:
+    text = "{{ errors.lookup.code }}: {{ errors.lookup.message + errors.lookup.code }}"
+
+    assert described(problems(after_either_end(text))) == [("answer", "text", "may_be_absent")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{ coalesce(errors.lookup.message, "-") }}',
+        '{{ errors.?lookup.message.orValue("-") }}',
+        '{{ has(errors.lookup) ? errors.lookup.message : "-" }}',
+    ],
+)
+def test_a_failure_that_may_not_have_happened_can_be_provided_for(text: str) -> None:
+    assert problems(after_either_end(text)) == []
+
+
+def test_the_end_of_a_round_is_told_that_a_step_in_it_may_not_have_failed() -> None:
+    again = node("again", "repeat", {"until": '{{ errors.lookup.code == "x" }}'})
+    sorry = node("sorry", "set_values", {"values": [{"id": "a", "value": 1}]}, parent="again")
+    found = graph(
+        start(),
+        again,
+        lookup(parent="again"),
+        sorry,
+        reply(),
+        edges="start > again > answer\nlookup:error > sorry",
+    )
+
+    assert [row for row in described(problems(found)) if row[1]] == [("again", "until", "may_be_absent")]
+
+
 def test_an_optional_value_is_warned_of_with_a_repair_at_its_place() -> None:
     text = "{{ steps.lookup.total }}{{ steps.lookup.carrier }} by {{ steps.lookup.?carrier_name }}"
     found = problems(graph(start(), lookup(), reply(text)))
