@@ -14,6 +14,8 @@ from runtime.graph.schema import Edge, Graph, Node
 
 MAX_NESTING = 5
 """Containers around a step, so that a path stays short enough for its row."""
+PASSED_ON = Port("out")
+"""The one exit of a step that is switched off, whatever exits its type has."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class Structure:
                     f'No trigger leads to "{self.title(node.id)}". Connect it or delete it.',
                 )
             yield from self._wall_problems(node)
+            yield from self._dead_exits(node)
             yield from self._free_outputs(node)
 
     def title(self, node_id: str) -> str:
@@ -180,7 +183,8 @@ class Structure:
 
     def _ends(self, edge: Edge) -> Iterator[Problem]:
         source, target = self.nodes[edge.source], self.nodes[edge.target]
-        if source.type in self.types and edge.port not in {port.name for port in self.ports[source.id]}:
+        exits = {port.name for port in (*self.ports[source.id], *self._ways_on(source))}
+        if source.type in self.types and edge.port not in exits:
             yield Problem(
                 source.id, None, "unknown_port", f'"{self.title(source.id)}" has no exit "{edge.port}".'
             )
@@ -205,13 +209,32 @@ class Structure:
                 )
                 yield Problem(first, None, "cycle", f"These steps lead in a circle: {names}.")
 
+    def _ways_on(self, node: Node) -> tuple[Port, ...]:
+        """The exits by which a run may leave the step; one that is switched off only passes its input on."""
+        if node.settings.disabled:
+            return (PASSED_ON,)
+        return tuple(port for port in self.ports[node.id] if port.takable)
+
+    def _dead_exits(self, node: Node) -> Iterator[Problem]:
+        """Of a step that is switched off: what follows exits by which it cannot be left."""
+        drawn = {edge.port for edge in self.outgoing[node.id]}
+        if node.settings.disabled and drawn - {"error"} and PASSED_ON.name not in drawn:
+            text = (
+                f'What follows "{self.title(node.id)}" will not be executed while that step is switched off, for none '
+                f'of its drawn exits is taken then. Draw a line from its exit "{PASSED_ON.name}" to the next step, '
+                "or remove the step."
+            )
+            yield Problem(node.id, None, "free_output", text, severity="warning")
+
     def _free_outputs(self, node: Node) -> Iterator[Problem]:
         node_type = self.types.get(node.type)
         if node_type is None or node_type.is_end or node.id not in self._reached or node.parent is not None:
             return
         used = {edge.port for edge in self.outgoing[node.id]}
-        for port in self.ports[node.id]:
-            if port.takable and port.name != "error" and port.name not in used:
+        if node.settings.disabled and used - {"error"}:
+            return  # _dead_exits tells of it
+        for port in self._ways_on(node):
+            if port.name != "error" and port.name not in used:
                 exit_name = (
                     f'The exit "{port.title or port.name}" of' if port.name != "out" else "Nothing follows"
                 )

@@ -199,6 +199,44 @@ def test_a_mistake_in_the_drawing_is_told_at_its_step(
     assert described(problems(found)) == [problem]
 
 
+def with_branch_off(edges: str) -> list[Problem]:
+    """The problems of a workflow whose branch is switched off."""
+    off = branch("{{ true }}") | {"settings": {"disabled": True}}
+    return problems(graph(start(), off, reply(), edges=edges))
+
+
+@pytest.mark.parametrize("edges", ["start > branch > answer", "start > branch > answer\nbranch:yes > answer"])
+def test_a_step_that_is_switched_off_may_be_left_by_the_exit_that_every_step_has(edges: str) -> None:
+    assert with_branch_off(edges) == []
+
+
+def test_what_follows_a_step_that_is_switched_off_by_its_own_exits_only_is_told_as_not_executed() -> None:
+    found = with_branch_off("start > branch:yes > answer\nbranch:otherwise > answer")
+
+    assert described(found) == [("branch", None, "free_output?")]
+    assert "will not be executed" in found[0].message
+
+
+def test_a_step_that_is_switched_off_at_the_end_is_told_like_any_other() -> None:
+    found = with_branch_off("start > answer > branch")
+
+    assert [row.message for row in found] == ['Nothing follows "Condition".']
+
+
+def test_a_step_that_is_switched_off_in_a_loop_is_told_too() -> None:
+    off = branch("{{ true }}") | {"settings": {"disabled": True}, "parent": "loop"}
+    drawn = graph(
+        start(),
+        node("loop", "for_each", {"items": "{{ [1] }}"}),
+        off,
+        lookup(parent="loop"),
+        reply(),
+        edges="start > loop > answer\nbranch:yes > lookup\nbranch:otherwise > lookup",
+    )
+
+    assert described(problems(drawn)) == [("branch", None, "free_output?")]
+
+
 def test_a_step_in_a_loop_that_does_not_exist_is_told_with_its_connection() -> None:
     found = problems(graph(start(), reply(parent="ghost")))
 

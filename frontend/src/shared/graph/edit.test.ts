@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeType } from '../../api/types'
 import { copy, paste } from './clipboard'
+import type { Graph } from './document'
 import { aGraph, BARE, types } from './drawing'
 import { connect, insertOnEdge, makeNode, remove, runOrder, wouldCycle } from './edit'
 import { freeId, slugId } from './ids'
@@ -73,6 +74,22 @@ describe('ports', () => {
     }
     expect(portsOf(node, TYPE, aGraph('a>b')).map(port => port.name)).toEqual(['yes', 'otherwise', 'error'])
     expect(portsOf(node, TYPE, graph).map(port => port.name)).toEqual(['yes', 'otherwise', 'unsure', 'error'])
+  })
+
+  it('draws the exit of a step that is passed over while it is off, and as long as a line uses it', () => {
+    const node = {
+      id: 'd',
+      type: 'llm_decision',
+      version: 1,
+      config: { choices: [{ id: 'yes', title: 'Yes' }] },
+      position: { x: 0, y: 0 },
+    }
+    const names = (graph: Graph, disabled: boolean) =>
+      portsOf({ ...node, settings: { disabled } }, TYPE, graph).map(port => port.name)
+    expect(names(aGraph('a>b'), false)).toEqual(['yes', 'otherwise', 'error'])
+    expect(names(aGraph('a>b'), true)).toEqual(['out', 'yes', 'otherwise', 'error'])
+    const graph = connect(aGraph('a>b'), { source: 'd', port: 'out', target: 'b' })
+    expect(names(graph, false)).toEqual(['out', 'yes', 'otherwise', 'error'])
   })
 
   it('says on the card what the step does', () => {

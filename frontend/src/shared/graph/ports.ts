@@ -23,13 +23,18 @@ function expand(rule: PortRule, config: Record<string, unknown>): Port[] {
   return [{ name: rule.name ?? 'out', title: rule.title ?? '', takable, kind: 'plain' }]
 }
 
-/** Ports to draw: those that can be taken, those in use, and `error` last. */
+const PASSED_OVER: Port = { name: 'out', title: 'out (passed over)', takable: true, kind: 'plain' }
+
+/** Ports to draw: those that can be taken, those in use, and `error` last. A step that is off is left by `out`, whatever its type. */
 export function portsOf(node: GraphNode, type: NodeType | undefined, graph: Graph): Port[] {
   if (!type) return []
   const used = new Set(graph.edges.filter(edge => edge.source === node.id).map(edge => edge.port))
   const ports = type.ports
     .flatMap(rule => expand(rule, node.config))
     .filter(port => port.takable || used.has(port.name))
+  // A line that was drawn while the step was off needs its place until someone deletes it.
+  if ((node.settings?.disabled || used.has('out')) && !ports.some(port => port.name === 'out'))
+    ports.unshift(PASSED_OVER)
   if (type.has_error_port) ports.push({ name: 'error', title: 'If it fails', takable: true, kind: 'error' })
   return ports
 }
