@@ -154,6 +154,9 @@ def _schema_problem(node: Node, error: ValidationError) -> Iterator[Problem]:
         return
     if error.validator in {"anyOf", "oneOf"} and error.context:
         error = min(error.context, key=lambda inner: (inner.validator == "type", -len(inner.absolute_path)))
+    if error.validator == "additionalProperties":
+        yield from _undeclared(node, error)
+        return
     field = "/".join(path) or None
     if error.validator in {"minLength", "minItems"} and not error.instance:
         yield Problem(node.id, field, "required", f'"{_own_title(error, path)}" is needed.')
@@ -185,14 +188,27 @@ def _missing(node: Node, error: ValidationError, path: list[str]) -> Iterator[Pr
             yield Problem(node.id, "/".join([*path, name]), "required", f'"{_title(error, name)}" is needed.')
 
 
+def _undeclared(node: Node, error: ValidationError) -> Iterator[Problem]:
+    """Every field that an object has and its schema does not know."""
+    place = "/".join(str(part) for part in error.absolute_path)
+    declared = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    given = error.instance if isinstance(error.instance, dict) else {}
+    for name in given:
+        if name not in declared:
+            text = f'There is no field "{name}" in {place or "this step"}; remove it, or correct its name.'
+            yield Problem(node.id, f"{place}/{name}" if place else name, "invalid_config", text)
+
+
 def _title(error: ValidationError, name: str) -> str:
     properties = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
     return str(properties.get(name, {}).get("title") or name)
 
 
 def _own_title(error: ValidationError, path: list[str]) -> str:
-    title = error.schema.get("title") if isinstance(error.schema, dict) else None
-    return str(title or (path[-1] if path else "This step"))
+    """A variant of a field has no title of its own."""
+    schemas = [found.schema for found in (error, error.parent) if found is not None]
+    titles = [schema.get("title") for schema in schemas if isinstance(schema, dict)]
+    return str(next(filter(None, titles), None) or (path[-1] if path else "This step"))
 
 
 def _sentence(error: ValidationError) -> str:
@@ -205,12 +221,14 @@ def _sentence(error: ValidationError) -> str:
             return "has characters that are not possible here."
         case "format":
             return "needs a date with time and zone, such as 2026-11-21T09:00:00+01:00."
-        case "additionalProperties":
-            return "has a field that does not belong here."
-        case "minimum" | "exclusiveMinimum":
+        case "minimum":
             return f"is too small (at least {error.validator_value})."
-        case "maximum" | "exclusiveMaximum":
+        case "exclusiveMinimum":
+            return f"must be greater than {error.validator_value}."
+        case "maximum":
             return f"is too large (at most {error.validator_value})."
+        case "exclusiveMaximum":
+            return f"must be less than {error.validator_value}."
         case "maxLength" | "maxItems":
             return f"is too long (at most {error.validator_value})."
     return "does not fit."

@@ -252,7 +252,8 @@ def test_a_step_in_a_loop_that_does_not_exist_is_told_with_its_connection() -> N
         ({"values": []}, "values", "required"),
         ({}, "values", "required"),
         ({"values": "a"}, "values", "invalid_config"),
-        ({"values": [{"id": "a"}], "other": 1}, None, "invalid_config"),
+        ({"values": [{"id": "a"}], "other": 1}, "other", "invalid_config"),
+        ({"values": [{"id": "a", "other": 1}]}, "values/0/other", "invalid_config"),
         ({"values": [{"id": "{{ trigger.body }}"}]}, "values/0/id", "expression_not_allowed"),
         ({"values": [{"id": "a", "value": "{{ 1 + }}"}]}, "values/0/value", "expression_error"),
         ({"values": [{"id": "a", "value": "{{ nope(1) }}"}]}, "values/0/value", "expression_error"),
@@ -286,6 +287,32 @@ def test_a_mistake_in_a_config_is_told_at_its_field(
     found = problems(graph(start(), node("set", "set_values", config), reply()))
 
     assert described(found) == [("set", place, code)]
+
+
+def test_each_field_that_a_step_does_not_have_is_named_with_its_place() -> None:
+    rows = [{"id": "a", "colour": 1, "other": 2}]
+    found = problems(graph(start(), node("set", "set_values", {"values": rows, "more": 3}), reply()))
+
+    assert {row.message.partition(";")[0] for row in found} == {
+        'There is no field "more" in this step',
+        'There is no field "colour" in values/0',
+        'There is no field "other" in values/0',
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "message"),
+    [
+        ("human_handoff", {"due_in_s": 0}, "Time to answer: must be greater than 0."),
+        ("wait", {"for_s": -1}, "Wait for: is too small (at least 0)."),
+    ],
+)
+def test_a_number_beyond_a_bound_is_told_with_it(kind: str, config: dict[str, Any], message: str) -> None:
+    found = problems(
+        graph(start(), node("step", kind, config), reply(), edges="start > step\nstart > answer")
+    )
+
+    assert message in [row.message for row in found]
 
 
 @pytest.mark.parametrize(

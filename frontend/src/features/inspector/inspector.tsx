@@ -46,7 +46,10 @@ export function Inspector() {
 
   if (!node || !type) return null
   const problems = allProblems.filter(problem => problem.node === node.id)
-  const general = problems.filter(problem => problem.field === null)
+  // What the form has no place for is told above it.
+  const general = problems.filter(
+    ({ field }) => field === null || !(field.split('/')[0]! in (type.config.properties ?? {})),
+  )
   const setTitle = (title: string) =>
     useGraph.getState().change(current => updateNode(current, node.id, { title }), `title:${node.id}`)
   return (
