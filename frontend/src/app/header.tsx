@@ -56,9 +56,8 @@ export function Header({
   const queries = useQueryClient()
   const publishing = useMutation({
     mutationFn: async () => {
-      await useGraph.getState().save()
-      const published = await publish(data.workflow.id)
-      return { published, graph: useGraph.getState().graph }
+      const saved = await useGraph.getState().saveAll()
+      return { published: await publish(data.workflow.id), graph: saved }
     },
     onSuccess: ({ published, graph: now }) => {
       setLive(published.version)

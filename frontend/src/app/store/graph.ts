@@ -24,6 +24,8 @@ type GraphStore = {
   undo: () => void
   redo: () => void
   save: () => Promise<boolean>
+  /** The graph as the server has it now; throws ApiError with the reason where it could not be saved. */
+  saveAll: () => Promise<Graph>
   reloadTheirs: () => Promise<void>
   overwrite: () => Promise<void>
 }
@@ -107,6 +109,15 @@ export const useGraph = create<GraphStore>((set, get) => {
         saving = null
       })
       return saving
+    },
+    saveAll: async () => {
+      await get().save()
+      // What is changed while a save is under way goes with the next one.
+      while (get().saveState === 'unsaved') await get().save()
+      const { saveState, saveError, graph } = get()
+      if (saveState !== 'saved')
+        throw new ApiError(0, 'not_saved', `The draft could not be saved: ${saveError}`)
+      return graph
     },
     reloadTheirs: async () => {
       const theirs = await readWorkflow(get().workflow)

@@ -133,7 +133,7 @@ function TriggerForm({
     setBusy(true)
     setProblem('')
     try {
-      if (!(await useGraph.getState().save())) await useGraph.getState().save()
+      await useGraph.getState().saveAll()
       const run = await startRun(workflow, isWebhook ? { body } : body, trigger.id)
       if (!example) localStorage.setItem(memory(workflow, trigger.id), JSON.stringify(tool ? values : body))
       useRun.getState().watch(run)
