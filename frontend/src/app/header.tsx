@@ -18,6 +18,7 @@ import { pauseWorkflow, publish, renameWorkflow, resumeWorkflow } from '../api/r
 import type { Problem, PublishedTrigger } from '../api/types'
 import { StatusPill } from '../shared/ui/status'
 import { useGraph } from './store/graph'
+import { useProblems } from './store/problems'
 import { useRun } from './store/run'
 import type { EditorData } from './store/session'
 import { useView } from './store/view'
@@ -28,7 +29,6 @@ const SAVE_WORDS = {
   saving: 'Saving…',
   offline: 'Offline – changes kept here',
   stale: 'Changed elsewhere',
-  failed: 'Not saved',
 } as const
 
 export type Published = { version: number; triggers: PublishedTrigger[] }
@@ -46,7 +46,7 @@ export function Header({
   const graph = useGraph(store => store.graph)
   const saveState = useGraph(store => store.saveState)
   const saveError = useGraph(store => store.saveError)
-  const problems = useView(store => store.problems)
+  const problems = useProblems()
   const run = useRun(store => store.run)
   const [failure, setFailure] = useState('')
   const [paused, setPaused] = useState(data.workflow.paused)
@@ -111,10 +111,22 @@ export function Header({
         onBlur={() => void rename()}
         onKeyDown={event => event.key === 'Enter' && event.currentTarget.blur()}
       />
-      <span className="save-state sub" title={saveError} data-state={saveState}>
-        {saveState === 'offline' || saveState === 'failed' ? <CloudOff aria-hidden /> : <Cloud aria-hidden />}
-        <span>{data.me.can.edit ? SAVE_WORDS[saveState] : 'Read only'}</span>
-      </span>
+      {saveState === 'failed' ? (
+        <button
+          type="button"
+          className="save-state"
+          data-state={saveState}
+          title={saveError}
+          onClick={() => useView.getState().set({ showProblems: true })}
+        >
+          <CloudOff aria-hidden /> Not saved: see why
+        </button>
+      ) : (
+        <span className="save-state sub" title={saveError} data-state={saveState}>
+          {saveState === 'offline' ? <CloudOff aria-hidden /> : <Cloud aria-hidden />}
+          <span>{data.me.can.edit ? SAVE_WORDS[saveState] : 'Read only'}</span>
+        </span>
+      )}
       <span className="grow" />
       {run ? (
         <span className="head-run">

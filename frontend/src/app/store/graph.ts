@@ -2,7 +2,9 @@
 import { create } from 'zustand'
 import { ApiError } from '../../api/client'
 import { readWorkflow, saveDraft } from '../../api/requests'
+import type { Problem } from '../../api/types'
 import { EMPTY_GRAPH, type Graph } from '../../shared/graph/document'
+import { refusedProblem } from '../../shared/graph/malformed'
 
 const HISTORY = 200
 const SAVE_AFTER_MS = 800
@@ -18,6 +20,8 @@ type GraphStore = {
   revision: number
   saveState: SaveState
   saveError: string
+  /** Why the draft cannot be saved as it is; null while it can, or nobody knows. */
+  refused: Problem | null
   readOnly: boolean
   open: (workflow: string, graph: Graph, revision: number, readOnly: boolean) => void
   change: (edit: (graph: Graph) => Graph, merge?: string) => void
@@ -50,7 +54,12 @@ export const useGraph = create<GraphStore>((set, get) => {
     try {
       const answer = await saveDraft(workflow, graph, revision)
       const unchanged = get().graph === graph
-      set({ revision: answer.revision, saveState: unchanged ? 'saved' : 'unsaved', saveError: '' })
+      set({
+        revision: answer.revision,
+        saveState: unchanged ? 'saved' : 'unsaved',
+        saveError: '',
+        refused: null,
+      })
       if (!unchanged) schedule()
       return unchanged
     } catch (error) {
@@ -61,7 +70,14 @@ export const useGraph = create<GraphStore>((set, get) => {
           : known.status === 0 || known.status >= 500
             ? 'offline'
             : 'failed'
-      set({ saveState: state, saveError: known.message })
+      set({
+        saveState: state,
+        saveError: known.message,
+        refused:
+          state === 'failed'
+            ? refusedProblem(graph, known.code, known.message, String(known.details.path ?? ''))
+            : null,
+      })
       if (state === 'offline') timer = setTimeout(() => void get().save(), 4000)
       return false
     }
@@ -74,9 +90,20 @@ export const useGraph = create<GraphStore>((set, get) => {
     revision: 0,
     saveState: 'saved',
     saveError: '',
+    refused: null,
     readOnly: false,
     open: (workflow, graph, revision, readOnly) =>
-      set({ workflow, graph, revision, readOnly, past: [], future: [], saveState: 'saved' }),
+      set({
+        workflow,
+        graph,
+        revision,
+        readOnly,
+        past: [],
+        future: [],
+        saveState: 'saved',
+        saveError: '',
+        refused: null,
+      }),
     change: (edit, merge = '') => {
       const { graph, past, readOnly } = get()
       if (readOnly) return
@@ -128,6 +155,8 @@ export const useGraph = create<GraphStore>((set, get) => {
         past: [...past, graph],
         future: [],
         saveState: 'saved',
+        saveError: '',
+        refused: null,
       })
     },
     overwrite: async () => {

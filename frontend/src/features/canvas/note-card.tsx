@@ -2,6 +2,7 @@
 import type { NodeProps } from '@xyflow/react'
 import { memo } from 'react'
 import { useGraph } from '../../app/store/graph'
+import { MAX_NOTE } from '../../shared/graph/document'
 import { updateNote } from '../../shared/graph/edit'
 import type { StepNode } from './to-flow'
 
@@ -18,6 +19,7 @@ export const NoteCard = memo(function NoteCard({ id, selected }: NodeProps<StepN
         placeholder="Write a note…"
         value={note.text}
         readOnly={readOnly}
+        maxLength={MAX_NOTE}
         onChange={event => {
           const { value } = event.target
           useGraph.getState().change(graph => updateNote(graph, noteId, { text: value }), `note:${noteId}`)

@@ -3,9 +3,10 @@ import { Copy, FolderInput, Trash2, X } from 'lucide-react'
 import { useEffect } from 'react'
 import { useGraph } from '../../app/store/graph'
 import { useStepState } from '../../app/store/iterations'
+import { useProblems } from '../../app/store/problems'
 import { nodeType } from '../../app/store/session'
 import { type InspectorTab, useView } from '../../app/store/view'
-import { nodeOf } from '../../shared/graph/document'
+import { MAX_TITLE, nodeOf } from '../../shared/graph/document'
 import { remove, setConfig, updateNode } from '../../shared/graph/edit'
 import { placesFor } from '../../shared/graph/inside'
 import { Icon } from '../../shared/ui/icon'
@@ -28,7 +29,7 @@ export function Inspector() {
   const selected = useView(store => store.selected)
   const tab = useView(store => store.tab)
   const focusField = useView(store => store.focusField)
-  const allProblems = useView(store => store.problems)
+  const allProblems = useProblems()
   const graph = useGraph(store => store.graph)
   const readOnly = useGraph(store => store.readOnly)
   const node = selected.length === 1 ? nodeOf(graph, selected[0]!) : undefined
@@ -65,6 +66,7 @@ export function Inspector() {
             placeholder={type.title}
             value={node.title ?? ''}
             readOnly={readOnly}
+            maxLength={MAX_TITLE}
             onChange={event => setTitle(event.target.value)}
           />
           <button

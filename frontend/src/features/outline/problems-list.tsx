@@ -1,13 +1,14 @@
 /** Everything that is wrong, live; a click opens the field. */
 import { CircleAlert, TriangleAlert, X } from 'lucide-react'
 import { useGraph } from '../../app/store/graph'
+import { useProblems } from '../../app/store/problems'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
 import { containersAround } from '../../shared/graph/nesting'
 
 export function ProblemsList() {
-  const problems = useView(store => store.problems)
+  const problems = useProblems()
   const graph = useGraph(store => store.graph)
   const name = (id: string | null) => {
     const node = nodeOf(graph, id)

@@ -52,6 +52,10 @@ export type GraphSettings = {
   never_stored?: string[]
 }
 
+/** The most characters that the server takes. */
+export const MAX_TITLE = 120
+export const MAX_NOTE = 10_000
+
 export const EMPTY_GRAPH: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
 
 const maps = new WeakMap<Graph, Map<string, GraphNode>>()
