@@ -1,8 +1,10 @@
 /** Time limit, attempts, how branches meet, and switching the step off. */
+import { useId } from 'react'
 import type { NodeType } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
 import type { GraphNode, NodeSettings } from '../../shared/graph/document'
 import { updateNode } from '../../shared/graph/edit'
+import { NumberInput, type NumberInputProps } from '../../shared/ui/number-input'
 
 const DEFAULT_RETRY = { attempts: 3, first_delay_s: 1, factor: 2 }
 
@@ -22,18 +24,15 @@ export function FailureTab({ node, type, readOnly }: { node: GraphNode; type: No
       {has('timeout_s') ? (
         <div className="field">
           <label htmlFor="timeout">Time limit for one attempt (seconds)</label>
-          <input
+          <NumberInput
             id="timeout"
-            className="input num"
-            type="number"
             min={1}
             max={3600}
+            mayBeEmpty
             placeholder="60"
             readOnly={readOnly}
-            value={settings.timeout_s ?? ''}
-            onChange={event =>
-              set({ timeout_s: Number.isNaN(event.target.valueAsNumber) ? null : event.target.valueAsNumber })
-            }
+            value={settings.timeout_s ?? undefined}
+            onChange={value => set({ timeout_s: value ?? null })}
           />
         </div>
       ) : null}
@@ -65,6 +64,7 @@ export function FailureTab({ node, type, readOnly }: { node: GraphNode; type: No
                 value={retry.attempts}
                 min={1}
                 max={20}
+                isWhole
                 readOnly={readOnly}
                 onChange={attempts => set({ retry: { ...retry, attempts } })}
               />
@@ -141,36 +141,19 @@ export function FailureTab({ node, type, readOnly }: { node: GraphNode; type: No
 
 function NumberBox({
   label,
-  value,
-  min,
-  max,
-  readOnly,
-  onChange,
-}: {
+  ...box
+}: Omit<NumberInputProps, 'id' | 'onChange'> & {
   label: string
-  value: number
-  min: number
-  max: number
-  readOnly: boolean
   onChange: (value: number) => void
 }) {
+  const id = useId()
   return (
-    <label className="field-hint">
-      {label}
-      <input
-        className="input input-sm num"
-        type="number"
-        min={min}
-        max={max}
-        step="any"
-        value={value}
-        readOnly={readOnly}
-        onChange={event => {
-          const next = event.target.valueAsNumber
-          if (!Number.isNaN(next)) onChange(Math.min(Math.max(next, min), max))
-        }}
-      />
-    </label>
+    <div>
+      <label className="field-hint" htmlFor={id}>
+        {label}
+      </label>
+      <NumberInput {...box} id={id} isSmall onChange={value => value !== undefined && box.onChange(value)} />
+    </div>
   )
 }
 

@@ -1,8 +1,9 @@
 /** What holds for every run of the workflow: how many at once, what one may use, how long it is kept. */
 import { useGraph } from '../../app/store/graph'
-import { useView } from '../../app/store/view'
+import { useProblems } from '../../app/store/problems'
 import type { Budget, Concurrency, GraphSettings } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
+import { NumberInput } from '../../shared/ui/number-input'
 
 const KEY_FIELD = 'settings/concurrency/key'
 const WHEN_FULL: [NonNullable<Concurrency['when_full']>, string, string][] = [
@@ -17,11 +18,13 @@ const BUDGETS: [Budget, string, string][] = [
   ['cost_usd', 'US dollars for models', '100'],
   ['bytes', 'Data (bytes)', '33,554,432'],
 ]
+/** A tenth of a cent: budgets of models are small, and none is a budget of nothing. */
+const LEAST_USD = 0.001
 
 export function WorkflowSettings({ onClose }: { onClose: () => void }) {
   const settings = useGraph(store => store.graph.settings)
   const readOnly = useGraph(store => store.readOnly)
-  const problems = useView(store => store.problems).filter(problem => problem.field === KEY_FIELD)
+  const problems = useProblems().filter(problem => problem.field === KEY_FIELD)
   const set = (change: Partial<GraphSettings>) =>
     useGraph
       .getState()
@@ -32,9 +35,9 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
   const concurrency = settings.concurrency ?? null
   const limit = (change: Partial<Concurrency>) =>
     set({ concurrency: { key: '', limit: 1, when_full: 'queue', ...concurrency, ...change } })
-  const setBudget = (name: Budget, value: number) => {
+  const setBudget = (name: Budget, value: number | undefined) => {
     const { [name]: _, ...others } = settings.budgets ?? {}
-    set({ budgets: Number.isNaN(value) ? others : { ...others, [name]: value } })
+    set({ budgets: value === undefined ? others : { ...others, [name]: value } })
   }
   return (
     <Dialog title="Settings of the workflow" onClose={onClose}>
@@ -63,15 +66,14 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
         <div className="nested">
           <div className="field">
             <label htmlFor="slot-limit">At most</label>
-            <input
+            <NumberInput
               id="slot-limit"
-              className="input num"
-              type="number"
               min={1}
-              max={10000}
+              max={10_000}
+              isWhole
               readOnly={readOnly}
               value={concurrency.limit ?? 1}
-              onChange={event => limit({ limit: Math.max(event.target.valueAsNumber || 1, 1) })}
+              onChange={value => limit({ limit: value })}
             />
           </div>
           <div className="field" data-field={KEY_FIELD}>
@@ -122,33 +124,30 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
         {BUDGETS.map(([name, words, usual]) => (
           <div key={name} className="field">
             <label htmlFor={`budget-${name}`}>{words}</label>
-            <input
+            <NumberInput
               id={`budget-${name}`}
-              className="input num"
-              type="number"
-              min={0}
+              min={name === 'cost_usd' ? LEAST_USD : 1}
+              mayBeEmpty
               placeholder={`${usual} if you say nothing`}
               readOnly={readOnly}
-              value={settings.budgets?.[name] ?? ''}
-              onChange={event => setBudget(name, event.target.valueAsNumber)}
+              value={settings.budgets?.[name]}
+              onChange={value => setBudget(name, value)}
             />
           </div>
         ))}
       </fieldset>
       <div className="field">
         <label htmlFor="keep-days">Keep runs for so many days</label>
-        <input
+        <NumberInput
           id="keep-days"
-          className="input num"
-          type="number"
           min={1}
           max={4000}
+          isWhole
+          mayBeEmpty
           placeholder="as long as the installation keeps them"
           readOnly={readOnly}
-          value={settings.keep_days ?? ''}
-          onChange={event =>
-            set({ keep_days: Number.isNaN(event.target.valueAsNumber) ? null : event.target.valueAsNumber })
-          }
+          value={settings.keep_days ?? undefined}
+          onChange={value => set({ keep_days: value ?? null })}
         />
       </div>
     </Dialog>
