@@ -1,7 +1,8 @@
 /** What is selected and open; never saved, never undone. */
 import { create } from 'zustand'
 import type { Checked, Described, Problem } from '../../api/types'
-import type { Edge, Position } from '../../shared/graph/document'
+import { type Edge, type Graph, nodeOf, type Position } from '../../shared/graph/document'
+import { useGraph } from './graph'
 
 export type QuickAdd = {
   at: Position
@@ -51,3 +52,14 @@ export const useView = create<ViewStore>(set => ({
   set: change => set(change),
   takeCheck: checked => set({ problems: checked.problems, described: checked.nodes, checking: false }),
 }))
+
+const isThere = (graph: Graph, id: string): boolean =>
+  nodeOf(graph, id) !== undefined || graph.notes.some(note => `note:${note.id}` === id)
+
+// However a step goes, by a cut, an undo or the draft of somebody else, nothing that is gone stays selected.
+useGraph.subscribe(({ graph }, before) => {
+  if (graph === before.graph) return
+  const { selected } = useView.getState()
+  const left = selected.filter(id => isThere(graph, id))
+  if (left.length < selected.length) useView.setState({ selected: left })
+})
