@@ -31,7 +31,8 @@ export function StepDetails({ step }: { step: Step | undefined }) {
           </span>
         ) : null}
       </div>
-      <StepActions step={step} />
+      {/* What is typed for one iteration's call is not for another's. */}
+      <StepActions key={step.path} step={step} />
       {step.error ? (
         <div className="notice" data-kind="error">
           <CircleAlert aria-hidden />
