@@ -113,6 +113,12 @@ function itemsOf(step: Step | undefined): unknown[] | undefined {
   return Array.isArray(items) ? items : undefined
 }
 
+/** Stay with the iterations that a node's step is shown in, also when newer ones begin. */
+export function stayAt(id: string): void {
+  const path = shownPath(id)
+  if (path) useRun.getState().lookAt(path)
+}
+
 /** Look at a step: its iterations, and itself among the nodes; tells the node that the graph has for it. */
 export function lookAtStep(path: string): string | null {
   const node = nodeOfPath(path)

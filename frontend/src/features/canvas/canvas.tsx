@@ -17,6 +17,7 @@ import {
 } from '@xyflow/react'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useGraph } from '../../app/store/graph'
+import { stayAt } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { edgeKey, type Position } from '../../shared/graph/document'
@@ -101,6 +102,7 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
       const next = new Set(useView.getState().selected)
       for (const item of chosen) item.selected ? next.add(item.id) : next.delete(item.id)
       useView.getState().select([...next])
+      for (const item of chosen) if (item.selected) stayAt(item.id)
     }
   }, [])
 

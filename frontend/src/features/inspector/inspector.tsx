@@ -4,7 +4,7 @@ import { useEffect } from 'react'
 import { useGraph } from '../../app/store/graph'
 import { useStepState } from '../../app/store/iterations'
 import { useProblems } from '../../app/store/problems'
-import { nodeType } from '../../app/store/session'
+import { may, nodeType } from '../../app/store/session'
 import { type InspectorTab, useView } from '../../app/store/view'
 import { MAX_TITLE, nodeOf } from '../../shared/graph/document'
 import { remove, setConfig, updateNode } from '../../shared/graph/edit'
@@ -129,7 +129,7 @@ export function Inspector() {
             ) : null}
           </FormContextProvider>
         ) : null}
-        {tab === 'result' ? <StepResult node={node} /> : null}
+        {tab === 'result' ? <StepResult node={node} canRun={may('run')} /> : null}
         {tab === 'failure' ? <FailureTab node={node} type={type} readOnly={readOnly} /> : null}
       </div>
       {readOnly ? null : (

@@ -8,8 +8,13 @@ import { ValueView } from '../../shared/ui/value-view'
 import { StepActions } from './step-actions'
 import { StepLog } from './step-log'
 
-export function StepDetails({ step }: { step: Step | undefined }) {
-  if (!step) return <p className="sub step-none">This step has not run yet. Press Run to try the workflow.</p>
+export function StepDetails({ step, canRun = false }: { step: Step | undefined; canRun?: boolean }) {
+  if (!step)
+    return (
+      <p className="sub step-none">
+        This step has not run yet.{canRun ? ' Press Run to try the workflow.' : ''}
+      </p>
+    )
   const took =
     step.started_at && step.ended_at
       ? new Date(step.ended_at).getTime() - new Date(step.started_at).getTime()

@@ -9,7 +9,10 @@ import { Iterations } from '../iterations/iterations'
 import { AgentSteps } from './agent-steps'
 import { StepDetails } from './step-details'
 
-export function StepResult({ node }: { node: GraphNode }) {
+/**
+ * canRun   whether the page has a Run button to try the step with
+ */
+export function StepResult({ node, canRun = false }: { node: GraphNode; canRun?: boolean }) {
   const path = usePath(node.id)
   const step = useStep(node.id)
   const type = nodeType(node.type)
@@ -21,7 +24,7 @@ export function StepResult({ node }: { node: GraphNode }) {
       {path && step && type?.is_container && step.status !== 'skipped' ? (
         <Iterations container={path} title={node.title || type.title} />
       ) : null}
-      <StepDetails step={step} />
+      <StepDetails step={step} canRun={canRun} />
       {path && type?.expands ? <AgentSteps path={path} /> : null}
     </>
   )

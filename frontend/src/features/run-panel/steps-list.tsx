@@ -1,7 +1,7 @@
 /** The steps of a run as a list: state in words, time, attempts; of a container those of the iteration that is shown. */
 import type { Step } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
-import { placesOf, stepsByPath, useRounds } from '../../app/store/iterations'
+import { lookAtStep, placesOf, stepsByPath, useRounds } from '../../app/store/iterations'
 import { useRun } from '../../app/store/run'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
@@ -65,7 +65,10 @@ function StepRow({ step, title }: { step: Step; title: string }) {
       type="button"
       aria-current={selected === step.node || undefined}
       data-tone={nodeType(step.type)?.group}
-      onClick={() => useView.getState().select([step.node])}
+      onClick={() => {
+        lookAtStep(step.path)
+        useView.getState().select([step.node])
+      }}
     >
       <span className="tile is-small">
         <Icon name={nodeType(step.type)?.icon} />
