@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import picture
 from tests.browser.tutorial import Tutorial
@@ -236,6 +236,14 @@ def test_a_stale_save_offers_both_ways_and_loses_nothing(page: Page, api: Api) -
     settings(page).get_by_label("Title of this step").fill("Mine")
     dialog = page.get_by_role("dialog", name="The draft was changed elsewhere")
     expect(dialog).to_be_visible(timeout=10_000)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.mouse.click(5, 5)
+    expect(dialog).to_be_visible()
+    page.route("**/api/v1/workflows/*", lambda route: Route.fulfill(route, status=429, json={}))
+    dialog.get_by_role("button", name="Load theirs").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("could not be loaded")
+    page.unroute("**/api/v1/workflows/*")
     dialog.get_by_role("button", name="Load theirs").click()
     expect(node(page, "start").get_by_text("Theirs")).to_be_visible()
     page.get_by_role("button", name="Undo").click()

@@ -1,22 +1,50 @@
 /** Someone else saved in between: take theirs, or keep mine. Nothing is lost either way. */
+import { useState } from 'react'
+import { ApiError } from '../api/client'
 import { Dialog } from '../shared/ui/dialog'
 import { useGraph } from './store/graph'
 
 export function StaleDialog() {
   const isStale = useGraph(store => store.saveState === 'stale')
-  if (!isStale) return null
+  return isStale ? <Choice /> : null
+}
+
+function Choice() {
   const { reloadTheirs, overwrite } = useGraph.getState()
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState('')
+  const act = async (what: () => Promise<void>) => {
+    setBusy(true)
+    setProblem('')
+    try {
+      await what()
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error))
+    } finally {
+      setBusy(false)
+    }
+  }
   return (
-    <Dialog title="The draft was changed elsewhere" onClose={() => undefined}>
+    <Dialog title="The draft was changed elsewhere">
       <p>
         Someone saved this workflow since you opened it. With their version, yours stays one step back under
         Undo. With yours, theirs is replaced.
       </p>
+      {problem ? (
+        <div className="notice" data-kind="error" role="alert">
+          <span className="grow">Their version could not be loaded. {problem}</span>
+        </div>
+      ) : null}
       <footer className="sheet-foot">
-        <button type="button" className="btn" onClick={() => void overwrite()}>
+        <button type="button" className="btn" disabled={busy} onClick={() => void act(overwrite)}>
           Overwrite with mine
         </button>
-        <button type="button" className="btn btn-primary" onClick={() => void reloadTheirs()}>
+        <button
+          type="button"
+          className="btn btn-primary"
+          disabled={busy}
+          onClick={() => void act(reloadTheirs)}
+        >
           Load theirs
         </button>
       </footer>

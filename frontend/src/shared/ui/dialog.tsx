@@ -1,4 +1,4 @@
-/** A native dialog: focus stays inside, Escape closes it. */
+/** A native dialog: focus stays inside, Escape closes it, unless it has to be answered. */
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useRef } from 'react'
 
@@ -9,7 +9,8 @@ export function Dialog({
   wide = false,
 }: {
   title: string
-  onClose: () => void
+  /** Without it the dialog stays until it is answered. */
+  onClose?: () => void
   children: ReactNode
   wide?: boolean
 }) {
@@ -23,16 +24,25 @@ export function Dialog({
       ref={ref}
       className={wide ? 'sheet is-wide' : 'sheet'}
       aria-label={title}
-      onClose={onClose}
+      onCancel={event => !onClose && event.preventDefault()}
+      // Browsers close a dialog at the second Escape in a row, whatever became of the first.
+      onClose={onClose ?? (() => ref.current?.showModal())}
       onMouseDown={event => {
-        if (event.target === ref.current) ref.current?.close()
+        if (onClose && event.target === ref.current) ref.current?.close()
       }}
     >
       <header className="sheet-head">
         <h2>{title}</h2>
-        <button type="button" className="icon-button" aria-label="Close" onClick={() => ref.current?.close()}>
-          <X aria-hidden />
-        </button>
+        {onClose ? (
+          <button
+            type="button"
+            className="icon-button"
+            aria-label="Close"
+            onClick={() => ref.current?.close()}
+          >
+            <X aria-hidden />
+          </button>
+        ) : null}
       </header>
       <div className="sheet-body">{children}</div>
     </dialog>
