@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 
 from builder.accounts.access import calling_member
 from builder.http.errors import Conflict, Invalid
+from builder.http.parts import render_page_or_part
 from builder.inbox import actions
 from builder.inbox.access import item_for
 from builder.inbox.models import InboxItem
@@ -27,8 +28,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         else rows.filter(status=InboxItem.Status.OPEN)
     )
     context = {"items": rows.order_by("-pk")[:100], "show": show, "waiting": open_count(member)}
-    part = request.headers.get("HX-Request") == "true"
-    return render(request, "inbox/rows.html" if part else "inbox/inbox.html", context)
+    return render_page_or_part(request, "inbox/inbox.html", "inbox/rows.html", context)
 
 
 def count(request: HttpRequest) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from builder.accounts.access import Member, calling_member
 from builder.http.errors import Invalid
 from builder.http.paging import newest_first
+from builder.http.parts import render_page_or_part
 from builder.monitoring.counts import overview
 from builder.monitoring.queries import run_for, runs_of, workflow_names
 from builder.monitoring.schemas import RunOut
@@ -49,8 +50,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "statuses": RunStatus.choices,
         "workflows": Workflow.objects.filter(workspace=member.workspace, archived_at=None).order_by("name"),
     }
-    part = request.headers.get("HX-Request") == "true"
-    return render(request, "monitoring/runs_table.html" if part else "monitoring/runs.html", context)
+    return render_page_or_part(request, "monitoring/runs.html", "monitoring/runs_table.html", context)
 
 
 def _workflow(chosen: dict[str, str]) -> UUID | None:
