@@ -10,6 +10,7 @@ import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import type { GraphNode } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
+import { isSample, kindOf, type Sample, textsOf, valuesFrom } from './sample-values'
 import { type ArgumentsSchema, argumentRows, argumentsFrom } from './tool-arguments'
 
 export type FieldRow = {
@@ -30,6 +31,14 @@ function guessedBody(node: GraphNode): Record<string, unknown> {
   const names = [...text.matchAll(/trigger\.body\.\??([A-Za-z_]\w*)/g)].map(match => match[1]!)
   const found = Object.fromEntries([...new Set(names)].map(name => [name, '']))
   return Object.keys(found).length ? found : { message: '' }
+}
+
+function read(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
 }
 
 export function RunDialog({ onClose }: { onClose: () => void }) {
@@ -88,22 +97,23 @@ function TriggerForm({
   const isPosted = isWebhook || Boolean(example)
   const tool =
     trigger.type === 'tool_trigger' ? ((trigger.config.input_schema ?? {}) as ArgumentsSchema) : null
-  const start = useMemo(() => {
+  const start: unknown = useMemo(() => {
     if (example) return example
     const kept = localStorage.getItem(memory(workflow, trigger.id))
     if (kept) {
       try {
-        return JSON.parse(kept) as Record<string, unknown>
+        return JSON.parse(kept) as unknown
       } catch {
         localStorage.removeItem(memory(workflow, trigger.id))
       }
     }
     return isWebhook ? guessedBody(trigger) : {}
   }, [workflow, trigger, isWebhook, example])
-  const isFlat = Object.values(start).every(value => typeof value !== 'object' || value === null)
-  const [values, setValues] = useState<Values>(() =>
-    Object.fromEntries(Object.entries(start).map(([name, value]) => [name, String(value ?? '')])),
-  )
+  const isFlat =
+    isSample(start) && Object.values(start).every(value => typeof value !== 'object' || value === null)
+  // What the form began with: its values say of what types the typed ones are.
+  const [sample, setSample] = useState<Sample>(isSample(start) ? start : {})
+  const [values, setValues] = useState<Values>(() => textsOf(sample))
   const [json, setJson] = useState(isPosted && !isFlat ? JSON.stringify(start, null, 2) : '')
   const [asJson, setAsJson] = useState(isPosted && !isFlat)
   const [problem, setProblem] = useState('')
@@ -111,17 +121,38 @@ function TriggerForm({
 
   const titles = described?.output?.properties
   const rows: FieldRow[] = isPosted
-    ? Object.keys(values).map(id => ({ id, title: (example && titles?.[id]?.title) || id }))
+    ? Object.keys(values).map(id => ({
+        id,
+        title: (example && titles?.[id]?.title) || id,
+        kind: kindOf(sample[id]),
+      }))
     : tool
       ? argumentRows(tool)
       : fields
+  const editAsJson = () => {
+    setJson(JSON.stringify(valuesFrom(values, sample), null, 2))
+    setAsJson(true)
+  }
+  const editAsForm = () => {
+    const body = read(json)
+    if (!isSample(body)) {
+      setProblem('A form can show only a JSON object. Check commas and quotes, or keep it as JSON.')
+      return
+    }
+    setProblem('')
+    setSample(body)
+    setValues(textsOf(body))
+    setAsJson(false)
+  }
   const submit = async () => {
     // What is left empty of an example is filled in by the server.
     let body: Record<string, unknown> = example
-      ? Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))
+      ? valuesFrom(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== '')), sample)
       : tool
         ? argumentsFrom(values, tool)
-        : values
+        : isWebhook
+          ? valuesFrom(values, sample)
+          : values
     if (asJson) {
       try {
         body = JSON.parse(json)
@@ -196,14 +227,7 @@ function TriggerForm({
       )}
       {rows.length === 0 && !asJson ? <p className="sub">This trigger asks for nothing.</p> : null}
       {isWebhook ? (
-        <button
-          type="button"
-          className="link-button"
-          onClick={() => {
-            if (!asJson) setJson(JSON.stringify(values, null, 2))
-            setAsJson(!asJson)
-          }}
-        >
+        <button type="button" className="link-button" onClick={asJson ? editAsForm : editAsJson}>
           {asJson ? 'Edit as form' : 'Edit as JSON'}
         </button>
       ) : null}
