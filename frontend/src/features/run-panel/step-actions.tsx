@@ -7,12 +7,18 @@ import { hasEnded, useRun } from '../../app/store/run'
 import { may } from '../../app/store/session'
 import { ReplayDialog } from './replay-dialog'
 
+const TRY_AGAIN = 'Make this call again? If it did take effect after all, it happens twice.'
+const GIVE_UP =
+  'Give up on this call? The step fails, and its error says that nobody knows what became of it.'
+
 export function StepActions({ step }: { step: Step }) {
   const run = useRun(store => store.run)
   const [problem, setProblem] = useState('')
   const [busy, setBusy] = useState(false)
   const [asking, setAsking] = useState(false)
   const [text, setText] = useState('{}')
+  // The attempt that was answered: one that is made again may have to be answered again.
+  const [answered, setAnswered] = useState<number | null>(null)
   const item = step.waiting_for?.inbox_item
   if (item)
     return (
@@ -25,12 +31,23 @@ export function StepActions({ step }: { step: Step }) {
   if (!run) return null
   if (step.status !== 'unknown') return <RunAgainFrom run={run} step={step} />
   if (!may('settle')) return <p className="sub">An operator has to say what became of this call.</p>
+  if (answered === step.attempts)
+    return (
+      <p className="sub" role="status">
+        {hasEnded(run)
+          ? 'You have answered.'
+          : run.status === 'paused'
+            ? 'You have answered. It goes on when the run is resumed.'
+            : 'You have answered. It goes on in a moment.'}
+      </p>
+    )
   const settle = async (outcome: string, output?: unknown) => {
     setBusy(true)
     try {
       await settleStep(run.id, step.path, outcome, output)
       setProblem('')
       setAsking(false)
+      setAnswered(step.attempts)
     } catch (error) {
       setProblem(error instanceof ApiError ? error.message : String(error))
     } finally {
@@ -72,10 +89,20 @@ export function StepActions({ step }: { step: Step }) {
           <button type="button" className="btn btn-sm" disabled={busy} onClick={() => setAsking(true)}>
             It happened
           </button>
-          <button type="button" className="btn btn-sm" disabled={busy} onClick={() => void settle('did_not')}>
+          <button
+            type="button"
+            className="btn btn-sm"
+            disabled={busy}
+            onClick={() => window.confirm(TRY_AGAIN) && void settle('did_not')}
+          >
             It did not: try again
           </button>
-          <button type="button" className="btn btn-sm" disabled={busy} onClick={() => void settle('give_up')}>
+          <button
+            type="button"
+            className="btn btn-sm"
+            disabled={busy}
+            onClick={() => window.confirm(GIVE_UP) && void settle('give_up')}
+          >
             Give up
           </button>
         </div>

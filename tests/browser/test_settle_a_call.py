@@ -1,0 +1,50 @@
+"""A call whose answer never came: an operator is led to it, is asked before it is decided, and sees it answered."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.product import Api, a_document, a_node, published
+
+
+def with_a_lost_call(page: Page, api: Api) -> list[str]:
+    """Open a paused run whose step is shown as a lost call; what is settled is noted, not sent."""
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("ticket", "wait", {"for_s": 3600})], "start>ticket"
+    )
+    workflow = published(api, "Open a ticket", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "waiting")
+    api("POST", f"/runs/{run['id']}/pause")
+    api.run_until(run["id"], "paused")
+    settled: list[str] = []
+
+    def lose(route: Route) -> None:
+        answer: dict[str, Any] = route.fetch().json()
+        answer["items"][-1] |= {"status": "unknown", "waiting_for": None}
+        route.fulfill(json=answer)
+
+    def settle(route: Route) -> None:
+        settled.append(route.request.post_data_json["outcome"])
+        route.fulfill(json=run)
+
+    page.route(re.compile(r"/api/v1/runs/[^/]+/steps$"), lose)
+    page.route("**/settle", settle)
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    return settled
+
+
+def test_a_call_is_given_up_only_after_a_question_and_is_answered_once(page: Page, api: Api) -> None:
+    settled = with_a_lost_call(page, api)
+    page.get_by_role("button", name=re.compile("^Wait")).click()
+    page.once("dialog", lambda asked: asked.dismiss())
+    page.get_by_role("button", name="Give up").click()
+    assert settled == []
+    page.once("dialog", lambda asked: asked.accept())
+    page.get_by_role("button", name="It did not: try again").click()
+    expect(page.get_by_text("You have answered. It goes on when the run is resumed.")).to_be_visible()
+    expect(page.get_by_role("button", name="Give up")).to_have_count(0)
+    assert settled == ["did_not"]
