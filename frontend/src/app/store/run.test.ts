@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest'
-import type { RunEvent, Step } from '../../api/types'
-import { reduce, type StepState, statesOf } from './run'
+import { describe, expect, it, vi } from 'vitest'
+import type { Run, RunEvent, Step } from '../../api/types'
+import { reduce, type StepState, statesOf, useRun } from './run'
+
+const readSteps = vi.hoisted(() => vi.fn())
+vi.mock('../../api/requests', () => ({ readSteps }))
 
 const event = (seq: number, type: string, data: Record<string, unknown> = {}, path = 'a'): RunEvent => ({
   seq,
@@ -59,5 +62,30 @@ describe('the states of steps', () => {
       attempt: 2,
       error: 'No',
     })
+  })
+})
+
+describe('the steps of a run that is watched', () => {
+  it('are asked for again until they come, and are told to be late meanwhile', async () => {
+    vi.useFakeTimers()
+    vi.stubGlobal('location', { protocol: 'http:', host: 'here' })
+    vi.stubGlobal(
+      'WebSocket',
+      class {
+        close() {}
+      },
+    )
+    const step = { path: 'a' } as Step
+    readSteps.mockRejectedValueOnce(new Error('503')).mockRejectedValueOnce(new Error('503'))
+    readSteps.mockResolvedValue([step])
+    useRun.getState().watch({ id: 'r', status: 'waiting' } as Run)
+    await vi.advanceTimersByTimeAsync(500)
+    expect(useRun.getState()).toMatchObject({ steps: [], areStepsLate: true })
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(useRun.getState()).toMatchObject({ steps: [step], areStepsLate: false })
+    expect(readSteps).toHaveBeenCalledTimes(3)
+    useRun.getState().forget()
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
   })
 })

@@ -35,6 +35,8 @@ type RunStore = {
   steps: Step[]
   logs: Record<string, LogLine[]>
   connection: Connection
+  /** Whether the steps were asked for in vain and are asked for again. */
+  areStepsLate: boolean
   /** The path of a container -> the iteration that somebody chose to look at. */
   chosen: Record<string, number>
   choose: (container: string, index: number) => void
@@ -140,12 +142,25 @@ let tries = 0
 let pollTimer: ReturnType<typeof setTimeout> | undefined
 let stepsTimer: ReturnType<typeof setTimeout> | undefined
 const STEPS_AFTER_MS = 120
+const STEPS_AGAIN_AFTER_MS = 1000
+const STEPS_AGAIN_AT_MOST_MS = 10_000
 let stepsPauseMs = STEPS_AFTER_MS
 /** The end of the run, once its steps are in: they tell all that its events until then could. */
 let toldUntil = ''
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled'])
 export const hasEnded = (run: Run | null): boolean => run !== null && ENDED.has(run.status)
+
+const NOTHING_SEEN = {
+  run: null,
+  seen: 0,
+  states: {},
+  steps: [],
+  logs: {},
+  connection: 'idle' as const,
+  areStepsLate: false,
+  chosen: {},
+}
 
 export const useRun = create<RunStore>((set, get) => {
   const take = (events: RunEvent[], run: Run): void => {
@@ -170,11 +185,17 @@ export const useRun = create<RunStore>((set, get) => {
       const since = performance.now()
       const steps = await readSteps(id).catch(() => null)
       if (id !== watching) return
-      stepsPauseMs = Math.max(STEPS_AFTER_MS, 3 * (performance.now() - since))
       stepsTimer = undefined
-      if (steps) set({ steps })
+      set({ areStepsLate: !steps })
+      if (!steps) {
+        stepsPauseMs = Math.min(Math.max(2 * stepsPauseMs, STEPS_AGAIN_AFTER_MS), STEPS_AGAIN_AT_MOST_MS)
+        refreshSteps()
+        return
+      }
+      stepsPauseMs = Math.max(STEPS_AFTER_MS, 3 * (performance.now() - since))
+      set({ steps })
       const { run } = get()
-      if (steps && hasEnded(run) && run?.ended_at) {
+      if (hasEnded(run) && run?.ended_at) {
         toldUntil = run.ended_at
         set({ states: statesOf(steps) })
       }
@@ -228,13 +249,7 @@ export const useRun = create<RunStore>((set, get) => {
     socket = null
   }
   return {
-    run: null,
-    seen: 0,
-    states: {},
-    steps: [],
-    logs: {},
-    connection: 'idle',
-    chosen: {},
+    ...NOTHING_SEEN,
     choose: (container, index) => set({ chosen: { ...get().chosen, [container]: index } }),
     lookAt: path => {
       const around = iterationsAround(path).map(({ container, index }) => [container, index])
@@ -245,13 +260,13 @@ export const useRun = create<RunStore>((set, get) => {
       tries = 0
       toldUntil = ''
       watching = run.id
-      set({ run, seen: 0, states: {}, steps: [], logs: {}, connection: 'idle', chosen: {} })
+      set({ ...NOTHING_SEEN, run })
       connect()
       refreshSteps()
     },
     forget: () => {
       stop()
-      set({ run: null, seen: 0, states: {}, steps: [], logs: {}, connection: 'idle', chosen: {} })
+      set(NOTHING_SEEN)
     },
   }
 })

@@ -10,7 +10,7 @@ import { ValueView } from '../../shared/ui/value-view'
 import { RunActions } from './run-actions'
 
 export function RunBar({ closable = true }: { closable?: boolean }) {
-  const { run, steps, connection } = useRun()
+  const { run, steps, connection, areStepsLate } = useRun()
   const [open, setOpen] = useState(false)
   if (!run) return null
   const waiting = steps.find(step => step.waiting_for?.kind === 'handoff' && step.waiting_for.inbox_item)
@@ -23,6 +23,11 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
       {connection === 'reconnecting' ? (
         <span className="sub run-offline">
           <WifiOff aria-hidden /> Reconnecting… what is shown may be old.
+        </span>
+      ) : null}
+      {areStepsLate && connection !== 'reconnecting' ? (
+        <span className="sub run-offline">
+          <WifiOff aria-hidden /> The steps could not be loaded; trying again…
         </span>
       ) : null}
       {waiting && !ended ? (
