@@ -9,7 +9,7 @@ import { isContainer, outermost, parentOf, refusedIn } from '../shared/graph/nes
 import { portsOf } from '../shared/graph/ports'
 import { Dialog } from '../shared/ui/dialog'
 import { useGraph } from './store/graph'
-import { nodeType } from './store/session'
+import { may, nodeType } from './store/session'
 import { type QuickAdd, useView } from './store/view'
 
 const SHEET: [string, string][] = [
@@ -30,6 +30,10 @@ const SHEET: [string, string][] = [
   ['?', 'This list'],
 ]
 
+// Keys that open something to edit with: they do nothing for those who may only read.
+const EDITS = ['a', 'i', 'm', 'c']
+const EDITS_WITH_CTRL = ['k', 'd']
+
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))
@@ -42,9 +46,12 @@ export function useShortcuts(): void {
       const mod = event.ctrlKey || event.metaKey
       const key = event.key.toLowerCase()
       if (document.querySelector('dialog[open]')) return
+      if (graph.readOnly && (mod ? EDITS_WITH_CTRL : EDITS).includes(key)) return
       if (mod && key === 'k') view.set({ quickAdd: spotAfter(view.selected[0]) })
-      else if (mod && key === 'enter') view.set({ dialog: 'run' })
-      else if (isTyping(event.target)) return
+      else if (mod && key === 'enter') {
+        if (!may('run')) return
+        view.set({ dialog: 'run' })
+      } else if (isTyping(event.target)) return
       else if (mod && key === 'z') event.shiftKey ? graph.redo() : graph.undo()
       else if (mod && key === 'y') graph.redo()
       else if (mod && key === 'd') duplicate()
@@ -76,8 +83,8 @@ export function useShortcuts(): void {
       event.preventDefault()
     }
     const onPaste = (event: ClipboardEvent) => {
-      if (!isTyping(event.target) && pasteText(event.clipboardData?.getData('text/plain') ?? ''))
-        event.preventDefault()
+      if (useGraph.getState().readOnly || isTyping(event.target)) return
+      if (pasteText(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault()
     }
     document.addEventListener('keydown', onKey)
     document.addEventListener('copy', onCopy)
