@@ -64,3 +64,13 @@ def test_a_failed_run_is_retried_and_a_waiting_one_paused_and_resumed(page: Page
     picture(page, "run-paused")
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("The run waits")).to_be_visible(timeout=15_000)
+
+
+def test_a_run_that_used_up_a_budget_says_which(page: Page, api: Api) -> None:
+    graph = a_graph()
+    graph["settings"] = {"budgets": {"steps": 2}}
+    workflow = published(api, "Count few pieces", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "needs_attention")
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    expect(page.get_by_text("The run has used up its budget of steps.")).to_be_visible()

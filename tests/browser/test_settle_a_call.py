@@ -48,3 +48,9 @@ def test_a_call_is_given_up_only_after_a_question_and_is_answered_once(page: Pag
     expect(page.get_by_text("You have answered. It goes on when the run is resumed.")).to_be_visible()
     expect(page.get_by_role("button", name="Give up")).to_have_count(0)
     assert settled == ["did_not"]
+
+
+def test_a_run_with_a_lost_call_leads_to_it(page: Page, api: Api) -> None:
+    with_a_lost_call(page, api)
+    page.get_by_role("button", name="Show step").click()
+    expect(page.get_by_role("button", name="It happened")).to_be_visible()

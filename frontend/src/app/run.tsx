@@ -33,6 +33,7 @@ type RunData = {
 function RunView({ data }: { data: RunData }) {
   const run = useRun(store => store.run) ?? data.run
   const steps = useRun(store => store.steps)
+  const usedUp = useRun(store => store.usedUp)
   const selected = useView(store => store.selected[0])
   const graph = useGraph(store => store.graph)
   const node = nodeOf(graph, selected ?? null)
@@ -76,7 +77,7 @@ function RunView({ data }: { data: RunData }) {
         <Canvas />
       </div>
       <aside className="run-side" aria-label="What happened">
-        <p className="story">{story(run, steps)}</p>
+        <p className="story">{story(run, steps, usedUp)}</p>
         <StepsList />
         {node ? (
           <section className="step-panel" aria-label="Details of the step">
@@ -100,7 +101,22 @@ const ATTENTION: Record<string, string> = {
   quarantined: 'The run was held back, because workers died while it was in progress.',
 }
 
-function story(run: Run, steps: Step[]): string {
+const BUDGETS: Record<string, string> = {
+  steps: 'steps',
+  active_s: 'working time',
+  tokens: 'tokens of models',
+  cost_usd: 'US dollars for models',
+  bytes: 'bytes of data',
+}
+
+function attentionWords(run: Run, usedUp: string): string {
+  const budget = BUDGETS[usedUp]
+  if (run.attention === 'budget_exceeded' && budget)
+    return `The run has used up its budget of ${budget}. Resume gives it the same once more.`
+  return ATTENTION[run.attention] ?? 'The run needs an operator.'
+}
+
+function story(run: Run, steps: Step[], usedUp: string): string {
   const held = steps.find(step => step.waiting_for?.kind === 'budget')?.error?.message
   const word = statusWord(run.status).toLowerCase()
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
@@ -116,7 +132,7 @@ function story(run: Run, steps: Step[]): string {
     failed: 'The run has failed.',
     cancelled: 'The run was cancelled.',
     waiting: 'The run waits; nothing is held meanwhile.',
-    needs_attention: held ?? ATTENTION[run.attention] ?? 'The run needs an operator.',
+    needs_attention: held ?? attentionWords(run, usedUp),
     queued: 'The run is about to start.',
     paused: 'The run is paused; nothing new starts until somebody resumes it.',
   }

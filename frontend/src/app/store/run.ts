@@ -35,6 +35,8 @@ type RunStore = {
   steps: Step[]
   logs: Record<string, LogLine[]>
   connection: Connection
+  /** The budget that was used up last; empty before any was. */
+  usedUp: string
   /** Whether the steps were asked for in vain and are asked for again. */
   areStepsLate: boolean
   /** The path of a container -> the iteration that somebody chose to look at. */
@@ -74,6 +76,12 @@ export function logsAfter(logs: Record<string, LogLine[]>, events: RunEvent[]): 
   }
   return next
 }
+
+/** The budget that the last of some events says is used up. */
+export const budgetUsedUp = (events: RunEvent[]): string | undefined =>
+  events.findLast(event => event.type === 'run.needs_attention' && event.data.budget)?.data.budget as
+    | string
+    | undefined
 
 function stateAfter(known: StepState | undefined, event: RunEvent): StepState | undefined {
   const { data } = event
@@ -158,6 +166,7 @@ const NOTHING_SEEN = {
   steps: [],
   logs: {},
   connection: 'idle' as const,
+  usedUp: '',
   areStepsLate: false,
   chosen: {},
 }
@@ -171,6 +180,7 @@ export const useRun = create<RunStore>((set, get) => {
     set({
       states: reduce(get().states, news),
       logs: logsAfter(get().logs, fresh),
+      usedUp: budgetUsedUp(fresh) ?? get().usedUp,
       seen: fresh.at(-1)!.seq,
     })
     refreshSteps()

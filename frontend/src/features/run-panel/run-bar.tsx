@@ -15,7 +15,8 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
   if (!run) return null
   const waiting = steps.find(step => step.waiting_for?.kind === 'handoff' && step.waiting_for.inbox_item)
   const ended = hasEnded(run)
-  const failedAt = run.error?.path ?? run.error?.node
+  const lost = steps.find(step => step.status === 'unknown')
+  const showAt = run.error?.path ?? run.error?.node ?? lost?.path
   const text = (run.result as { text?: string } | null)?.text
   return (
     <div className="run-bar" role="status" aria-live="polite">
@@ -52,12 +53,12 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
             Open inbox
           </a>
         ) : null}
-        {failedAt ? (
+        {showAt ? (
           <button
             type="button"
             className="btn btn-sm"
             onClick={() => {
-              const node = lookAtStep(failedAt)
+              const node = lookAtStep(showAt)
               if (node) useView.getState().select([node], 'result')
             }}
           >

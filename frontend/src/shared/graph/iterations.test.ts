@@ -80,6 +80,11 @@ describe('the iterations of a container', () => {
     expect(iterationToShow([])).toBe(undefined)
   })
 
+  it('lead to the one with a call to settle while none has failed', () => {
+    const rounds = iterationsOf(GRAPH, told('loop[0]/a=unknown, loop[1]/a=running')).loop!
+    expect(iterationToShow(rounds)).toBe(0)
+  })
+
   it('may be ten thousand', () => {
     const states: Record<string, Told> = {}
     for (let index = 0; index < 10_000; index += 1) states[`loop[${index}]/a`] = { status: 'succeeded' }

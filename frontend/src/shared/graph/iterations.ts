@@ -86,8 +86,9 @@ export function tallyWords(rounds: Iteration[], total?: number): string {
   return failed ? `${head}, ${failed} failed` : head
 }
 
-/** The iteration that is shown before anybody chooses: the first that failed, else the newest. */
+/** The iteration that is shown before anybody chooses: the first that failed, else the first to settle, else the newest. */
 export function iterationToShow(rounds: Iteration[] | undefined): number | undefined {
   if (!rounds?.length) return undefined
-  return (rounds.find(round => round.status === 'failed') ?? rounds.at(-1)!).index
+  const first = (status: IterationStatus) => rounds.find(round => round.status === status)
+  return (first('failed') ?? first('unknown') ?? rounds.at(-1)!).index
 }
