@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import picture
-from tests.support.product import Api, a_document, a_node, published
+from tests.support.product import Api, a_document, a_node, eventually, published
 
 
 def a_graph() -> dict[str, Any]:
@@ -74,3 +74,28 @@ def test_a_run_that_used_up_a_budget_says_which(page: Page, api: Api) -> None:
     api.run_until(run["id"], "needs_attention")
     page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
     expect(page.get_by_text("The run has used up its budget of steps.")).to_be_visible()
+
+
+def test_a_step_that_started_a_run_leads_to_it_and_back_and_a_wait_tells_its_end(
+    page: Page, api: Api
+) -> None:
+    waits = a_document(
+        [a_node("start", "manual_trigger"), a_node("pause", "wait", {"for_s": 3600})], "start>pause"
+    )
+    slug = published(api, "Waits for the other", waits)["slug"]
+    calls = a_document(
+        [a_node("start", "manual_trigger"), a_node("call", "sub_workflow", {"workflow": slug, "input": {}})],
+        "start>call",
+    )
+    workflow = published(api, "Calls the other", calls)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    child = eventually(lambda: api.steps(run["id"]).get("call", {}).get("child_run"))
+    api.run_until(child, "waiting")
+
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}#step=call", page.url))
+    page.get_by_role("link", name="Open the run that it started").click()
+    page.wait_for_url(f"**/runs/{child}")
+    page.get_by_role("button", name=re.compile("^Wait")).click()
+    expect(page.get_by_text("Waits until")).to_be_visible()
+    page.get_by_role("link", name="another run").click()
+    page.wait_for_url(f"**/runs/{run['id']}#step=call")

@@ -50,6 +50,15 @@ function RunView({ data }: { data: RunData }) {
           <span className="sub">
             {run.draft ? 'Test of the draft' : `Version ${run.version}`} ·{' '}
             {new Date(run.created_at).toLocaleString()} · {run.started_by}
+            {run.parent ? (
+              <>
+                {' '}
+                · step of{' '}
+                <a href={`/runs/${run.parent}${run.parent_path ? stepLink(run.parent_path) : ''}`}>
+                  another run
+                </a>
+              </>
+            ) : null}
             {run.retry_of ? (
               <>
                 {' '}

@@ -8,6 +8,9 @@ import { ValueView } from '../../shared/ui/value-view'
 import { StepActions } from './step-actions'
 import { StepLog } from './step-log'
 
+/** What comes at the time that a step waits for. */
+const UNTIL: Record<string, string> = { retry: 'Tried again at', handoff: 'Can be answered until' }
+
 export function StepDetails({ step, canRun = false }: { step: Step | undefined; canRun?: boolean }) {
   if (!step)
     return (
@@ -58,6 +61,19 @@ export function StepDetails({ step, canRun = false }: { step: Step | undefined; 
             ) : null}
           </div>
         </div>
+      ) : null}
+      {step.waiting_for?.due_at ? (
+        <p className="sub">
+          {UNTIL[step.waiting_for.kind] ?? 'Waits until'}{' '}
+          <time dateTime={step.waiting_for.due_at}>{new Date(step.waiting_for.due_at).toLocaleString()}</time>
+        </p>
+      ) : null}
+      {step.child_run ? (
+        <p>
+          <a className="btn btn-sm" href={`/runs/${step.child_run}`}>
+            Open the run that it started
+          </a>
+        </p>
       ) : null}
       <StepLog path={step.path} />
       {step.output !== null ? <ValueView title="What came out" value={step.output} /> : null}
