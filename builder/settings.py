@@ -188,6 +188,7 @@ LOG_LEVEL = env_text("LOG_LEVEL", "INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"not_of_health": {"()": "builder.http.logs.NotOfHealth"}},
     "formatters": {"line": {"()": "builder.http.logs.LineFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
@@ -195,6 +196,7 @@ LOGGING = {
         "builder": {"level": LOG_LEVEL},
         "runtime": {"level": LOG_LEVEL},
         "django.server": {"level": "WARNING"},
+        "django.request": {"filters": ["not_of_health"]},
         # It would write down every path, and those of webhooks and forms are keys.
         "uvicorn.access": {"level": "WARNING"},
         # It logs replies that do not fit as they came, tokens included; what went wrong is told as an error of ours.

@@ -10,6 +10,13 @@ _KEY = re.compile(r"(/(?:hooks|forms)/)[^/?\s'\"]+")
 """Whoever knows such an address may use it."""
 
 
+class NotOfHealth(logging.Filter):
+    """Leaves out what Django says of /readyz: to whoever asks every few seconds a 503 is an answer, not an error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(getattr(record, "request", None), "path", "") != "/readyz"
+
+
 class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s")

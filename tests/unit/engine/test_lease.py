@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from uuid import uuid4
 
 import pytest
@@ -28,9 +27,9 @@ async def until(count: int) -> None:
 async def test_a_lease_that_was_lost_and_taken_again_is_kept_by_one_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    renewed = []
+    renewed = threading.Event()
     monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.01)
-    monkeypatch.setattr(Lease, "_renew", lambda self: renewed.append(time.monotonic()))
+    monkeypatch.setattr(Lease, "_renew", lambda self: renewed.set())
     monkeypatch.setattr(Lease, "is_lost", lambda self: False)
     kept, others = Lease(uuid4(), "here"), keepers()
     loop = asyncio.get_running_loop()
@@ -39,8 +38,7 @@ async def test_a_lease_that_was_lost_and_taken_again_is_kept_by_one_thread(
     kept.keep(loop, lambda: None)
     await until(others + 1)
 
-    seen = len(renewed)
-    while len(renewed) < seen + 3:
-        await asyncio.sleep(0.01)
+    renewed.clear()
+    assert await asyncio.to_thread(renewed.wait, 10)
     kept.stop()
     await until(others)
