@@ -43,7 +43,7 @@ function read(json: string): unknown {
 
 export function RunDialog({ onClose }: { onClose: () => void }) {
   const graph = useGraph(store => store.graph)
-  const triggers = graph.nodes.filter(node => nodeType(node.type)?.is_trigger)
+  const triggers = graph.nodes.filter(node => nodeType(node.type)?.is_trigger && !node.settings?.disabled)
   const [chosen, setChosen] = useState(triggers[0]?.id ?? '')
   const trigger = triggers.find(node => node.id === chosen)
   const described = useView(store => store.described[chosen])
@@ -74,7 +74,7 @@ export function RunDialog({ onClose }: { onClose: () => void }) {
           onClose={onClose}
         />
       ) : (
-        <p>Add a trigger first: the step that starts the workflow.</p>
+        <p>Add a trigger first, or switch one on: the step that starts the workflow.</p>
       )}
     </Dialog>
   )
