@@ -86,8 +86,8 @@ def test_the_next_run_is_of_the_new_version_with_the_new_values(place: tuple[Api
     assert hook.answers() == [(200, ["two", "Hello", "Remembered"])]
     hook.api("PUT", "/vars", {"greeting": "Good day"})
     assert hook.answers() == [(200, ["two", "Good day", "Remembered"])]
-    hook.api("PATCH", f"/workflows/{hook.workflow['id']}", {"name": "Renamed"})
-    assert hook.answers() == [(200, ["two", "Good day", "Renamed"])]
+    hook.api("PATCH", f"/workflows/{hook.workflow['id']}", {"name": "Says hello"})
+    assert hook.answers() == [(200, ["two", "Good day", "Says hello"])]
 
 
 def test_a_webhook_that_asks_for_a_secret_since_now_is_shut_and_open_again(
