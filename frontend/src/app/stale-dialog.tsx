@@ -1,8 +1,7 @@
 /** Someone else saved in between: take theirs, or keep mine. Nothing is lost either way. */
-import { useState } from 'react'
-import { ApiError } from '../api/client'
 import { Dialog } from '../shared/ui/dialog'
 import { useGraph } from './store/graph'
+import { useAction } from './use-action'
 
 export function StaleDialog() {
   const isStale = useGraph(store => store.saveState === 'stale')
@@ -11,19 +10,7 @@ export function StaleDialog() {
 
 function Choice() {
   const { reloadTheirs, overwrite } = useGraph.getState()
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState('')
-  const act = async (what: () => Promise<void>) => {
-    setBusy(true)
-    setProblem('')
-    try {
-      await what()
-    } catch (error) {
-      setProblem(error instanceof ApiError ? error.message : String(error))
-    } finally {
-      setBusy(false)
-    }
-  }
+  const { busy, problem, act } = useAction()
   return (
     <Dialog title="The draft was changed elsewhere">
       <p>

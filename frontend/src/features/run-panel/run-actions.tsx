@@ -1,30 +1,18 @@
 /** What an operator does with a run: pause, go on, cancel, try again, run again. */
 import { Pause, Play, RotateCcw, Square } from 'lucide-react'
 import { useState } from 'react'
-import { ApiError } from '../../api/client'
 import { cancelRun, pauseRun, replayRun, resumeRun, retryRun } from '../../api/requests'
 import type { Run } from '../../api/types'
 import { hasEnded } from '../../app/store/run'
 import { may } from '../../app/store/session'
+import { useAction } from '../../app/use-action'
 
 export const openRun = (run: Run): void => location.assign(`/runs/${run.id}`)
 
 export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean }) {
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState('')
   const [asked, setAsked] = useState('')
   const ended = hasEnded(run)
-  const act = async (what: () => Promise<unknown>) => {
-    setBusy(true)
-    setProblem('')
-    try {
-      await what()
-    } catch (error) {
-      setProblem(error instanceof ApiError ? error.message : String(error))
-    } finally {
-      setBusy(false)
-    }
-  }
+  const { busy, problem, act } = useAction()
   const isPausing = run.is_pausing || asked === run.status
   const isHeld = run.status === 'paused' || ['quarantined', 'budget_exceeded'].includes(run.attention)
   return (
