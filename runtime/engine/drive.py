@@ -257,7 +257,7 @@ class Drive:
         attempt = self.state.start_attempt(
             path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
         )
-        return Started(node, node_type, attempt, config, inputs, context, calls_with_questions)
+        return Started(node_type, attempt, config, inputs, context, calls_with_questions)
 
     def _given(self, path: str) -> tuple[dict[str, Any], BaseModel]:
         """What the step is executed with, as its row keeps it and as its type reads it.

@@ -13,7 +13,6 @@ from runtime.engine.backoff import attempts_allowed, delay_before
 from runtime.engine.state import RunState
 from runtime.engine.wait_kinds import BUDGET, TURN
 from runtime.errors import BudgetExceeded, NodeFailure, OutcomeUnknown, PatchbayError
-from runtime.graph.schema import Node
 from runtime.models import Attempt, Spend
 from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park
 
@@ -22,7 +21,6 @@ from runtime.nodes.base import End, Enter, Leave, NodeType, Outcome, Park
 class Started:
     """A call that may be made as soon as its intent is committed."""
 
-    node: Node
     node_type: NodeType[Any]
     attempt: Attempt
     config: Any
