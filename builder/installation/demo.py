@@ -150,10 +150,7 @@ def _document(slug: str) -> dict[str, Any]:
 
 
 def _add_what_is_new(workspace: Workspace, addresses: Addresses) -> Seeded:
-    """Nothing in a workspace that only has the demo's name, or whose demo admin is gone."""
-    user = User.objects.filter(email=email_of(Role.ADMIN), is_active=True).first()
-    is_admin = Membership.objects.filter(user=user, workspace=workspace, role=Role.ADMIN).exists()
-    if not is_admin or not McpServer.objects.filter(workspace=workspace, is_demo=True).exists():
+    if not _is_ours(workspace):
         return Seeded(False)
     by = demo_member()
     offered = command_templates()
@@ -175,6 +172,13 @@ def _add_what_is_new(workspace: Workspace, addresses: Addresses) -> Seeded:
     return Seeded(False, tuple(servers), tuple(workflows))
 
 
+def _is_ours(workspace: Workspace) -> bool:
+    """Not one that only has the demo's name, or whose demo admin is gone."""
+    user = User.objects.filter(email=email_of(Role.ADMIN), is_active=True).first()
+    is_admin = Membership.objects.filter(user=user, workspace=workspace, role=Role.ADMIN).exists()
+    return is_admin and McpServer.objects.filter(workspace=workspace, is_demo=True).exists()
+
+
 def _is_new(workspace: Workspace, slug: str) -> bool:
     """Whether the workspace never had such a server: one that was removed is not wanted back."""
     had = AuditEntry.objects.filter(
@@ -190,6 +194,21 @@ def _move_data() -> None:
             own_dir = Path(settings_of(server).own_dir)
             own_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             old.rename(own_dir / old.name.removeprefix("demo-"))
+
+
+def with_left_undone(made: Seeded) -> Seeded:
+    """The same, with what was made before when no worker ran: servers never read, workflows nobody touched or published."""
+    workspace = Workspace.objects.get(slug=SLUG)
+    if not _is_ours(workspace):
+        return made
+    servers = McpServer.objects.filter(workspace=workspace, is_demo=True, listed_at=None)
+    workflows = Workflow.objects.filter(
+        workspace=workspace, slug__in=WORKFLOWS, live_version=None, archived_at=None, revision=1
+    )
+    undone = tuple(workflows.values_list("slug", flat=True))
+    has_runs = Run.objects.filter(workspace_id=workspace.pk).exists()
+    is_fresh = made.is_fresh or (len(undone) == len(WORKFLOWS) and not has_runs)
+    return Seeded(is_fresh, tuple(servers.values_list("slug", flat=True)), undone)
 
 
 def seed_by_running(seeded: Seeded) -> list[str]:

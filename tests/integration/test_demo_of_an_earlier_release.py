@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from builder.accounts.models import Membership, Workspace
 from builder.audit.models import AuditEntry
 from builder.installation import demo
-from builder.installation.demo import Addresses, Seeded, seed_rows
+from builder.installation.demo import WORKFLOWS, Addresses, Seeded, seed_rows, with_left_undone
 from builder.mcp_servers.actions import change_server, remove_server
 from builder.mcp_servers.models import McpServer
 from builder.mcp_servers.templates import command_templates
@@ -98,3 +99,20 @@ def test_the_files_of_commands_move_to_where_they_can_reach_them(installation: P
     assert (installation / "servers" / str(orders.pk) / "orders.sqlite3").read_text() == "orders"
     assert not (installation / "demo-orders.sqlite3").exists()
     assert (installation / "demo-crm.sqlite3").exists()
+
+
+def test_what_was_made_without_a_worker_is_finished_later() -> None:
+    made = seed_rows(ADDRESSES)
+    again = with_left_undone(seed_rows(ADDRESSES))
+    assert (again.is_fresh, set(again.servers), set(again.workflows)) == (
+        True,
+        set(made.servers),
+        set(WORKFLOWS),
+    )
+
+    Workflow.objects.filter(slug="order-status").update(revision=2)
+    Workflow.objects.filter(slug="ask-the-shop").update(archived_at=timezone.now())
+    McpServer.objects.filter(slug="crm").update(listed_at=timezone.now())
+    later = with_left_undone(Seeded(False))
+    assert set(later.workflows) == set(WORKFLOWS) - {"order-status", "ask-the-shop"}
+    assert set(later.servers) == set(made.servers) - {"crm"}

@@ -24,9 +24,11 @@ class Command(BaseCommand):
         if health()["hosts"] == 0:
             self.stdout.write(
                 "No worker is running: the servers were not read and nothing was published yet."
+                " Start one and call this again."
             )
             return
-        if troubles := demo.seed_by_running(made) if made.is_any else []:
+        undone = demo.with_left_undone(made)
+        if troubles := demo.seed_by_running(undone) if undone.is_any else []:
             raise CommandError("; ".join(troubles))
 
 

@@ -90,7 +90,7 @@ class Command(BaseCommand):
     def _when_ready(self, server: uvicorn.Server, seeded: demo.Seeded) -> None:
         while not server.started and not server.should_exit:
             time.sleep(0.02)
-        if seeded.is_any:
+        if settings.DEMO:
             self._fill_demo(seeded)
         self.stdout.write(f"\nPatchbay is ready:  http://127.0.0.1:{settings.PORT}/")
         if settings.DEMO:
@@ -102,7 +102,8 @@ class Command(BaseCommand):
 
     def _fill_demo(self, seeded: demo.Seeded) -> None:
         try:
-            for trouble in demo.seed_by_running(seeded):
+            undone = demo.with_left_undone(seeded)
+            for trouble in demo.seed_by_running(undone) if undone.is_any else []:
                 self.stderr.write(f"The demo is not complete: {trouble}")
         except Exception:
             logger.exception("the demo could not be filled", extra={"action": "demo"})
