@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import ROOT, free_port
+from tests.support.product import ROOT, Embedded, free_port
 
 
 def refused(folder: Path, *command: str, **env: str) -> str:
@@ -47,3 +47,9 @@ def test_a_database_that_is_away_is_told_in_a_sentence(tmp_path: Path, command: 
     said = refused(tmp_path, *command, DATABASE_URL=away)
     assert "CommandError: The database " in said.splitlines()[-1]
     assert "Traceback" not in said
+
+
+def test_a_folder_is_served_by_one_process(product: Embedded) -> None:
+    folder = Path(product.env["PATCHBAY_DATA_DIR"])
+    said = refused(folder, "serve", PORT=str(free_port()))
+    assert said.startswith(f"CommandError: An installation runs in {folder} already. ")

@@ -1,10 +1,12 @@
 import contextlib
+import fcntl
 import logging
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,11 @@ class Command(BaseCommand):
         if os.environ.get("PATCHBAY_FOLLOW_PARENT") == "1":
             end_with_parent()
         _check_port(settings.PORT)
+        alone = _alone_in(Path(settings.DATA_DIR)) if settings.EMBEDDED else contextlib.nullcontext()
+        with alone:
+            self._serve()
+
+    def _serve(self) -> None:
         garbage.start_without_looking()
         protect_process_memory()
         call_command("migrate", interactive=False, verbosity=0)
@@ -109,6 +116,19 @@ class Command(BaseCommand):
             logger.exception("the demo could not be filled", extra={"action": "demo"})
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two of them would not hear each other's news; the lock ends with the process, however that ends."""
+    with (folder / "serve.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                f"An installation runs in {folder} already. Stop it, or choose another folder: PATCHBAY_DATA_DIR=… make run"
+            ) from error
+        yield
 
 
 def _check_port(port: int) -> None:
