@@ -33,7 +33,7 @@ def names_before_steps(run: Run) -> dict[str, Any]:
         "errors": {},
         "run": {
             "id": str(run.pk),
-            "started_at": run.created_at.isoformat(),
+            "started_at": (run.started_at or run.created_at).isoformat(),
             "workflow": run.facts.get("workflow", {}),
         },
         "workspace": run.facts.get("workspace", {}),

@@ -130,6 +130,7 @@ class RunState:
         """Fire the trigger, unless that was done before."""
         if self.run.started_at is None:
             self.run.started_at = at
+            self._outside.scope["run"]["started_at"] = at.isoformat()
             self.emit("run.started", at)
         if self.run.trigger in self.steps:
             self._resume_loops(at)
@@ -737,8 +738,10 @@ class RunState:
                 self._drop(self.steps[path], at, StepStatus.CANCELLED)
         self.ready.clear()
         for path in list(self.waits):
-            if self.wake(path, at, "closed").kind != SETTLE and path not in self.in_flight:
-                self._drop(self.steps[path], at, StepStatus.CANCELLED)
+            # What became of a call that nobody knows the end of stays open, for the record.
+            status = None if self.wake(path, at, "closed").kind == SETTLE else StepStatus.CANCELLED
+            if path not in self.in_flight:
+                self._drop(self.steps[path], at, status)
 
 
 def _loop_of(loop: OpenLoop) -> Loop[Any]:

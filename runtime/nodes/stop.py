@@ -9,6 +9,9 @@ from pydantic import Field
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import End, NodeContext, NodeType
 
+MAX_MESSAGE = 10_000
+"""Characters; the message is the run's error, which every list and event of it brings along."""
+
 
 class Config(NodeConfig):
     outcome: Literal["success", "failure"] = Field(
@@ -19,13 +22,16 @@ class Config(NodeConfig):
     message: str = Field(
         default="",
         title="Message",
-        description="Shown on the run.",
+        description=f"Shown on the run, up to {MAX_MESSAGE:,} characters of it.",
         json_schema_extra={"x-expression": True},
     )
 
 
 async def run(config: Config, ctx: NodeContext) -> End:
-    return End(config.outcome == "success", config.message)
+    message = config.message
+    if len(message) > MAX_MESSAGE:
+        message = message[: MAX_MESSAGE - 1] + "…"
+    return End(config.outcome == "success", message)
 
 
 NODE = NodeType(

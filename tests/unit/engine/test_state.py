@@ -86,6 +86,15 @@ def test_expressions_see_the_trigger_the_run_the_workspace_and_its_constants() -
     }
 
 
+def test_a_run_that_was_queued_sees_when_it_began_on_every_host() -> None:
+    state = RunState(a_run(), drawn("start > a"), TYPES)
+    state.begin(at(600))
+    again = RunState(state.run, drawn("start > a"), TYPES)
+
+    began = [one.scope_of("")["run"]["started_at"] for one in (state, again)]
+    assert began == ["2026-11-21T09:10:00+00:00"] * 2
+
+
 # --- going on ---------------------------------------------------------------------------------------------------
 
 
@@ -485,7 +494,7 @@ def test_an_end_elsewhere_leaves_a_lost_outcome_unknown() -> None:
     state.fail("c", failure(), at(3))
     state.take_end(at(4))
 
-    assert state.steps["a"].status == StepStatus.UNKNOWN
+    assert (state.steps["a"].status, state.steps["a"].ended_at) == (StepStatus.UNKNOWN, at(3))
     assert (state.run.status, state.run.attention) == (RunStatus.FAILED, "")
 
 

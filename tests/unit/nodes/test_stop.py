@@ -29,6 +29,8 @@ def test_nothing_comes_after_it() -> None:
         ({}, End(True, "")),
         ({"outcome": "success", "message": "Done"}, End(True, "Done")),
         ({"outcome": "failure", "message": "No {{ trigger.what }}"}, End(False, "No stock")),
+        ({"message": "x" * 10_000}, End(True, "x" * 10_000)),
+        ({"message": "x" * 10_001}, End(True, "x" * 9_999 + "…")),
     ],
 )
 async def test_the_run_ends_with_this_outcome_and_message(config: dict[str, Any], end: End) -> None:
