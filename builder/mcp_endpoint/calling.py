@@ -26,7 +26,7 @@ from builder.mcp_endpoint.caller import SCOPE_KEY, Caller
 from builder.mcp_endpoint.failures import ToolFailed
 from builder.mcp_endpoint.models import OpenCall
 from builder.monitoring.actions import cancel_run
-from builder.triggers.starting import start_by_person
+from builder.triggers.starting import start_by_person, started_run
 from builder.workflows.models import Workflow
 from runtime.engine import process
 from runtime.engine.live import Subscription, run_topic
@@ -142,7 +142,7 @@ async def follow(run_id: UUID, news: Subscription, *, wait_s: float, tell: Tell 
 
 def _look(run_id: UUID, after: int | None) -> tuple[Run, list[Event], bool]:
     """The run first, so that the events are never older than it."""
-    run = Run.objects.get(pk=run_id)
+    run = started_run(run_id)
     rows = Event.objects.filter(run_id=run_id, seq__gt=after or 0, type__in=TOLD).order_by("seq")
     events = list(rows[:EVENTS_PER_LOOK]) if after is not None else []
     return run, events, run.replied_at is not None or run.has_ended or bool(held_by(run))

@@ -29,7 +29,7 @@ from builder.monitoring.schemas import (
     SettleIn,
     StepOut,
 )
-from builder.triggers.starting import start_by_person
+from builder.triggers.starting import start_by_person, started_run
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
 from runtime.engine.live import answer_topic
@@ -48,7 +48,7 @@ async def start_run(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> 
     if payload.wait_s:
         async with process.live_updates().subscribe(answer_topic(run_id)) as news:
             await answer_within(news, run_id, timeout_s=payload.wait_s)
-    return Status(201, RunOut.of(await Run.objects.aget(pk=run_id)))
+    return Status(201, RunOut.of(await sync_to_async(started_run)(run_id)))
 
 
 def _start(request: HttpRequest, workflow_id: UUID, payload: RunIn) -> UUID:
@@ -174,7 +174,7 @@ def _again(
 ) -> RunOut:
     """Do it once for each idempotency key."""
     answer, _ = once(run.pk, scope, key_of(request), body_digest(content), lambda: {"run_id": str(act().pk)})
-    return RunOut.of(Run.objects.get(pk=answer["run_id"]))
+    return RunOut.of(started_run(UUID(answer["run_id"])))
 
 
 @router.post("/runs/{uuid:run_id}/steps/{path:path}/settle", response=RunOut)

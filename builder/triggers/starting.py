@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import Http404
 
 from builder.accounts.access import Member
-from builder.http.errors import Conflict, Invalid
+from builder.http.errors import Conflict, Invalid, ProblemError
 from builder.workflows.actions import problems_of, refuse
 from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
@@ -39,6 +39,19 @@ def facts_of(workflow: Workflow) -> dict[str, Any]:
         "workspace": {"timezone": workspace.timezone},
         "vars": workspace.variables,
     }
+
+
+def started_run(run_id: UUID) -> Run:
+    """What a request started, or the same request before; raises ProblemError (run_removed) when it is not kept any more."""
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        raise ProblemError(
+            410,
+            "run_removed",
+            "This request started a run before, which was removed since. Use a new key for a new run.",
+            {"run_id": str(run_id)},
+        )
+    return run
 
 
 @transaction.atomic

@@ -131,15 +131,18 @@ def _begin_at(run: Run, event: Event, at: Any) -> None:
 
 
 def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
-    """Once a run has replied or ended: whether it replied, and with what; None before that."""
+    """Once a run has replied or ended: whether it replied, and with what; None before that.
+
+    A run that was removed since has nothing to say any more.
+    """
     found = fetch(
-        "SELECT replied_at IS NOT NULL, result FROM runtime_run"
-        " WHERE id = %s AND (replied_at IS NOT NULL OR ended_at IS NOT NULL)",
-        [run_id],
+        "SELECT replied_at IS NOT NULL, ended_at IS NOT NULL, result FROM runtime_run WHERE id = %s", [run_id]
     )
     if not found:
+        return False, None
+    ((has_replied, has_ended, result),) = found
+    if not (has_replied or has_ended):
         return None
-    ((has_replied, result),) = found
     return bool(has_replied), json.loads(result) if isinstance(result, str) else result
 
 

@@ -18,6 +18,17 @@ def rows_of(product: Embedded, table: str, run_id: str) -> int:
     return int(count)
 
 
+def remove(product: Embedded, run_id: str) -> None:
+    """The run, as if its time were over."""
+    with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3", timeout=20) as database:
+        database.execute(
+            "UPDATE runtime_run SET keep_until = '2020-01-01 00:00:00' WHERE id = ?",
+            (run_id.replace("-", ""),),
+        )
+    database.close()
+    assert manage("remove_old_runs", env=product.env).strip() == "1 runs removed"
+
+
 def test_a_run_whose_time_is_over_is_removed_with_its_steps_and_events(product: Embedded, api: Api) -> None:
     graph = a_document(
         [a_node("start", "manual_trigger"), a_node("end", "reply", {"text": "."})], "start>end"
@@ -33,16 +44,31 @@ def test_a_run_whose_time_is_over_is_removed_with_its_steps_and_events(product: 
     manage("remove_old_runs", "--days", "30", env=product.env)
     assert rows_of(product, "runtime_run", run_id) == 1
 
-    with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3", timeout=20) as database:
-        database.execute(
-            "UPDATE runtime_run SET keep_until = '2020-01-01 00:00:00' WHERE id = ?",
-            (run_id.replace("-", ""),),
-        )
-    database.close()
-    assert manage("remove_old_runs", env=product.env).strip() == "1 runs removed"
+    remove(product, run_id)
 
     for table in ("runtime_run", "runtime_step", "runtime_event"):
         assert rows_of(product, table, run_id) == 0
     assert rows_of(product, "runtime_run", waiting) == 1
     api("GET", f"/runs/{run_id}", expect=404)
     api("POST", f"/runs/{waiting}/cancel")
+
+
+def test_what_is_sent_again_after_its_run_was_removed_is_told_at_once(product: Embedded, api: Api) -> None:
+    nodes = [
+        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+        a_node("end", "reply", {"text": "."}),
+    ]
+    workflow = published(api, "Sent again", a_document(nodes, "start>end"))
+    delivery = {"headers": {"webhook-id": "sent-again"}, "json": {}}
+    first = api.http.post(workflow["hook"], **delivery)
+    assert (first.status_code, first.json()) == (200, {"text": "."})
+    remove(product, first.headers["X-Run-Id"])
+
+    again = api.http.post(workflow["hook"], **delivery, timeout=10)
+    assert (again.status_code, again.json()) == (202, {"run_id": first.headers["X-Run-Id"]})
+
+    address, key = f"/workflows/{workflow['id']}/runs", {"headers": {"Idempotency-Key": "asked-again"}}
+    begun = api("POST", address, {"input": {}, "wait_s": 10}, **key)
+    assert begun["status"] == "succeeded"
+    remove(product, begun["id"])
+    assert api("POST", address, {"input": {}, "wait_s": 10}, expect=410, **key)["code"] == "run_removed"
