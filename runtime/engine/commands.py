@@ -16,6 +16,7 @@ from runtime.engine import clock, hints, rows, slots, stored_values
 from runtime.engine.claiming import HELD_BACK
 from runtime.engine.delta import ended_data
 from runtime.engine.forking import check_trigger, settled_steps
+from runtime.engine.levels import handled_failures
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
 from runtime.engine.values import storable
@@ -25,7 +26,7 @@ from runtime.graph.schema import Graph, digest, dump_graph
 from runtime.identifiers import new_id
 from runtime.models import ENDED, ENGINE_LEVEL, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
-from runtime.nodes.catalogue import EXECUTABLE_TYPES
+from runtime.nodes.catalogue import EXECUTABLE_TYPES, NODE_TYPES
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ def _queue_with(again: Run, run: Run, steps: list[Step], data: Mapping[str, Any]
     at = clock.now()
     stored_values.insert(steps)
     taken = [step.path for step in steps if step.taken_from is not None]
-    again.handled_errors = sum(step.status == StepStatus.FAILED and bool(step.ports) for step in steps)
+    # Those of steps that an agent made up are its own affair.
+    drawn = (step for step in steps if step.type in NODE_TYPES)
+    again.handled_errors = sum(handled_failures(step, NODE_TYPES[step.type]) for step in drawn)
     events = [
         Event(
             run_id=again.pk,

@@ -41,6 +41,16 @@ def names_before_steps(run: Run) -> dict[str, Any]:
     }
 
 
+def handled_failures(step: Step, node_type: NodeType[Any]) -> int:
+    """How many failures the run has got over in a settled step: its own by the error exit, or those of iterations."""
+    if step.status == StepStatus.FAILED:
+        return 1 if step.ports else 0
+    if node_type.loop is None or not node_type.loop.failed_field:
+        return 0
+    failed = (step.output or {}).get(node_type.loop.failed_field)
+    return len(failed) if isinstance(failed, list) else 0
+
+
 @dataclass
 class Level:
     """A scope with its own ready set.

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from runtime.engine.delta import Child, Delta, NewEvent, ended_data
-from runtime.engine.levels import Level, OpenLoop, names_before_steps
+from runtime.engine.levels import Level, OpenLoop, handled_failures, names_before_steps
 from runtime.engine.values import measured, storable
 from runtime.engine.wait_kinds import PAUSE, RETRY, SETTLE, wait_key
 from runtime.errors import PatchbayError
@@ -189,7 +189,8 @@ class RunState:
             None,
         )
         step.ended_at = at
-        self._loops.pop(path, None)
+        if self._loops.pop(path, None) is not None:
+            self.run.handled_errors += handled_failures(step, self.type_of(path))
         if leave.starts is not None:
             self.delta.children.append(Child(path, "", leave.starts))
         self._tell(self._levels[prefix_of(path)], step)
@@ -251,7 +252,7 @@ class RunState:
         step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
         if level.planned or handles_error(self.graph, step.node):
             step.ports = ["error"]
-            self.run.handled_errors += not level.planned
+            self.run.handled_errors += 0 if level.planned else handled_failures(step, self.type_of(path))
             self._tell(level, step)
             self._settle(step, at)
             return

@@ -268,11 +268,12 @@ class Pause:
 class Loop(Generic[ConfigT]):
     """How a container executes its body.
 
-    next        asked at the beginning and after each iteration; raises PatchbayError: the container fails
-    output      JSON Schema of its output, given that of what one iteration of a drawn body gives
-    expands     it makes its steps up itself; then `Iteration.values` holds for each by its id
-                {"status", "output", "error", "usage"}
-    item_field  the list in the config whose elements the body sees as `item`; "" without
+    next          asked at the beginning and after each iteration; raises PatchbayError: the container fails
+    output        JSON Schema of its output, given that of what one iteration of a drawn body gives
+    expands       it makes its steps up itself; then `Iteration.values` holds for each by its id
+                  {"status", "output", "error", "usage"}
+    item_field    the list in the config whose elements the body sees as `item`; "" without
+    failed_field  the list in the output that tells of the iterations that failed; "" where the first one ends it
 
     Fields of the config that are marked `x-expression: "body"` are rendered when an iteration has ended, in its
     scope; they are what `Iteration.values` holds.
@@ -281,6 +282,7 @@ class Loop(Generic[ConfigT]):
     next: Callable[[ConfigT, Progress], Begin | Expand | Pause | Leave]
     output: Callable[[JsonSchema], JsonSchema] | None = None
     item_field: str = ""
+    failed_field: str = ""
     expands: bool = False
 
 

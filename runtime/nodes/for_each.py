@@ -98,6 +98,6 @@ NODE = NodeType(
     config=Config,
     output=lambda config, known: output({}),
     run=enter,
-    loop=Loop(next=following, output=output, item_field="items"),
+    loop=Loop(next=following, output=output, item_field="items", failed_field="failed"),
     default_config={"items": [], "max_parallel": 1, "on_item_error": "fail"},
 )

@@ -54,6 +54,10 @@ def test_elements_that_fail_are_told_and_the_others_go_on(api: Api) -> None:
 
     assert run["result"]["results"] == ["12345", None, "12347"]
     assert [(row["index"], row["code"]) for row in run["result"]["failed"]] == [(1, "mcp_tool_error")]
+    assert run["handled_errors"] == 1
+
+    again = api("POST", f"/runs/{run['id']}/replay", {"from": "answer"})
+    assert api.run_until(again["id"], *ENDED)["handled_errors"] == 1
 
 
 def test_a_retry_begins_in_the_iteration_that_failed_and_calls_nothing_again(api: Api) -> None:

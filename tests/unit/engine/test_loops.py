@@ -121,6 +121,7 @@ def test_a_loop_that_goes_on_tells_what_failed() -> None:
         "failed": [{"index": 1, "code": "mcp_timeout", "message": "It did not work."}],
     }
     assert state.ready == ["after"]
+    assert state.run.handled_errors == 1
 
 
 def test_what_cannot_be_collected_is_a_failure_of_that_element() -> None:
