@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import QuerySet
@@ -38,10 +39,10 @@ def write_watches(workflow: Workflow, graph: Graph) -> None:
 def start_watchers(run: FailedRun) -> None:
     """Start every workflow that waits for the failure of this run; in the transaction that writes its end.
 
-    Tests of drafts count for nobody. A run that was started by a failure starts no other by failing itself, so
-    that two workflows cannot keep each other busy.
+    Tests of drafts count for nobody, nor does what they start. A run that was started by a failure starts no other by
+    failing itself, so that two workflows cannot keep each other busy.
     """
-    if run.version is None or _was_started_by_failure(run):
+    if any(one.version is None or _was_started_by_failure(one) for one in _with_those_above(run)):
         return
     failed = Workflow.objects.filter(pk=run.workflow_id).first()
     if failed is None:
@@ -51,15 +52,17 @@ def start_watchers(run: FailedRun) -> None:
             start_live(watch.workflow, watch.node, _value(run, failed), started_by="failure")
 
 
-def _was_started_by_failure(run: FailedRun) -> bool:
-    """Itself, or a run above it whose step started it."""
+def _with_those_above(run: FailedRun) -> Iterator[FailedRun | Run]:
+    """The run, then that whose step started it, and so on."""
     current: FailedRun | Run | None = run
     while current is not None:
-        if FailureWatch.objects.filter(workflow_id=current.workflow_id, node=current.trigger).exists():
-            return True
+        yield current
         above = current.parent_id
         current = Run.objects.filter(pk=above).first() if above else None
-    return False
+
+
+def _was_started_by_failure(run: FailedRun | Run) -> bool:
+    return FailureWatch.objects.filter(workflow_id=run.workflow_id, node=run.trigger).exists()
 
 
 def _watches(failed: Workflow) -> QuerySet[FailureWatch]:

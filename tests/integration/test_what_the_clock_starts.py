@@ -363,6 +363,14 @@ def test_tests_of_drafts_start_nothing(admin: Member) -> None:
     assert started() == []
 
 
+def test_what_the_test_of_a_draft_starts_starts_nothing_either(admin: Member) -> None:
+    draft, work = a_plain("Draft", admin), a_plain("Work", admin)
+    test = start_by_person(admin, draft, input={}, trigger=None, draft=True)
+    a_watcher(admin, "Every")
+    LiveTriggers().run_failed(an_end(work, parent_id=test.pk))
+    assert Run.objects.get() == test
+
+
 def test_a_failure_of_a_failure_workflow_starts_nothing(admin: Member) -> None:
     first, second = a_watcher(admin, "First"), a_watcher(admin, "Second", "first")
     for workflow in (first, second):
