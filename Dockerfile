@@ -2,7 +2,8 @@
 FROM node:22-bookworm-slim AS frontend
 WORKDIR /app/frontend
 COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
-RUN npm ci --no-audit --no-fund
+# Not `npm ci`: it wants the lock to list what only other systems than this one would install.
+RUN npm install --no-audit --no-fund
 WORKDIR /app
 COPY frontend frontend
 COPY templates templates
