@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -183,22 +183,32 @@ def archive_workflow(by: Member, workflow: Workflow) -> None:
 
 def export_workflow(workflow: Workflow) -> dict[str, Any]:
     """The draft as a file for another workspace: no ids of rows, no secrets."""
-    graph = workflow.draft
-    nodes = graph.get("nodes", [])
-    servers = {node["config"].get("server") for node in nodes if node["config"].get("server")}
-    models = {node["config"].get("model") for node in nodes if node["config"].get("model")}
+    configs = [node["config"] for node in workflow.draft.get("nodes", [])]
     return {
         "format": "patchbay-workflow",
         "format_version": 1,
         "name": workflow.name,
         "slug": workflow.slug,
         "description": workflow.description,
-        "graph": graph,
+        "graph": workflow.draft,
         "requires": {
-            "mcp_servers": sorted(server for server in servers if isinstance(server, str)),
-            "models": sorted(model for model in models if isinstance(model, str)),
+            "mcp_servers": _named(
+                [*configs, *(tool for config in configs for tool in _tools_of(config))], "server"
+            ),
+            "models": _named(configs, "model"),
         },
     }
+
+
+def _tools_of(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those that an agent may use; a draft may hold anything."""
+    tools = config.get("tools")
+    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+
+
+def _named(configs: Iterable[Mapping[str, Any]], field: str) -> list[str]:
+    found = (config.get(field) for config in configs)
+    return sorted({name for name in found if isinstance(name, str) and name})
 
 
 def import_workflow(by: Member, document: Any) -> Workflow:

@@ -69,6 +69,21 @@ def test_a_deeply_nested_or_hostile_body_is_refused_without_a_server_error(api: 
         assert 400 <= response.status_code < 500, body[:30]
 
 
+def test_a_draft_is_exported_whatever_stands_where_servers_and_models_are_named(api: Api) -> None:
+    nodes = [
+        a_node("start", "manual_trigger"),
+        a_node("a", "mcp_tool", {"server": {"kind": "role"}, "model": ["x"]}),
+        a_node(
+            "b", "llm_agent", {"tools": [{"server": "carrier"}, {"server": ["x"]}, 7], "model": "default"}
+        ),
+        a_node("c", "llm_agent", {"tools": "carrier"}),
+        a_node("d", "mcp_tool", {"server": "orders"}),
+    ]
+    workflow = draft(api, a_document(nodes, ""))
+    exported = api("GET", f"/workflows/{workflow['id']}/export")
+    assert exported["requires"] == {"mcp_servers": ["carrier", "orders"], "models": ["default"]}
+
+
 def test_a_stale_save_is_refused(api: Api) -> None:
     workflow = draft(api, ECHO)
     body = {"graph": ECHO, "revision": workflow["revision"]}
