@@ -61,7 +61,11 @@ def register_server(
 
 @transaction.atomic
 def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> McpServer:
-    """Change name, target, sign-in, what it may ask, or which tools are allowed at first; the slug never changes."""
+    """Change name, target, sign-in, what it may ask, or which tools are allowed at first; the slug never changes.
+
+    None leaves a thing as it is, but takes `sampling` away.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None or name == "sampling"}
     if "name" in changes:
         server.name = str(changes["name"]).strip() or server.name
     if changes.get("url", server.url) != server.url:
@@ -73,9 +77,9 @@ def change_server(by: Member, server: McpServer, changes: dict[str, Any]) -> Mcp
             template=changes.get("template", server.template),
             parameters=changes.get("parameters", server.parameters),
         )
-    if changes.get("auth") is not None:
+    if "auth" in changes:
         set_sign_in(server, changes["auth"])
-    if changes.get("elicitation") is not None:
+    if "elicitation" in changes:
         _set_questions(server, changes["elicitation"])
     if "sampling" in changes:
         _set_sampling(server, changes["sampling"])

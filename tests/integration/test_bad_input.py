@@ -84,6 +84,14 @@ def test_a_draft_is_exported_whatever_stands_where_servers_and_models_are_named(
     assert exported["requires"] == {"mcp_servers": ["carrier", "orders"], "models": ["default"]}
 
 
+@pytest.mark.parametrize("field", ["name", "url", "parameters", "auth", "enable", "elicitation", "sampling"])
+def test_null_leaves_a_servers_settings_as_they_are(api: Api, field: str) -> None:
+    given = {"slug": f"null-{field}", "name": "Null", "transport": "http", "url": "https://mcp.example/mcp"}
+    made = api("POST", "/mcp-servers", {**given, "enable": "all"})
+    assert api("PATCH", f"/mcp-servers/{made['id']}", {field: None}) == made
+    api("DELETE", f"/mcp-servers/{made['id']}", expect=204)
+
+
 def test_a_stale_save_is_refused(api: Api) -> None:
     workflow = draft(api, ECHO)
     body = {"graph": ECHO, "revision": workflow["revision"]}
