@@ -27,7 +27,7 @@ FILTERS = ("workflow", "status", "from", "to", "q", "cursor")
 
 
 def runs(request: HttpRequest) -> HttpResponse:
-    """Newest first; the table alone is asked for again every few seconds."""
+    """Newest first; the rows and the counts are asked for again every few seconds."""
     member = calling_member(request)
     chosen = {name: request.GET.get(name, "") for name in FILTERS}
     try:
@@ -50,7 +50,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "statuses": RunStatus.choices,
         "workflows": Workflow.objects.filter(workspace=member.workspace, archived_at=None).order_by("name"),
     }
-    return render_page_or_part(request, "monitoring/runs.html", "monitoring/runs_table.html", context)
+    return render_page_or_part(request, "monitoring/runs.html", "monitoring/runs_part.html", context)
 
 
 def _workflow(chosen: dict[str, str]) -> UUID | None:
