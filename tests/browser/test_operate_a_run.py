@@ -72,8 +72,11 @@ def test_a_run_that_used_up_a_budget_says_which(page: Page, api: Api) -> None:
     workflow = published(api, "Count few pieces", graph)
     run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
     api.run_until(run["id"], "needs_attention")
+    used_up = page.get_by_text("The run has used up its budget of steps.")
     page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
-    expect(page.get_by_text("The run has used up its budget of steps.")).to_be_visible()
+    expect(used_up).to_be_visible()
+    page.goto(re.sub(r"/runs/.*", f"/workflows/{workflow['id']}?run={run['id']}", page.url))
+    expect(used_up).to_be_visible()
 
 
 def test_a_step_that_started_a_run_leads_to_it_and_back_and_a_wait_tells_its_end(

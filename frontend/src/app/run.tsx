@@ -9,6 +9,7 @@ import { Canvas } from '../features/canvas/canvas'
 import { RunBar } from '../features/run-panel/run-bar'
 import { StepResult } from '../features/run-panel/step-result'
 import { StepsList } from '../features/run-panel/steps-list'
+import { whyItWaits } from '../features/run-panel/why-it-waits'
 import { type Graph, nodeOf } from '../shared/graph/document'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
 import { statusWord } from '../shared/ui/status'
@@ -104,29 +105,7 @@ function RunView({ data }: { data: RunData }) {
   )
 }
 
-const ATTENTION: Record<string, string> = {
-  outcome_unknown: 'The run needs an operator: a call was sent and never answered.',
-  budget_exceeded: 'The run has used up what it may. Resume gives it the same once more.',
-  quarantined: 'The run was held back, because workers died while it was in progress.',
-}
-
-const BUDGETS: Record<string, string> = {
-  steps: 'steps',
-  active_s: 'working time',
-  tokens: 'tokens of models',
-  cost_usd: 'US dollars for models',
-  bytes: 'bytes of data',
-}
-
-function attentionWords(run: Run, usedUp: string): string {
-  const budget = BUDGETS[usedUp]
-  if (run.attention === 'budget_exceeded' && budget)
-    return `The run has used up its budget of ${budget}. Resume gives it the same once more.`
-  return ATTENTION[run.attention] ?? 'The run needs an operator.'
-}
-
 function story(run: Run, steps: Step[], usedUp: string): string {
-  const held = steps.find(step => step.waiting_for?.kind === 'budget')?.error?.message
   const word = statusWord(run.status).toLowerCase()
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
   const took =
@@ -141,7 +120,7 @@ function story(run: Run, steps: Step[], usedUp: string): string {
     failed: 'The run has failed.',
     cancelled: 'The run was cancelled.',
     waiting: 'The run waits; nothing is held meanwhile.',
-    needs_attention: held ?? attentionWords(run, usedUp),
+    needs_attention: whyItWaits(run, steps, usedUp),
     queued: 'The run is about to start.',
     paused: 'The run is paused; nothing new starts until somebody resumes it.',
   }

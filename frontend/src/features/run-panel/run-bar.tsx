@@ -8,9 +8,10 @@ import { useView } from '../../app/store/view'
 import { StatusPill } from '../../shared/ui/status'
 import { ValueView } from '../../shared/ui/value-view'
 import { RunActions } from './run-actions'
+import { whyItWaits } from './why-it-waits'
 
 export function RunBar({ closable = true }: { closable?: boolean }) {
-  const { run, steps, connection, areStepsLate } = useRun()
+  const { run, steps, connection, areStepsLate, usedUp } = useRun()
   const [open, setOpen] = useState(false)
   if (!run) return null
   const waiting = steps.find(step => step.waiting_for?.kind === 'handoff' && step.waiting_for.inbox_item)
@@ -18,6 +19,8 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
   const lost = steps.find(step => step.status === 'unknown')
   const showAt = run.error?.path ?? run.error?.node ?? lost?.path
   const text = (run.result as { text?: string } | null)?.text
+  // On its own page the run tells this beside the steps.
+  const why = closable ? whyItWaits(run, steps, usedUp) : ''
   return (
     <div className="run-bar" role="status" aria-live="polite">
       <StatusPill status={run.status} />
@@ -37,6 +40,7 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
           <strong>{String((waiting.input as { title?: string } | null)?.title ?? '')}</strong>
         </span>
       ) : null}
+      {why ? <span className="run-words">{why}</span> : null}
       {run.error ? (
         <span className="run-words is-error">
           <CircleAlert aria-hidden /> {run.error.message}
