@@ -22,6 +22,7 @@ from builder.monitoring.schemas import (
     CancelIn,
     DayCountOut,
     EventOut,
+    OneRunOut,
     ReplayIn,
     RunCountsOut,
     RunIn,
@@ -104,10 +105,10 @@ def count_runs(
     return RunCountsOut(open=found.open, days=[DayCountOut.of(day) for day in found.days])
 
 
-@router.get("/runs/{uuid:run_id}", response=RunOut)
-def get_run(request: HttpRequest, run_id: UUID) -> RunOut:
+@router.get("/runs/{uuid:run_id}", response=OneRunOut)
+def get_run(request: HttpRequest, run_id: UUID) -> OneRunOut:
     run, _ = run_for(request, run_id)
-    return RunOut.of(run)
+    return OneRunOut.of(run)
 
 
 @router.get("/runs/{uuid:run_id}/steps", response=Page[StepOut])

@@ -14,7 +14,7 @@ from django.http import Http404
 from builder.accounts.access import member_of
 from builder.accounts.matrix import SOCKETS
 from builder.accounts.models import User
-from builder.monitoring.schemas import EventOut, RunOut
+from builder.monitoring.schemas import EventOut, OneRunOut
 from runtime.engine import process
 from runtime.engine.live import run_topic
 from runtime.models import Event, Run
@@ -67,12 +67,13 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
 
     async def _follow(self, seen: int) -> None:
         quiet_s = 0.0
-        first = True
+        told = None
         async with process.live_updates().subscribe(run_topic(self.run_id)) as news:
             while True:
                 events, run = await sync_to_async(self._read)(seen)
-                if events or first:
-                    first, quiet_s = False, 0.0
+                # What holds a run up changes without an event.
+                if events or run["held_up_by"] != told:
+                    told, quiet_s = run["held_up_by"], 0.0
                     seen = events[-1]["seq"] if events else seen
                     await self.send_json({"type": "events", "events": events, "run": run})
                     if len(events) == EVENTS_PER_FRAME:
@@ -90,4 +91,4 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         rows = Event.objects.filter(run_id=self.run_id, seq__gt=after).order_by("seq")[:EVENTS_PER_FRAME]
         events = [EventOut.of(row).model_dump(mode="json") for row in rows]
         run = Run.objects.get(pk=self.run_id)
-        return events, RunOut.of(run).model_dump(mode="json")
+        return events, OneRunOut.of(run).model_dump(mode="json")

@@ -7,6 +7,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field
 
+from runtime.engine.held_up import held_up_by
 from runtime.engine.run_counts import DayCount
 from runtime.models import Event, Run
 
@@ -170,6 +171,21 @@ class RunOut(BaseModel):
             started_at=run.started_at.isoformat() if run.started_at else None,
             ended_at=run.ended_at.isoformat() if run.ended_at else None,
         )
+
+
+class OneRunOut(RunOut):
+    """A run that is looked at by itself.
+
+    held_up_by   what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
+                 "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
+                 else ""
+    """
+
+    held_up_by: str
+
+    @staticmethod
+    def of(run: Run) -> "OneRunOut":
+        return OneRunOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run))
 
 
 class EventOut(BaseModel):

@@ -79,6 +79,21 @@ def test_a_run_that_used_up_a_budget_says_which(page: Page, api: Api) -> None:
     expect(used_up).to_be_visible()
 
 
+def test_a_queued_run_says_what_it_waits_for_until_it_begins(page: Page, api: Api) -> None:
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("pause", "wait", {"for_s": 3600})], "start>pause"
+    )
+    graph["settings"] = {"concurrency": {"limit": 1, "when_full": "queue"}}
+    workflow = published(api, "One after the other", graph)
+    first, second = (api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}}) for _ in range(2))
+    api.run_until(first["id"], "waiting")
+    page.goto(re.sub(r"/$", f"/runs/{second['id']}", page.url))
+    expect(page.get_by_text("it begins when another one that shares its limit")).to_be_visible()
+    picture(page, "run-queued")
+    api("POST", f"/runs/{first['id']}/cancel")
+    expect(page.get_by_text("The run waits")).to_be_visible(timeout=15_000)
+
+
 def test_a_step_that_started_a_run_leads_to_it_and_back_and_a_wait_tells_its_end(
     page: Page, api: Api
 ) -> None:

@@ -48,11 +48,12 @@ def test_runs_of_one_key_wait_for_each_other_and_those_of_another_do_not(api: Ap
     first, second, other = (started(api, workflow, customer) for customer in ("ida", "ida", "max"))
     api.run_until(first, "waiting")
     api.run_until(other, "waiting")
-    assert api("GET", f"/runs/{second}")["status"] == "queued"
+    waits = api("GET", f"/runs/{second}")
+    assert (waits["status"], waits["held_up_by"]) == ("queued", "concurrency")
 
     answer(api, first)
     assert api.run_until(first, *ENDED)["status"] == "succeeded"
-    api.run_until(second, "waiting")
+    assert api.run_until(second, "waiting")["held_up_by"] == ""
     answer(api, second)
     assert api.run_until(second, *ENDED)["status"] == "succeeded"
 

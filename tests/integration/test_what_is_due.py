@@ -10,6 +10,7 @@ import pytest
 from runtime.engine import clock, commands, sweeping
 from runtime.engine.claiming import claim_due, claim_free
 from runtime.engine.health import STALL_S, health
+from runtime.engine.held_up import held_up_by
 from runtime.gateways import Gateways
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
@@ -104,3 +105,25 @@ def test_a_run_of_a_later_release_is_left_to_its_hosts() -> None:
 
     Graph.objects.filter(pk=run.graph_id).update(engine_level=ENGINE_LEVEL)
     assert taken(host, run)
+
+
+def test_a_queued_run_says_what_it_waits_for(settings: Any) -> None:
+    settings.WORKSPACE_RUNS = 2
+    run = a_run()
+    assert held_up_by(run) == "no_worker"
+
+    host, other = a_host(), a_host()
+    share = [a_run(host_id=host.pk, workspace_id=run.workspace_id) for _ in range(2)]
+    assert held_up_by(run) == ""
+    Run.objects.filter(pk=share[0].pk).update(host_id=other.pk)
+    a_run(host_id=other.pk, workspace_id=run.workspace_id)
+    a_run(host_id=host.pk)
+    assert held_up_by(run) == ""
+    a_run(host_id=host.pk, workspace_id=run.workspace_id)
+    assert held_up_by(run) == "workspace"
+    assert held_up_by(share[0]) == ""
+
+    run.has_slot = False
+    assert held_up_by(run) == "concurrency"
+    run.status = "running"
+    assert held_up_by(run) == ""

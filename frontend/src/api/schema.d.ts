@@ -1837,6 +1837,69 @@ export interface components {
       /** Tokens Per Minute */
       tokens_per_minute?: number | null
     }
+    /**
+     * OneRunOut
+     * @description A run that is looked at by itself.
+     *
+     *     held_up_by   what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
+     *                  "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
+     *                  else ""
+     */
+    OneRunOut: {
+      /** Attention */
+      attention: string
+      /** Cost Usd */
+      cost_usd: number
+      /** Created At */
+      created_at: string
+      /** Draft */
+      draft: boolean
+      /** Ended At */
+      ended_at: string | null
+      error: components['schemas']['ErrorOut'] | null
+      /** Forked From */
+      forked_from: string
+      /** Handled Errors */
+      handled_errors: number
+      /** Held Up By */
+      held_up_by: string
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /** Input */
+      input: unknown
+      /** Is Pausing */
+      is_pausing: boolean
+      /** Parent */
+      parent: string | null
+      /** Parent Path */
+      parent_path: string
+      /** Replay Of */
+      replay_of: string | null
+      /** Result */
+      result: unknown
+      /** Retry Of */
+      retry_of: string | null
+      /** Started At */
+      started_at: string | null
+      /** Started By */
+      started_by: string
+      /** Status */
+      status: string
+      /** Tokens */
+      tokens: number
+      /** Trigger */
+      trigger: string
+      /** Version */
+      version: number | null
+      /**
+       * Workflow
+       * Format: uuid
+       */
+      workflow: string
+    }
     /** Page[AuditOut] */
     Page_AuditOut_: {
       /** Items */
@@ -3682,7 +3745,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['RunOut']
+          'application/json': components['schemas']['OneRunOut']
         }
       }
     }

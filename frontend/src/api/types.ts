@@ -84,7 +84,8 @@ export type Described = {
 
 export type Checked = { problems: Problem[]; nodes: Record<string, Described> }
 
-export type Run = Api['RunOut']
+/** `held_up_by` is told of a run that is looked at by itself. */
+export type Run = Api['RunOut'] & Partial<Pick<Api['OneRunOut'], 'held_up_by'>>
 export type RunError = Api['ErrorOut']
 export type Step = Api['StepOut']
 export type RunEvent = Api['EventOut']

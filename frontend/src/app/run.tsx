@@ -106,6 +106,7 @@ function RunView({ data }: { data: RunData }) {
 }
 
 function story(run: Run, steps: Step[], usedUp: string): string {
+  const why = whyItWaits(run, steps, usedUp)
   const word = statusWord(run.status).toLowerCase()
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
   const took =
@@ -120,8 +121,8 @@ function story(run: Run, steps: Step[], usedUp: string): string {
     failed: 'The run has failed.',
     cancelled: 'The run was cancelled.',
     waiting: 'The run waits; nothing is held meanwhile.',
-    needs_attention: whyItWaits(run, steps, usedUp),
-    queued: 'The run is about to start.',
+    needs_attention: why,
+    queued: why || 'The run is about to start.',
     paused: 'The run is paused; nothing new starts until somebody resumes it.',
   }
   return `${lead[run.status] ?? `The run is ${word}.`}${took}${handled}`

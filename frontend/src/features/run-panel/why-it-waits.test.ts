@@ -16,6 +16,11 @@ describe('why a run waits', () => {
     expect(whyItWaits(run({ attention: 'budget_exceeded' }), [held], '')).toBe('Today is full.')
   })
 
+  it('says what a queued run needs before it may begin', () => {
+    expect(whyItWaits(run({ status: 'queued', held_up_by: 'no_worker' }), [], '')).toContain('no worker')
+    expect(whyItWaits(run({ status: 'queued', held_up_by: '' }), [], '')).toBe('')
+  })
+
   it('is not told of a run that goes on', () => {
     expect(whyItWaits(run({ status: 'running' }), [], 'steps')).toBe('')
   })

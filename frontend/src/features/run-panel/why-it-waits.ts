@@ -15,8 +15,16 @@ const BUDGETS: Record<string, string> = {
   bytes: 'bytes of data',
 }
 
+const HELD_UP: Record<string, string> = {
+  concurrency:
+    'The run is queued: it begins when another one that shares its limit of runs at once has ended.',
+  workspace: 'The run is queued: every worker has as many runs of this workspace as it may take.',
+  no_worker: 'The run is queued: no worker is running that could take it.',
+}
+
 /** Empty where nothing holds the run. */
 export function whyItWaits(run: Run, steps: Step[], usedUp: string): string {
+  if (run.status === 'queued') return HELD_UP[run.held_up_by ?? ''] ?? ''
   if (run.status !== 'needs_attention') return ''
   const held = steps.find(step => step.waiting_for?.kind === 'budget')?.error?.message
   if (held) return held
