@@ -10,16 +10,11 @@ import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import type { GraphNode } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
+import { AnswerField } from './answer-field'
+import { answersFrom, type FieldRow } from './form-answers'
 import { isSample, kindOf, type Sample, textsOf, valuesFrom } from './sample-values'
 import { type ArgumentsSchema, argumentRows, argumentsFrom } from './tool-arguments'
 
-export type FieldRow = {
-  id: string
-  title?: string
-  kind?: string
-  required?: boolean
-  choices?: { id: string; title?: string }[]
-}
 type Values = Record<string, string>
 
 const memory = (workflow: string, trigger: string) => `patchbay.input.${workflow}.${trigger}`
@@ -152,7 +147,7 @@ function TriggerForm({
         ? argumentsFrom(values, tool)
         : isWebhook
           ? valuesFrom(values, sample)
-          : values
+          : answersFrom(values, fields)
     if (asJson) {
       try {
         body = JSON.parse(json)
@@ -212,17 +207,12 @@ function TriggerForm({
         </div>
       ) : (
         rows.map(row => (
-          <div key={row.id} className="field">
-            <label htmlFor={`input-${row.id}`}>
-              {row.title || row.id}
-              {row.required ? <span className="required"> *</span> : null}
-            </label>
-            <InputFor
-              row={row}
-              value={values[row.id] ?? ''}
-              onChange={value => setValues({ ...values, [row.id]: value })}
-            />
-          </div>
+          <AnswerField
+            key={row.id}
+            row={row}
+            value={values[row.id] ?? ''}
+            onChange={value => setValues({ ...values, [row.id]: value })}
+          />
         ))
       )}
       {rows.length === 0 && !asJson ? <p className="sub">This trigger asks for nothing.</p> : null}
@@ -242,65 +232,5 @@ function TriggerForm({
         </button>
       </footer>
     </form>
-  )
-}
-
-function InputFor({
-  row,
-  value,
-  onChange,
-}: {
-  row: FieldRow
-  value: string
-  onChange: (value: string) => void
-}) {
-  const id = `input-${row.id}`
-  const kinds: Record<string, string> = {
-    number: 'number',
-    date: 'date',
-    datetime: 'datetime-local',
-    email: 'email',
-    url: 'url',
-  }
-  if (row.kind === 'boolean' || row.kind === 'choice')
-    return (
-      <select id={id} className="select" value={value} onChange={event => onChange(event.target.value)}>
-        <option value="">Choose…</option>
-        {(row.kind === 'boolean'
-          ? [
-              { id: 'true', title: 'Yes' },
-              { id: 'false', title: 'No' },
-            ]
-          : (row.choices ?? [])
-        ).map(choice => (
-          <option key={choice.id} value={choice.id}>
-            {choice.title || choice.id}
-          </option>
-        ))}
-      </select>
-    )
-  if (row.kind === 'long_text' || row.id === 'message' || row.id === 'text')
-    return (
-      <textarea
-        id={id}
-        className="textarea"
-        rows={3}
-        value={value}
-        onChange={event => onChange(event.target.value)}
-        onKeyDown={event => {
-          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey))
-            event.currentTarget.form?.requestSubmit()
-        }}
-      />
-    )
-  return (
-    <input
-      id={id}
-      className="input"
-      type={kinds[row.kind ?? ''] ?? 'text'}
-      step="any"
-      value={value}
-      onChange={event => onChange(event.target.value)}
-    />
   )
 }

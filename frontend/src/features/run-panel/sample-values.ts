@@ -1,5 +1,5 @@
 /** The values of a sample as texts to edit, and the texts as values of the sample's types again. */
-import type { FieldRow } from './run-dialog'
+import type { FieldRow } from './form-answers'
 
 export type Sample = Record<string, unknown>
 

@@ -9,6 +9,7 @@ const SCHEMA = {
     size: { enum: ['S', 2] },
     on: { type: 'string', format: 'date' },
     filters: { type: 'object' },
+    colours: { type: 'array', items: { enum: ['red', 'blue'] } },
   },
   required: ['order_id'],
 }
@@ -21,6 +22,7 @@ test('each argument has the field that fits its type', () => {
     ['size', 'choice', false],
     ['on', 'date', false],
     ['filters', 'long_text', false],
+    ['colours', 'multi_choice', false],
   ])
   expect(argumentRows({})).toEqual([])
 })
@@ -33,6 +35,7 @@ test('what was typed becomes what the schema wants', () => {
     size: '2',
     on: '',
     filters: '{"a": [1]}',
+    colours: '["red"]',
   }
   expect(argumentsFrom(typed, SCHEMA)).toEqual({
     order_id: '12345',
@@ -40,6 +43,7 @@ test('what was typed becomes what the schema wants', () => {
     urgent: true,
     size: 2,
     filters: { a: [1] },
+    colours: ['red'],
   })
   expect(argumentsFrom({ count: 'two' }, SCHEMA)).toEqual({ count: 'two' })
 })

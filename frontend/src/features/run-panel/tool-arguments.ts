@@ -1,7 +1,14 @@
 /** The arguments of a tool trigger as a form, made from their JSON Schema. */
-import type { FieldRow } from './run-dialog'
+import type { FieldRow } from './form-answers'
 
-type ArgumentSchema = { type?: string | string[]; title?: string; enum?: unknown[]; format?: string }
+type ArgumentSchema = {
+  type?: string | string[]
+  title?: string
+  description?: string
+  enum?: unknown[]
+  format?: string
+  items?: ArgumentSchema
+}
 export type ArgumentsSchema = { properties?: Record<string, ArgumentSchema>; required?: string[] }
 
 const FORMATS: Record<string, string> = { date: 'date', 'date-time': 'datetime', email: 'email', uri: 'url' }
@@ -11,13 +18,21 @@ const typeOf = (schema: ArgumentSchema): string | undefined =>
 
 export function argumentRows(schema: ArgumentsSchema): FieldRow[] {
   return Object.entries(schema.properties ?? {}).map(([id, argument]) => {
-    const row = { id, title: argument.title ?? id, required: schema.required?.includes(id) ?? false }
+    const row = {
+      id,
+      title: argument.title ?? id,
+      description: argument.description,
+      required: schema.required?.includes(id) ?? false,
+    }
     if (argument.enum)
       return { ...row, kind: 'choice', choices: argument.enum.map(value => ({ id: String(value) })) }
     const type = typeOf(argument)
     if (type === 'number' || type === 'integer') return { ...row, kind: 'number' }
     if (type === 'boolean') return { ...row, kind: 'boolean' }
     if (type === 'string') return { ...row, kind: FORMATS[argument.format ?? ''] ?? 'text' }
+    const several = argument.items?.enum
+    if (type === 'array' && several?.every(value => typeof value === 'string'))
+      return { ...row, kind: 'multi_choice', choices: several.map(id => ({ id })) }
     return { ...row, title: `${row.title} (JSON)`, kind: 'long_text' }
   })
 }
