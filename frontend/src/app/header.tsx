@@ -3,7 +3,6 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import {
   ArrowLeft,
   CircleAlert,
-  CircleCheck,
   CirclePause,
   CirclePlay,
   Cloud,
@@ -17,6 +16,7 @@ import { ApiError } from '../api/client'
 import { pauseWorkflow, publish, renameWorkflow, resumeWorkflow } from '../api/requests'
 import type { Problem, PublishedTrigger } from '../api/types'
 import { StatusPill } from '../shared/ui/status'
+import { ProblemsButton } from './problems-button'
 import { useGraph } from './store/graph'
 import { useProblems } from './store/problems'
 import { useRun } from './store/run'
@@ -50,8 +50,7 @@ export function Header({
   const run = useRun(store => store.run)
   const [failure, setFailure] = useState('')
   const [paused, setPaused] = useState(data.workflow.paused)
-  const errors = problems.filter(problem => problem.severity === 'error').length
-  const warnings = problems.length - errors
+  const hasErrors = problems.some(problem => problem.severity === 'error')
   const changed = !liveGraph || meaning(liveGraph) !== meaning(graph)
   const queries = useQueryClient()
   const publishing = useMutation({
@@ -159,18 +158,7 @@ export function Header({
       >
         <Settings2 aria-hidden />
       </button>
-      <button
-        type="button"
-        className="btn btn-sm btn-ghost problems-button"
-        data-kind={errors ? 'error' : warnings ? 'warning' : 'ok'}
-        aria-label={
-          problems.length ? `${problems.length} problem${problems.length === 1 ? '' : 's'}` : 'No problems'
-        }
-        onClick={() => useView.getState().set({ showProblems: !useView.getState().showProblems })}
-      >
-        {errors || warnings ? <CircleAlert aria-hidden /> : <CircleCheck aria-hidden />}
-        <span className="num">{problems.length || 'OK'}</span>
-      </button>
+      <ProblemsButton />
       {data.me.can.run ? (
         <button
           type="button"
@@ -184,7 +172,7 @@ export function Header({
         <button
           type="button"
           className="btn btn-sm btn-primary"
-          title={errors ? 'Mend the problems first' : state}
+          title={hasErrors ? 'Mend the problems first' : state}
           disabled={publishing.isPending || (!changed && live !== null)}
           onClick={() => publishing.mutate()}
         >

@@ -1,7 +1,8 @@
 /** The floating bar at the bottom: undo, redo, tidy up, zoom, add. */
 import { Panel, useReactFlow } from '@xyflow/react'
-import { LayoutGrid, List, Maximize, Plus, Redo2, StickyNote, Undo2, ZoomIn, ZoomOut } from 'lucide-react'
+import { LayoutGrid, List, Maximize, Plus, StickyNote, ZoomIn, ZoomOut } from 'lucide-react'
 import { useState } from 'react'
+import { HistoryTools } from '../../app/history-tools'
 import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { type QuickAdd, useView } from '../../app/store/view'
@@ -10,14 +11,13 @@ import { addNote, move } from '../../shared/graph/edit'
 import { placeAfter } from '../../shared/graph/frames'
 import { freeExit, spotInside } from '../../shared/graph/inside'
 import { parentOf } from '../../shared/graph/nesting'
+import { ToolButton } from '../../shared/ui/tool-button'
 import { isEmptyContainer } from '../palette/place'
 import { tidyUp } from './layout'
 import { glideMs } from './motion'
 
 export function CanvasToolbar() {
   const flow = useReactFlow()
-  const canUndo = useGraph(store => store.past.length > 0)
-  const canRedo = useGraph(store => store.future.length > 0)
   const readOnly = useGraph(store => store.readOnly)
   const [tidying, setTidying] = useState(false)
   const tidy = async () => {
@@ -42,46 +42,36 @@ export function CanvasToolbar() {
       <div className="toolbar" role="toolbar" aria-label="Canvas tools">
         {readOnly ? null : (
           <>
-            <Tool label="Undo" hint="Ctrl Z" disabled={!canUndo} onClick={() => useGraph.getState().undo()}>
-              <Undo2 aria-hidden />
-            </Tool>
-            <Tool
-              label="Redo"
-              hint="Ctrl Shift Z"
-              disabled={!canRedo}
-              onClick={() => useGraph.getState().redo()}
-            >
-              <Redo2 aria-hidden />
-            </Tool>
-            <Tool label="Tidy up" hint="Shift L" disabled={tidying} onClick={() => void tidy()}>
+            <HistoryTools />
+            <ToolButton label="Tidy up" hint="Shift L" disabled={tidying} onClick={() => void tidy()}>
               <LayoutGrid aria-hidden />
-            </Tool>
-            <Tool
+            </ToolButton>
+            <ToolButton
               label="Add note"
               hint="Shift S"
               onClick={() => useGraph.getState().change(graph => addNote(graph, middle()))}
             >
               <StickyNote aria-hidden />
-            </Tool>
+            </ToolButton>
             <span className="toolbar-gap" />
           </>
         )}
-        <Tool label="Zoom out" onClick={() => void flow.zoomOut()}>
+        <ToolButton label="Zoom out" onClick={() => void flow.zoomOut()}>
           <ZoomOut aria-hidden />
-        </Tool>
-        <Tool label="Zoom in" onClick={() => void flow.zoomIn()}>
+        </ToolButton>
+        <ToolButton label="Zoom in" onClick={() => void flow.zoomIn()}>
           <ZoomIn aria-hidden />
-        </Tool>
-        <Tool
+        </ToolButton>
+        <ToolButton
           label="Fit to screen"
           hint="1"
           onClick={() => void flow.fitView({ maxZoom: 1, padding: 0.15, duration: glideMs() })}
         >
           <Maximize aria-hidden />
-        </Tool>
-        <Tool label="Show as list" onClick={() => useView.getState().set({ showList: true })}>
+        </ToolButton>
+        <ToolButton label="Show as list" onClick={() => useView.getState().set({ showList: true })}>
           <List aria-hidden />
-        </Tool>
+        </ToolButton>
         {readOnly ? null : (
           <button
             type="button"
@@ -109,31 +99,4 @@ function spotBesideSelection(): QuickAdd | undefined {
   return port
     ? { at: placeAfter(graph, id, nodeType), from: { source: id, port } }
     : spotInside(graph, parent, nodeType)
-}
-
-function Tool({
-  label,
-  hint,
-  disabled,
-  onClick,
-  children,
-}: {
-  label: string
-  hint?: string
-  disabled?: boolean
-  onClick: () => void
-  children: React.ReactNode
-}) {
-  return (
-    <button
-      type="button"
-      className="icon-button"
-      aria-label={label}
-      title={hint ? `${label} (${hint})` : label}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      {children}
-    </button>
-  )
 }

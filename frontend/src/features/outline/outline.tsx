@@ -1,5 +1,7 @@
 /** The graph as a list in run order: the same steps, for keyboards, readers and small screens. */
 import { ArrowRight, FolderInput, Link2, List, Plus, Trash2, X } from 'lucide-react'
+import { HistoryTools } from '../../app/history-tools'
+import { ProblemsButton } from '../../app/problems-button'
 import { useGraph } from '../../app/store/graph'
 import { useStepState } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
@@ -20,30 +22,36 @@ export function Outline() {
     return node?.title || nodeType(node?.type)?.title || id
   }
   return (
-    <nav className="outline" aria-label="Steps as a list">
-      <header>
-        <h2>
-          <List aria-hidden /> Steps as a list
-        </h2>
-        <button
-          type="button"
-          className="btn btn-sm"
-          onClick={() => useView.getState().set({ showList: false })}
-        >
-          <X aria-hidden /> Show canvas
-        </button>
-      </header>
-      <Level container={null} selected={selected} readOnly={readOnly} title={title} />
-      {readOnly ? null : (
-        <button
-          type="button"
-          className="btn btn-primary"
-          onClick={() => useView.getState().set({ quickAdd: { at: { x: 0, y: 0 } } })}
-        >
-          Add step
-        </button>
-      )}
-    </nav>
+    <>
+      <nav className="outline" aria-label="Steps as a list">
+        <header>
+          <h2>
+            <List aria-hidden /> Steps as a list
+          </h2>
+          <button
+            type="button"
+            className="btn btn-sm"
+            onClick={() => useView.getState().set({ showList: false })}
+          >
+            <X aria-hidden /> Show canvas
+          </button>
+        </header>
+        <Level container={null} selected={selected} readOnly={readOnly} title={title} />
+      </nav>
+      <div className="toolbar outline-tools" role="toolbar" aria-label="List tools">
+        {readOnly ? null : <HistoryTools />}
+        <ProblemsButton />
+        {readOnly ? null : (
+          <button
+            type="button"
+            className="btn btn-sm btn-primary"
+            onClick={() => useView.getState().set({ quickAdd: { at: { x: 0, y: 0 } } })}
+          >
+            <Plus aria-hidden /> Add step
+          </button>
+        )}
+      </div>
+    </>
   )
 }
 
