@@ -84,7 +84,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "run": OneRunOut.of(row).model_dump(mode="json"),
         "graph": Graph.objects.get(pk=row.graph_id).document,
         "workflow": {"id": str(workflow.pk), "name": workflow.name, "slug": workflow.slug},
-        **page_facts(request, member),
+        **page_facts(member),
     }
     request.member = member  # type: ignore[attr-defined]
     return render(request, "monitoring/run.html", {"run": row, "workflow": workflow, "data": data})

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 
 from builder.accounts.access import Member, calling_member
@@ -70,13 +69,13 @@ def editor(request: HttpRequest, workflow_id: UUID) -> HttpResponse:
             "triggers": triggers_of(workflow, request),
         },
         "graph": workflow.draft,
-        **page_facts(request, member),
+        **page_facts(member),
     }
     request.member = member  # type: ignore[attr-defined]
     return render(request, "workflows/editor.html", {"workflow": workflow, "data": data})
 
 
-def page_facts(request: HttpRequest, member: Member) -> dict[str, object]:
+def page_facts(member: Member) -> dict[str, object]:
     """What every island needs of the caller."""
     workspace = member.workspace
     return {
@@ -87,5 +86,4 @@ def page_facts(request: HttpRequest, member: Member) -> dict[str, object]:
             "role": member.role,
             "can": member.can,
         },
-        "csrf": get_token(request),
     }

@@ -11,12 +11,14 @@ export class ApiError extends Error {
   }
 }
 
-type Session = { csrf: string; workspace: string }
-let session: Session = { csrf: '', workspace: '' }
+let workspace = ''
 
-export function startSession(next: Session): void {
-  session = next
+export function startSession(slug: string): void {
+  workspace = slug
 }
+
+/** Read anew for each request: whoever signs in again, in whatever tab, has another one. */
+const csrfToken = (): string => /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? ''
 
 export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response
@@ -26,8 +28,8 @@ export async function request<T>(method: string, path: string, body?: unknown): 
       credentials: 'same-origin',
       headers: {
         Accept: 'application/json',
-        'X-CSRFToken': session.csrf,
-        'X-Workspace': session.workspace,
+        'X-CSRFToken': csrfToken(),
+        'X-Workspace': workspace,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -27,6 +27,7 @@ import { EmptyCanvas } from './empty-canvas'
 import { Header, type Published } from './header'
 import { NoticeLine } from './notices'
 import { ShortcutsDialog, useShortcuts } from './shortcuts'
+import { SignedOutBar } from './signed-out-bar'
 import { StaleDialog } from './stale-dialog'
 import { useStepLink } from './step-link'
 import { useGraph } from './store/graph'
@@ -80,6 +81,7 @@ function Editor({ data }: { data: EditorData }) {
       <Header data={data} onPublished={setPublished} />
       {readOnly ? null : <Palette />}
       <div className="stage">
+        <SignedOutBar />
         <RunBar />
         <WatchBar triggers={data.workflow.triggers} />
         {view.showList ? (

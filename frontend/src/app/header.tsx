@@ -30,6 +30,7 @@ const SAVE_WORDS = {
   offline: 'Offline – changes kept here',
   stale: 'Changed elsewhere',
 } as const
+const SIGNED_OUT = 'Signed out – changes kept here'
 
 export type Published = { version: number; triggers: PublishedTrigger[] }
 
@@ -46,6 +47,7 @@ export function Header({
   const graph = useGraph(store => store.graph)
   const saveState = useGraph(store => store.saveState)
   const saveError = useGraph(store => store.saveError)
+  const isSignedOut = useGraph(store => store.isSignedOut)
   const problems = useProblems()
   const run = useRun(store => store.run)
   const [failure, setFailure] = useState('')
@@ -122,8 +124,8 @@ export function Header({
         </button>
       ) : (
         <span className="save-state sub" title={saveError} data-state={saveState}>
-          {saveState === 'offline' ? <CloudOff aria-hidden /> : <Cloud aria-hidden />}
-          <span>{data.me.can.edit ? SAVE_WORDS[saveState] : 'Read only'}</span>
+          {saveState === 'offline' || isSignedOut ? <CloudOff aria-hidden /> : <Cloud aria-hidden />}
+          <span>{!data.me.can.edit ? 'Read only' : isSignedOut ? SIGNED_OUT : SAVE_WORDS[saveState]}</span>
         </span>
       )}
       <span className="grow" />

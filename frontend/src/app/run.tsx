@@ -28,7 +28,6 @@ type RunData = {
   workflow: { id: string; name: string; slug: string }
   workspace: { slug: string; name: string }
   me: Me
-  csrf: string
 }
 
 function RunView({ data }: { data: RunData }) {

@@ -44,3 +44,23 @@ describe('saving the draft before it is published or run', () => {
     await expect(useGraph.getState().saveAll()).rejects.toThrow('The draft could not be saved: No room.')
   })
 })
+
+describe('a draft whose session has ended', () => {
+  it('is kept, tells so, and is saved once somebody has signed in again', async () => {
+    vi.useFakeTimers()
+    saveDraft.mockReset()
+    saveDraft.mockRejectedValueOnce(new ApiError(401, 'not_signed_in', 'Sign in.'))
+    saveDraft.mockRejectedValueOnce(new ApiError(401, 'not_signed_in', 'Sign in.'))
+    saveDraft.mockResolvedValue({ revision: 2 })
+    useGraph.getState().open('w', EMPTY_GRAPH, 1, false)
+    useGraph.getState().change(() => noted('a'))
+    await expect(useGraph.getState().saveAll()).rejects.toThrow('Your session has ended.')
+    expect(useGraph.getState()).toMatchObject({ isSignedOut: true, saveState: 'offline', graph: noted('a') })
+    useGraph.getState().change(() => noted('b'))
+    expect(useGraph.getState().isSignedOut).toBe(true)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(useGraph.getState()).toMatchObject({ isSignedOut: false, saveState: 'saved' })
+    expect(saveDraft).toHaveBeenLastCalledWith('w', noted('b'), 1)
+    vi.useRealTimers()
+  })
+})

@@ -8,6 +8,7 @@ import { refusedProblem } from '../../shared/graph/malformed'
 
 const HISTORY = 200
 const SAVE_AFTER_MS = 800
+const SAVE_AGAIN_AFTER_MS = 4000
 const MERGE_WITHIN_MS = 800
 
 export type SaveState = 'saved' | 'unsaved' | 'saving' | 'offline' | 'stale' | 'failed'
@@ -23,6 +24,8 @@ type GraphStore = {
   /** Why the draft cannot be saved as it is; null while it can, or nobody knows. */
   refused: Problem | null
   readOnly: boolean
+  /** Whether the last save found that the session has ended; the draft is kept and saved after the next sign-in. */
+  isSignedOut: boolean
   open: (workflow: string, graph: Graph, revision: number, readOnly: boolean) => void
   change: (edit: (graph: Graph) => Graph, merge?: string) => void
   undo: () => void
@@ -59,26 +62,29 @@ export const useGraph = create<GraphStore>((set, get) => {
         saveState: unchanged ? 'saved' : 'unsaved',
         saveError: '',
         refused: null,
+        isSignedOut: false,
       })
       if (!unchanged) schedule()
       return unchanged
     } catch (error) {
       const known = error instanceof ApiError ? error : new ApiError(0, 'offline', String(error))
+      const isSignedOut = known.status === 401
       const state =
         known.code === 'stale_revision'
           ? 'stale'
-          : known.status === 0 || known.status >= 500
+          : isSignedOut || known.status === 0 || known.status >= 500
             ? 'offline'
             : 'failed'
       set({
         saveState: state,
-        saveError: known.message,
+        saveError: isSignedOut ? 'Your session has ended. Sign in again.' : known.message,
+        isSignedOut,
         refused:
           state === 'failed'
             ? refusedProblem(graph, known.code, known.message, String(known.details.path ?? ''))
             : null,
       })
-      if (state === 'offline') timer = setTimeout(() => void get().save(), 4000)
+      if (state === 'offline') timer = setTimeout(() => void get().save(), SAVE_AGAIN_AFTER_MS)
       return false
     }
   }
@@ -92,6 +98,7 @@ export const useGraph = create<GraphStore>((set, get) => {
     saveError: '',
     refused: null,
     readOnly: false,
+    isSignedOut: false,
     open: (workflow, graph, revision, readOnly) =>
       set({
         workflow,

@@ -28,7 +28,6 @@ export type EditorData = {
   graph: Graph
   workspace: { slug: string; name: string; timezone: string }
   me: Me
-  csrf: string
   last_run: { id: string } | null
 }
 
@@ -38,11 +37,11 @@ let me: Me | null = null
 export const may = (verb: keyof Me['can']): boolean => me?.can[verb] ?? false
 
 /** The data that the template left in a script element; starts the API session with it. */
-export function pageData<T extends { csrf: string; workspace: { slug: string }; me: Me }>(id: string): T {
+export function pageData<T extends { workspace: { slug: string }; me: Me }>(id: string): T {
   const element = document.getElementById(id)
   const data = JSON.parse(element?.textContent ?? '{}') as T
   me = data.me
-  startSession({ csrf: data.csrf, workspace: data.workspace.slug })
+  startSession(data.workspace.slug)
   return data
 }
 
