@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.conftest import picture
 from tests.browser.test_draw_publish_run_answer import node, settings
 from tests.support.product import Api, a_document, a_node
 
@@ -64,3 +65,35 @@ def test_numbers_out_of_bounds_are_told_at_their_box_and_a_box_can_be_emptied(pa
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     saved = api("GET", f"/workflows/{workflow['id']}")["graph"]["settings"]
     assert saved == {"concurrency": {"limit": 25}}
+
+
+def test_a_problem_of_the_settings_opens_them_at_its_field(page: Page, api: Api) -> None:
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("tell", "reply", {"text": "Hi"})], "start>tell"
+    )
+    graph["settings"] = {"concurrency": {"key": "{{ trigger.( }}"}}
+    workflow = api("POST", "/workflows", {"name": "Counted by nonsense", "graph": graph})
+    page.goto(page.url.rstrip("/") + f"/workflows/{workflow['id']}")
+    page.get_by_role("button", name="1 problem").click()
+    page.get_by_role("region", name="Problems").get_by_role("button", name="Workflow").click()
+    dialog = page.get_by_role("dialog", name="Settings of the workflow")
+    key = dialog.get_by_label("Counted for each")
+    expect(key).to_be_focused()
+    picture(page, "settings-problem")
+    key.fill("{{ trigger.customer }}")
+    dialog.get_by_label("Close").click()
+
+    refusal = {
+        "status": 422,
+        "code": "graph_malformed",
+        "message": "It is larger than it may be.",
+        "details": {"path": "settings/budgets/steps"},
+    }
+    page.route("**/draft", lambda route: Route.fulfill(route, status=422, json=refusal))
+    page.get_by_role("button", name="Settings of the workflow").click()
+    dialog.get_by_label("Keep runs for so many days").fill("9")
+    steps = dialog.locator('[data-field="settings/budgets/steps"]')
+    expect(steps).to_contain_text("It is larger than it may be.")
+    dialog.get_by_label("Close").click()
+    page.get_by_role("button", name="It is larger than it may be.").click()
+    expect(dialog.get_by_label("Steps")).to_be_focused()

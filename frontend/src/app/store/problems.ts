@@ -9,3 +9,7 @@ export function useProblems(): Problem[] {
   const refused = useGraph(store => store.refused)
   return useMemo(() => (refused ? [refused, ...found] : found), [refused, found])
 }
+
+/** Whether it is about the settings of the workflow, and so mended in their dialog. */
+export const isOfSettings = ({ node, field }: Problem): boolean =>
+  node === null && field?.split('/')[0] === 'settings'

@@ -1,11 +1,18 @@
 /** Everything that is wrong, live; a click opens the field. */
 import { CircleAlert, TriangleAlert, X } from 'lucide-react'
+import type { Problem } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
-import { useProblems } from '../../app/store/problems'
+import { isOfSettings, useProblems } from '../../app/store/problems'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { nodeOf } from '../../shared/graph/document'
 import { containersAround } from '../../shared/graph/nesting'
+
+function openPlace(problem: Problem): void {
+  const { openField, set } = useView.getState()
+  if (problem.node) openField(problem.node, problem.field)
+  else set({ dialog: 'settings', focusField: problem.field })
+}
 
 export function ProblemsList() {
   const problems = useProblems()
@@ -36,8 +43,8 @@ export function ProblemsList() {
           <li key={`${problem.node}${problem.field}${problem.message}`} data-severity={problem.severity}>
             <button
               type="button"
-              disabled={!problem.node}
-              onClick={() => problem.node && useView.getState().openField(problem.node, problem.field)}
+              disabled={!problem.node && !isOfSettings(problem)}
+              onClick={() => openPlace(problem)}
             >
               {problem.severity === 'error' ? <CircleAlert aria-hidden /> : <TriangleAlert aria-hidden />}
               <span>

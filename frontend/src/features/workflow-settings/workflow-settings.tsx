@@ -1,11 +1,17 @@
 /** What holds for every run of the workflow: how many at once, what one may use, how long it is kept. */
+import { type ReactNode, useEffect } from 'react'
+import type { Problem } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
-import { useProblems } from '../../app/store/problems'
+import { isOfSettings, useProblems } from '../../app/store/problems'
+import { useView } from '../../app/store/view'
 import type { Budget, Concurrency, GraphSettings } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
 import { NumberInput } from '../../shared/ui/number-input'
 
+const LIMIT_FIELD = 'settings/concurrency/limit'
 const KEY_FIELD = 'settings/concurrency/key'
+const KEEP_FIELD = 'settings/keep_days'
+const budgetField = (name: Budget) => `settings/budgets/${name}`
 const WHEN_FULL: [NonNullable<Concurrency['when_full']>, string, string][] = [
   ['queue', 'Wait', 'It begins when another one ends, oldest first.'],
   ['replace', 'Replace', 'The one that goes on is cancelled, and the newer one takes its place.'],
@@ -18,13 +24,23 @@ const BUDGETS: [Budget, string, string][] = [
   ['cost_usd', 'US dollars for models', '100'],
   ['bytes', 'Data (bytes)', '33,554,432'],
 ]
+const FIELDS = [LIMIT_FIELD, KEY_FIELD, KEEP_FIELD, ...BUDGETS.map(([name]) => budgetField(name))]
 /** A tenth of a cent: budgets of models are small, and none is a budget of nothing. */
 const LEAST_USD = 0.001
 
 export function WorkflowSettings({ onClose }: { onClose: () => void }) {
   const settings = useGraph(store => store.graph.settings)
   const readOnly = useGraph(store => store.readOnly)
-  const problems = useProblems().filter(problem => problem.field === KEY_FIELD)
+  const problems = useProblems().filter(isOfSettings)
+  // What no field below is about is told above them.
+  const general = problems.filter(problem => !FIELDS.includes(problem.field ?? ''))
+  const at = (path: string) => ({ path, problems: problems.filter(problem => problem.field === path) })
+  useEffect(() => {
+    const { focusField, set } = useView.getState()
+    if (!focusField) return
+    document.querySelector<HTMLElement>(`[data-field="${CSS.escape(focusField)}"] input`)?.focus()
+    set({ focusField: null })
+  }, [])
   const set = (change: Partial<GraphSettings>) =>
     useGraph
       .getState()
@@ -41,6 +57,11 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
   }
   return (
     <Dialog title="Settings of the workflow" onClose={onClose}>
+      {general.map(problem => (
+        <div key={problem.message} className="notice" data-kind="error">
+          <span className="grow">{problem.message}</span>
+        </div>
+      ))}
       <div className="field" role="group" aria-label="Runs at once">
         <span className="field-label">Runs at once</span>
         <div className="segments">
@@ -64,8 +85,7 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
       </div>
       {concurrency ? (
         <div className="nested">
-          <div className="field">
-            <label htmlFor="slot-limit">At most</label>
+          <Setting {...at(LIMIT_FIELD)} id="slot-limit" label="At most">
             <NumberInput
               id="slot-limit"
               min={1}
@@ -75,9 +95,8 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
               value={concurrency.limit ?? 1}
               onChange={value => limit({ limit: value })}
             />
-          </div>
-          <div className="field" data-field={KEY_FIELD}>
-            <label htmlFor="slot-key">Counted for each</label>
+          </Setting>
+          <Setting {...at(KEY_FIELD)} id="slot-key" label="Counted for each">
             <input
               id="slot-key"
               className="input mono"
@@ -86,15 +105,10 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
               value={concurrency.key ?? ''}
               onChange={event => limit({ key: event.target.value })}
             />
-            {problems.map(problem => (
-              <p key={problem.message} className="field-error">
-                {problem.message}
-              </p>
-            ))}
             <p className="field-hint">
               Runs with the same value share the limit. Left empty, all runs of the workflow do.
             </p>
-          </div>
+          </Setting>
           <div className="field" role="group" aria-label="One more">
             <span className="field-label">What happens to one more</span>
             <div className="segments">
@@ -122,8 +136,7 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
           A run that has used one of these up waits for an operator, who can let it use the same once more.
         </p>
         {BUDGETS.map(([name, words, usual]) => (
-          <div key={name} className="field">
-            <label htmlFor={`budget-${name}`}>{words}</label>
+          <Setting key={name} {...at(budgetField(name))} id={`budget-${name}`} label={words}>
             <NumberInput
               id={`budget-${name}`}
               min={name === 'cost_usd' ? LEAST_USD : 1}
@@ -133,11 +146,10 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
               value={settings.budgets?.[name]}
               onChange={value => setBudget(name, value)}
             />
-          </div>
+          </Setting>
         ))}
       </fieldset>
-      <div className="field">
-        <label htmlFor="keep-days">Keep runs for so many days</label>
+      <Setting {...at(KEEP_FIELD)} id="keep-days" label="Keep runs for so many days">
         <NumberInput
           id="keep-days"
           min={1}
@@ -149,7 +161,34 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
           value={settings.keep_days ?? undefined}
           onChange={value => set({ keep_days: value ?? null })}
         />
-      </div>
+      </Setting>
     </Dialog>
+  )
+}
+
+/** A field with its label, and what is wrong with it. */
+function Setting({
+  path,
+  problems,
+  id,
+  label,
+  children,
+}: {
+  path: string
+  problems: Problem[]
+  id: string
+  label: string
+  children: ReactNode
+}) {
+  return (
+    <div className="field" data-field={path}>
+      <label htmlFor={id}>{label}</label>
+      {children}
+      {problems.map(problem => (
+        <p key={problem.message} className="field-error">
+          {problem.message}
+        </p>
+      ))}
+    </div>
   )
 }
