@@ -18,7 +18,7 @@ import { RunDialog } from '../features/run-panel/run-dialog'
 import { WatchBar } from '../features/watches/watch-bar'
 import { authKind } from '../features/webhooks/webhook-secrets'
 import { WorkflowSettings } from '../features/workflow-settings/workflow-settings'
-import { nodeOf } from '../shared/graph/document'
+import { nodeOf, noteOf } from '../shared/graph/document'
 import { CopyLine } from '../shared/ui/copy-line'
 import { Dialog } from '../shared/ui/dialog'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
@@ -75,7 +75,7 @@ function Editor({ data }: { data: EditorData }) {
   useShortcuts()
   useStepLink()
   const close = () => view.set({ dialog: null })
-  const hasInspector = view.selected.length === 1 && !view.selected[0]!.startsWith('note:')
+  const hasInspector = view.selected.length === 1 && noteOf(view.selected[0]!) === null
   return (
     <div className="editor" data-inspector={hasInspector || undefined} data-readonly={readOnly || undefined}>
       <Header data={data} onPublished={setPublished} />

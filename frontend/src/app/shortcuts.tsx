@@ -2,7 +2,7 @@
 import { useEffect } from 'react'
 import { type Clipboard, copy, paste, readClipboard } from '../shared/graph/clipboard'
 import { type Graph, nodeOf } from '../shared/graph/document'
-import { remove } from '../shared/graph/edit'
+import { removeChosen } from '../shared/graph/edit'
 import { placeAfter } from '../shared/graph/frames'
 import { freeExit, spotInside } from '../shared/graph/inside'
 import { isContainer, outermost, parentOf, refusedIn } from '../shared/graph/nesting'
@@ -60,7 +60,7 @@ export function useShortcuts(): void {
       else if (key === 'i' && isLoop(view.selected[0]))
         view.set({ quickAdd: spotInside(graph.graph, view.selected[0]!, nodeType) })
       else if (key === 'm' && view.selected.some(id => nodeOf(graph.graph, id))) view.set({ dialog: 'move' })
-      else if (key === 'c' && view.selected[0]) view.set({ dialog: 'connect' })
+      else if (key === 'c' && nodeOf(graph.graph, view.selected[0] ?? null)) view.set({ dialog: 'connect' })
       else if (key === 'l' && event.shiftKey)
         document.querySelector<HTMLElement>('[aria-label="Tidy up"]')?.click()
       else if (key === 's' && event.shiftKey)
@@ -79,7 +79,7 @@ export function useShortcuts(): void {
         'text/plain',
         JSON.stringify(copy(useGraph.getState().graph, selected), null, 1),
       )
-      if (event.type === 'cut') useGraph.getState().change(graph => remove(graph, selected, []))
+      if (event.type === 'cut') useGraph.getState().change(graph => removeChosen(graph, selected))
       event.preventDefault()
     }
     const onPaste = (event: ClipboardEvent) => {
@@ -102,13 +102,17 @@ export function useShortcuts(): void {
 function duplicate(): void {
   const { graph } = useGraph.getState()
   const clip = copy(graph, useView.getState().selected)
-  const first = outermost(graph, useView.getState().selected)[0]
+  const first = outermost(
+    graph,
+    clip.nodes.map(node => node.id),
+  )[0]
   if (first) putIn(clip, parentOf(graph, first))
+  else if (clip.notes.length) putIn(clip, null)
 }
 
 function pasteText(text: string): boolean {
   const clip = readClipboard(text)
-  if (!clip?.nodes.length) return false
+  if (!clip?.nodes.length && !clip?.notes.length) return false
   putIn(clip, placeOf(clip))
   return true
 }

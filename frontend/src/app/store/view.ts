@@ -1,7 +1,7 @@
 /** What is selected and open; never saved, never undone. */
 import { create } from 'zustand'
 import type { Checked, Described, Problem } from '../../api/types'
-import { type Edge, type Graph, nodeOf, type Position } from '../../shared/graph/document'
+import { type Edge, type Graph, nodeOf, noteKey, type Position } from '../../shared/graph/document'
 import { useGraph } from './graph'
 
 export type QuickAdd = {
@@ -54,7 +54,7 @@ export const useView = create<ViewStore>(set => ({
 }))
 
 const isThere = (graph: Graph, id: string): boolean =>
-  nodeOf(graph, id) !== undefined || graph.notes.some(note => `note:${note.id}` === id)
+  nodeOf(graph, id) !== undefined || graph.notes.some(note => noteKey(note.id) === id)
 
 // However a step goes, by a cut, an undo or the draft of somebody else, nothing that is gone stays selected.
 useGraph.subscribe(({ graph }, before) => {

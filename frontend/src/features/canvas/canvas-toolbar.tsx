@@ -6,7 +6,7 @@ import { HistoryTools } from '../../app/history-tools'
 import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { type QuickAdd, useView } from '../../app/store/view'
-import { nodeOf } from '../../shared/graph/document'
+import { nodeOf, noteKey } from '../../shared/graph/document'
 import { addNote, move } from '../../shared/graph/edit'
 import { placeAfter } from '../../shared/graph/frames'
 import { freeExit, spotInside } from '../../shared/graph/inside'
@@ -37,6 +37,11 @@ export function CanvasToolbar() {
       y: (box?.top ?? 0) + (box?.height ?? 0) / 2 - 60,
     })
   }
+  const putNote = () => {
+    useGraph.getState().change(graph => addNote(graph, middle()))
+    const note = useGraph.getState().graph.notes.at(-1)
+    if (note) useView.getState().select([noteKey(note.id)])
+  }
   return (
     <Panel position="bottom-center">
       <div className="toolbar" role="toolbar" aria-label="Canvas tools">
@@ -46,11 +51,7 @@ export function CanvasToolbar() {
             <ToolButton label="Tidy up" hint="Shift L" disabled={tidying} onClick={() => void tidy()}>
               <LayoutGrid aria-hidden />
             </ToolButton>
-            <ToolButton
-              label="Add note"
-              hint="Shift S"
-              onClick={() => useGraph.getState().change(graph => addNote(graph, middle()))}
-            >
+            <ToolButton label="Add note" hint="Shift S" onClick={putNote}>
               <StickyNote aria-hidden />
             </ToolButton>
             <span className="toolbar-gap" />

@@ -20,15 +20,15 @@ import { useGraph } from '../../app/store/graph'
 import { stayAt } from '../../app/store/iterations'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
-import { edgeKey, type Position } from '../../shared/graph/document'
-import { connect, refusedLine, remove, WALL } from '../../shared/graph/edit'
+import { edgeKey, noteOf, type Position } from '../../shared/graph/document'
+import { connect, refusedLine, removeChosen, WALL } from '../../shared/graph/edit'
 import { containerAt } from '../../shared/graph/frames'
 import { parentOf } from '../../shared/graph/nesting'
 import { CanvasToolbar } from './canvas-toolbar'
 import { ContainerCard } from './container-card'
 import { beginDrag, drop, showTarget, takePlaces } from './drag'
 import { useKeepInView } from './keep-in-view'
-import { NoteCard } from './note-card'
+import { NoteCard, writeIn } from './note-card'
 import { StepCard } from './step-card'
 import { StepEdge } from './step-edge'
 import { type StepNode, toEdges, toNodes } from './to-flow'
@@ -176,11 +176,10 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
         const keys = new Set(goneEdges.map(edge => edge.id))
         const ids = goneNodes.map(node => node.id)
         useGraph.getState().change(current =>
-          remove(
+          removeChosen(
             current,
-            ids.filter(id => !id.startsWith('note:')),
+            ids,
             current.edges.filter(edge => keys.has(edgeKey(edge))),
-            ids.filter(id => id.startsWith('note:')).map(id => id.slice(5)),
           ),
         )
         useView.getState().select([])
@@ -199,7 +198,14 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
           pointOf(asPoint(event)),
         )
       }
-      onNodeDoubleClick={() => useView.getState().set({ tab: 'settings' })}
+      // The first click selects a note like a step; the next one writes in it.
+      onNodeClick={(event, node) => {
+        if (noteOf(node.id) !== null && node.selected) writeIn(event.currentTarget)
+      }}
+      onNodeDoubleClick={(event, node) => {
+        if (noteOf(node.id) !== null) writeIn(event.currentTarget)
+        else useView.getState().set({ tab: 'settings' })
+      }}
       onDragOver={event => {
         if (event.dataTransfer.types.includes(DRAG_TYPE)) {
           event.preventDefault()
@@ -230,6 +236,7 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
       connectionRadius={32}
       connectionDragThreshold={6}
       selectNodesOnDrag={false}
+      zIndexMode="manual"
       snapToGrid
       snapGrid={[8, 8]}
       minZoom={0.1}

@@ -3,13 +3,11 @@ import { tellCut } from '../../app/notices'
 import { useGraph } from '../../app/store/graph'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
-import { type Graph, nodeOf, type Position } from '../../shared/graph/document'
+import { type Graph, nodeOf, noteOf, type Position } from '../../shared/graph/document'
 import { move } from '../../shared/graph/edit'
 import { containerAt, freePlace, makeRoom, moveBy } from '../../shared/graph/frames'
 import { isContainer, outermost, parentOf, putInto, refusedIn } from '../../shared/graph/nesting'
 import { placeInFrame } from './to-flow'
-
-const isNote = (id: string): boolean => id.startsWith('note:')
 
 /** Takes the places that React Flow gives: relative to the frame around each. */
 export function takePlaces(places: Map<string, Position>): void {
@@ -17,11 +15,11 @@ export function takePlaces(places: Map<string, Position>): void {
   const shifts = new Map<string, Position>()
   const notes = new Map<string, Position>()
   for (const [id, place] of places) {
-    const before = isNote(id)
-      ? graph.notes.find(note => note.id === id.slice(5))?.position
-      : placeInFrame(graph, id)
+    const note = noteOf(id)
+    const before =
+      note === null ? placeInFrame(graph, id) : graph.notes.find(item => item.id === note)?.position
     if (!before || (before.x === place.x && before.y === place.y)) continue
-    if (isNote(id)) notes.set(id.slice(5), place)
+    if (note !== null) notes.set(note, place)
     else shifts.set(id, { x: place.x - before.x, y: place.y - before.y })
   }
   if (shifts.size || notes.size)
@@ -35,7 +33,7 @@ const dragKey = (ids: string[]): string => `move:${[...ids].sort().join()}`
 function targetOf(graph: Graph, ids: string[], at: Position): string | null | undefined {
   const steps = outermost(
     graph,
-    ids.filter(id => !isNote(id)),
+    ids.filter(id => noteOf(id) === null),
   )
   if (!steps.length) return undefined
   const target = containerAt(graph, at, nodeType, steps)
@@ -64,7 +62,7 @@ export function drop(ids: string[], at: Position): void {
   const { graph, change } = useGraph.getState()
   const steps = outermost(
     graph,
-    ids.filter(id => !isNote(id)),
+    ids.filter(id => noteOf(id) === null),
   )
   const parent = steps[0] ? parentOf(graph, steps[0]) : null
   if (target !== undefined) giveTo(steps, target, dragKey(ids))

@@ -1,12 +1,16 @@
 /** From the domain graph to React Flow's nodes and edges; measured sizes and object identity are kept. */
 import type { Edge as FlowEdge, Node as FlowNode } from '@xyflow/react'
 import { nodeType } from '../../app/store/session'
-import { edgeKey, type Graph, type GraphNode, type Position } from '../../shared/graph/document'
+import { edgeKey, type Graph, type GraphNode, noteKey, type Position } from '../../shared/graph/document'
 import { type Box, boxesOf } from '../../shared/graph/frames'
-import { childrenOf, parentOf } from '../../shared/graph/nesting'
+import { childrenOf, containersAround, parentOf } from '../../shared/graph/nesting'
 
 export type StepData = { label: string }
 export type StepNode = FlowNode<StepData>
+
+/** What lies over what: frames, inner ones over outer ones; notes; lines and steps, and over those what is selected. */
+const FRAMES_AT = -100
+const NOTES_AT = -1
 
 /** Where a node stands for React Flow: relative to the frame of its container. */
 export function placeInFrame(graph: Graph, id: string): Position | undefined {
@@ -35,6 +39,7 @@ export function toNodes(graph: Graph, old: StepNode[], selected: string[], readO
       parentId: parentOf(graph, node.id) ?? undefined,
       selected: chosen.has(node.id),
       draggable: !readOnly,
+      zIndex: isContainer ? FRAMES_AT + containersAround(graph, node.id).length : Number(chosen.has(node.id)),
       data: known.get(node.id)?.data ?? { label: node.id },
       domAttributes: { 'data-id': node.id } as Record<string, string>,
       ...(isContainer ? sized(boxes.get(node.id)!) : {}),
@@ -43,14 +48,14 @@ export function toNodes(graph: Graph, old: StepNode[], selected: string[], readO
     return before && looksAlike(before, made) ? before : made
   })
   const notes = graph.notes.map(note => ({
-    ...known.get(`note:${note.id}`),
-    id: `note:${note.id}`,
+    ...known.get(noteKey(note.id)),
+    id: noteKey(note.id),
     type: 'note',
     position: note.position,
-    selected: chosen.has(`note:${note.id}`),
+    selected: chosen.has(noteKey(note.id)),
     draggable: !readOnly,
     data: { label: note.id },
-    zIndex: -1,
+    zIndex: NOTES_AT,
   })) as StepNode[]
   return [...notes, ...steps]
 }
@@ -63,6 +68,7 @@ const looksAlike = (a: StepNode, b: StepNode): boolean =>
   a.parentId === b.parentId &&
   a.width === b.width &&
   a.height === b.height &&
+  a.zIndex === b.zIndex &&
   a.selected === b.selected
 
 export function toEdges(graph: Graph, selectedEdges: Set<string>): FlowEdge[] {

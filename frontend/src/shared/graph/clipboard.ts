@@ -1,11 +1,18 @@
-/** Copy and paste: nodes with what stands in them, and the lines among them, as text. */
-import type { Edge, Graph, GraphNode } from './document'
+/** Copy and paste: nodes with what stands in them, the lines among them, and notes, as text. */
+import { type Edge, type Graph, type GraphNode, type Note, noteKey, type Position } from './document'
 import { makeRoom, moveBy, shiftInto } from './frames'
 import { freeId } from './ids'
 import { isContainer, type Types, withBodies, withParent } from './nesting'
 
-export type Clipboard = { kind: 'workflow-steps'; version: 1; nodes: GraphNode[]; edges: Edge[] }
+export type Clipboard = {
+  kind: 'workflow-steps'
+  version: 1
+  nodes: GraphNode[]
+  edges: Edge[]
+  notes: Note[]
+}
 
+/** ids   of nodes, and keys of notes */
 export function copy(graph: Graph, ids: string[]): Clipboard {
   const chosen = withBodies(graph, ids)
   return {
@@ -13,18 +20,23 @@ export function copy(graph: Graph, ids: string[]): Clipboard {
     version: 1,
     nodes: graph.nodes.filter(node => chosen.has(node.id)),
     edges: graph.edges.filter(edge => chosen.has(edge.source) && chosen.has(edge.target)),
+    notes: graph.notes.filter(note => chosen.has(noteKey(note.id))),
   }
 }
 
+/** The steps and notes that a text holds; what copies a step alone leaves notes out. */
 export function readClipboard(text: string): Clipboard | null {
   try {
     const value = JSON.parse(text)
+    const notes = value?.notes ?? []
     const fits =
       value?.kind === 'workflow-steps' &&
       Array.isArray(value.nodes) &&
       Array.isArray(value.edges) &&
-      value.nodes.every((node: GraphNode) => typeof node?.id === 'string' && typeof node.type === 'string')
-    return fits ? (value as Clipboard) : null
+      value.nodes.every((node: GraphNode) => typeof node?.id === 'string' && typeof node.type === 'string') &&
+      Array.isArray(notes) &&
+      notes.every((note: Note) => typeof note?.id === 'string' && typeof note.text === 'string')
+    return fits ? { ...(value as Clipboard), notes } : null
   } catch {
     return null
   }
@@ -32,7 +44,7 @@ export function readClipboard(text: string): Clipboard | null {
 
 const SHIFT = 40
 
-/** New ids, lines among the pasted only, references among them rewritten; returns the new ids too.
+/** New ids, lines among the pasted only, references among them rewritten; returns the new ids, and keys of notes, too.
  *
  * into   the container that takes what stood outermost; `null` is outside of any
  */
@@ -65,7 +77,25 @@ export function paste(
   const isPile = wasBeside && !outer.some(id => isContainer(added, id, types))
   const shift = isPile ? { x: SHIFT, y: SHIFT } : shiftInto(added, outer, into, types)
   const placed = moveBy(added, new Map(outer.map(id => [id, shift])))
-  return { graph: makeRoom(graph, placed, into, types), ids: outer }
+  const notes = pastedNotes(graph, clip, shift)
+  const roomy = makeRoom(graph, placed, into, types)
+  return {
+    graph: { ...roomy, notes: [...roomy.notes, ...notes] },
+    ids: [...outer, ...notes.map(note => noteKey(note.id))],
+  }
+}
+
+function pastedNotes(graph: Graph, clip: Clipboard, shift: Position): Note[] {
+  const taken = new Set(graph.notes.map(note => note.id))
+  return clip.notes.map(note => {
+    const id = freeId(note.id, taken, 'note')
+    taken.add(id)
+    return {
+      ...note,
+      id,
+      position: { x: (note.position?.x ?? 0) + shift.x, y: (note.position?.y ?? 0) + shift.y },
+    }
+  })
 }
 
 function rewrite<T>(value: T, names: Map<string, string>): T {

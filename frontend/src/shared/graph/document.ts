@@ -58,6 +58,11 @@ export const MAX_NOTE = 10_000
 
 export const EMPTY_GRAPH: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
 
+/** What a note is known by among the steps that are selected or drawn: no id of a step holds a colon. */
+export const noteKey = (id: string): string => `note:${id}`
+export const noteOf = (key: string): string | null =>
+  key.startsWith('note:') ? key.slice('note:'.length) : null
+
 const maps = new WeakMap<Graph, Map<string, GraphNode>>()
 
 /** The nodes by id, made once for each state of the graph. */

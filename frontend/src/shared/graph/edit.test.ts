@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeType } from '../../api/types'
-import { copy, paste } from './clipboard'
-import type { Graph } from './document'
+import { copy, paste, readClipboard } from './clipboard'
+import { type Graph, noteOf } from './document'
 import { aGraph, BARE, types } from './drawing'
-import { connect, insertOnEdge, makeNode, remove, runOrder, wouldCycle } from './edit'
+import { addNote, connect, insertOnEdge, makeNode, remove, removeChosen, runOrder, wouldCycle } from './edit'
 import { freeId, slugId } from './ids'
 import { portsOf, summaryOf } from './ports'
 
@@ -50,6 +50,25 @@ describe('ids', () => {
 })
 
 describe('copy and paste', () => {
+  it('takes notes along, with ids of their own, and alone too', () => {
+    const graph = addNote(addNote(aGraph('a'), { x: 8, y: 8 }), { x: 80, y: 8 })
+    const pasted = paste(graph, copy(graph, ['a', 'note:note']), null, types)
+    expect(pasted.ids).toEqual(['a_2', 'note:note_3'])
+    expect(pasted.graph.notes.map(note => note.id)).toEqual(['note', 'note_2', 'note_3'])
+    expect(pasted.graph.notes.at(-1)!.position).toEqual({ x: 48, y: 48 })
+
+    const alone = readClipboard(JSON.stringify(copy(graph, ['note:note_2'])))!
+    expect(alone.nodes).toEqual([])
+    expect(paste(graph, alone, null, types).ids.map(noteOf)).toEqual(['note_2_2'])
+    expect(removeChosen(graph, ['a', 'note:note'])).toMatchObject({ nodes: [], notes: [{ id: 'note_2' }] })
+  })
+
+  it('reads a step that was copied without any notes', () => {
+    const text = JSON.stringify({ kind: 'workflow-steps', nodes: aGraph('a').nodes, edges: [] })
+    expect(readClipboard(text)?.notes).toEqual([])
+    expect(readClipboard('{"kind": "workflow-steps", "nodes": [], "edges": [], "notes": [{}]}')).toBe(null)
+  })
+
   it('gives new ids, keeps lines among the copied and rewrites their references', () => {
     const graph = aGraph('a>b>c')
     graph.nodes[2]!.config = { text: 'Hi {{ steps.b.name }} and {{ steps.a.name }}, steps.b' }

@@ -1,6 +1,6 @@
 /** Every way to change a graph: pure functions from one graph to the next. */
 import type { NodeType } from '../../api/types'
-import type { Edge, Graph, GraphNode, Note, Position } from './document'
+import { type Edge, type Graph, type GraphNode, type Note, noteOf, type Position } from './document'
 import { CARD_WIDTH, freePlace, moveBy, sizeOf } from './frames'
 import { freeId } from './ids'
 import { childrenOf, isTrigger, outermost, parentOf, type Types, withBodies } from './nesting'
@@ -109,6 +109,17 @@ function isAfter(graph: Graph, from: string, id: string): boolean {
     pending.push(...successors(graph, next))
   }
   return false
+}
+
+/** Delete what is chosen, notes by their keys. */
+export function removeChosen(graph: Graph, keys: string[], edges: Edge[] = []): Graph {
+  const nodes = keys.filter(key => noteOf(key) === null)
+  return remove(
+    graph,
+    nodes,
+    edges,
+    keys.flatMap(key => noteOf(key) ?? []),
+  )
 }
 
 /**
