@@ -8,12 +8,19 @@ const MARK = '#step='
 
 export const stepLink = (path: string): string => MARK + encodeURIComponent(path)
 
-const linkedPath = (): string | null =>
-  location.hash.startsWith(MARK) ? decodeURIComponent(location.hash.slice(MARK.length)) : null
+/** The path that the fragment of an address names; null for none, and for one that was cut or mistyped. */
+export function pathIn(fragment: string): string | null {
+  if (!fragment.startsWith(MARK)) return null
+  try {
+    return decodeURIComponent(fragment.slice(MARK.length))
+  } catch {
+    return null
+  }
+}
 
 /** Select what the address names, once and whenever it is changed by hand. */
 function followLink(): void {
-  const path = linkedPath()
+  const path = pathIn(location.hash)
   const node = path && lookAtStep(path)
   if (node) useView.getState().select([node], 'result')
 }
