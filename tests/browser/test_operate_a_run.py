@@ -117,3 +117,24 @@ def test_a_step_that_started_a_run_leads_to_it_and_back_and_a_wait_tells_its_end
     expect(page.get_by_text("Waits until")).to_be_visible()
     page.get_by_role("link", name="another run").click()
     page.wait_for_url(f"**/runs/{run['id']}#step=call")
+
+
+def test_values_within_values_are_shown_open_and_stay_in_the_panel(page: Page, api: Api) -> None:
+    made = {"id": "made", "value": '{{ [[1, 2], {"sizes": {"widths": [[3, {"deepest_of_all": "here"}]]}}] }}'}
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("set", "set_values", {"values": [made]})], "start>set"
+    )
+    workflow = published(api, "Values within values", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "succeeded")
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}#step=set", page.url))
+    deepest = page.get_by_text("here", exact=True)
+    expect(deepest).to_have_count(2)
+    picture(page, "run-nested-values")
+    panel = page.get_by_role("complementary", name="What happened").bounding_box()
+    assert panel is not None
+    for value in deepest.all():
+        box = value.bounding_box()
+        assert box is not None
+        assert box["width"] > 20
+        assert box["x"] + box["width"] <= panel["x"] + panel["width"]
