@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
-from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.security import APIKeyCookie, HttpBearer
 
@@ -13,6 +12,7 @@ from builder.accounts.api import router as accounts
 from builder.accounts.models import ApiToken, User
 from builder.budgets.api import router as budgets
 from builder.http.errors import install
+from builder.http.openapi import DescribedApi
 from builder.inbox.api import router as inbox
 from builder.llm_connections.api import router as llm_connections
 from builder.mcp_servers.api import router as mcp_servers
@@ -57,7 +57,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-api = NinjaAPI(
+api = DescribedApi(
     parser=StorableJson(),
     title="Patchbay",
     version="1",

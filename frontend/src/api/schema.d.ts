@@ -2022,6 +2022,24 @@ export interface components {
       /** Output */
       output: number
     }
+    /** Problem */
+    Problem: {
+      /**
+       * Code
+       * @description One of docs/reference/errors.md.
+       */
+      code: string
+      /** Details */
+      details: {
+        [key: string]: unknown
+      }
+      /** Message */
+      message: string
+      /** Retryable */
+      retryable: boolean
+      /** Status */
+      status: number
+    }
     /** PromptOut */
     PromptOut: {
       /** Arguments */
@@ -2818,6 +2836,15 @@ export interface operations {
           'application/json': components['schemas']['Page_AuditOut_']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_check_graph: {
@@ -2844,6 +2871,15 @@ export interface operations {
           }
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_inbox_api_list_items: {
@@ -2868,6 +2904,15 @@ export interface operations {
           'application/json': components['schemas']['Page_InboxItemOut_']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_inbox_api_get_item: {
@@ -2888,6 +2933,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['InboxItemOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -2916,6 +2970,15 @@ export interface operations {
           'application/json': components['schemas']['InboxItemOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_list_servers: {
@@ -2934,6 +2997,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_McpServerOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -2960,6 +3032,15 @@ export interface operations {
           'application/json': components['schemas']['McpServerOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_read_servers: {
@@ -2984,6 +3065,15 @@ export interface operations {
           'application/json': components['schemas']['ProposalsOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_get_server: {
@@ -3006,6 +3096,15 @@ export interface operations {
           'application/json': components['schemas']['McpServerOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_remove_server: {
@@ -3025,6 +3124,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -3052,6 +3160,15 @@ export interface operations {
           'application/json': components['schemas']['McpServerOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_list_dependents: {
@@ -3072,6 +3189,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_DependentOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3096,6 +3222,15 @@ export interface operations {
           'application/json': components['schemas']['ReportOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_get_health: {
@@ -3116,6 +3251,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['HealthOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3144,6 +3288,15 @@ export interface operations {
           'application/json': components['schemas']['InspectionOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_list_prompts: {
@@ -3164,6 +3317,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_PromptOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3188,6 +3350,15 @@ export interface operations {
           'application/json': components['schemas']['RefreshOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_list_resources: {
@@ -3208,6 +3379,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_ResourceOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3236,6 +3416,15 @@ export interface operations {
           'application/json': components['schemas']['SuggestionsOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_tool_test_api_list_tests: {
@@ -3256,6 +3445,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_ToolTestOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3284,6 +3482,15 @@ export interface operations {
           'application/json': components['schemas']['ToolTestOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_tool_test_api_delete_test: {
@@ -3304,6 +3511,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -3328,6 +3544,15 @@ export interface operations {
           'application/json': components['schemas']['ToolTestOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_list_tools: {
@@ -3348,6 +3573,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_ToolOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3377,6 +3611,15 @@ export interface operations {
           'application/json': components['schemas']['ToolOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_mcp_servers_api_approve_tool: {
@@ -3398,6 +3641,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['ToolOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3427,6 +3679,15 @@ export interface operations {
           'application/json': components['schemas']['CallOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_accounts_api_list_members: {
@@ -3445,6 +3706,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_MemberOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3471,6 +3741,15 @@ export interface operations {
           'application/json': components['schemas']['MemberOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_accounts_api_remove_member: {
@@ -3490,6 +3769,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -3517,6 +3805,15 @@ export interface operations {
           'application/json': components['schemas']['MemberOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_llm_connections_api_list_connections: {
@@ -3535,6 +3832,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_ModelConnectionOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3561,6 +3867,15 @@ export interface operations {
           'application/json': components['schemas']['ModelConnectionOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_llm_connections_api_get_connection: {
@@ -3583,6 +3898,15 @@ export interface operations {
           'application/json': components['schemas']['ModelConnectionOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_llm_connections_api_remove_connection: {
@@ -3602,6 +3926,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -3629,6 +3962,15 @@ export interface operations {
           'application/json': components['schemas']['ModelConnectionOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_llm_connections_api_test_connection: {
@@ -3651,6 +3993,15 @@ export interface operations {
           'application/json': components['schemas']['TestOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_list_node_types: {
@@ -3671,6 +4022,15 @@ export interface operations {
           'application/json': {
             [key: string]: unknown
           }
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3703,6 +4063,15 @@ export interface operations {
           'application/json': components['schemas']['Page_RunOut_']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_count_runs: {
@@ -3726,6 +4095,15 @@ export interface operations {
           'application/json': components['schemas']['RunCountsOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_get_run: {
@@ -3746,6 +4124,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['OneRunOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3774,6 +4161,15 @@ export interface operations {
           'application/json': components['schemas']['RunOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_list_events: {
@@ -3798,6 +4194,15 @@ export interface operations {
           'application/json': components['schemas']['Page_EventOut_']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_pause_run: {
@@ -3818,6 +4223,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['RunOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3846,6 +4260,15 @@ export interface operations {
           'application/json': components['schemas']['RunOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_resume_run: {
@@ -3866,6 +4289,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['RunOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3890,6 +4322,15 @@ export interface operations {
           'application/json': components['schemas']['RunOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_monitoring_api_list_steps: {
@@ -3910,6 +4351,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_StepOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3939,6 +4389,15 @@ export interface operations {
           'application/json': components['schemas']['RunOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_accounts_api_list_tokens: {
@@ -3957,6 +4416,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_TokenOut_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -3983,6 +4451,15 @@ export interface operations {
           'application/json': components['schemas']['TokenOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_accounts_api_revoke: {
@@ -4002,6 +4479,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -4023,6 +4509,15 @@ export interface operations {
           'application/json': {
             [key: string]: unknown
           }
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4053,6 +4548,15 @@ export interface operations {
           }
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_list_workflows: {
@@ -4074,6 +4578,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Page_WorkflowRow_']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4098,6 +4611,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WorkflowOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4126,6 +4648,15 @@ export interface operations {
           'application/json': components['schemas']['WorkflowOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_get_workflow: {
@@ -4148,6 +4679,15 @@ export interface operations {
           'application/json': components['schemas']['WorkflowOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_archive_workflow: {
@@ -4167,6 +4707,15 @@ export interface operations {
           [name: string]: unknown
         }
         content?: never
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
       }
     }
   }
@@ -4192,6 +4741,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WorkflowOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4220,6 +4778,15 @@ export interface operations {
           'application/json': components['schemas']['DraftOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_export_workflow: {
@@ -4244,6 +4811,15 @@ export interface operations {
           }
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_pause_workflow: {
@@ -4264,6 +4840,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WorkflowRow']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4288,6 +4873,15 @@ export interface operations {
           'application/json': components['schemas']['PublishOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_resume_workflow: {
@@ -4308,6 +4902,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WorkflowRow']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4336,6 +4939,15 @@ export interface operations {
           'application/json': components['schemas']['RunOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_list_versions: {
@@ -4361,6 +4973,15 @@ export interface operations {
           'application/json': components['schemas']['Page_VersionOut_']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_workflows_api_get_version: {
@@ -4382,6 +5003,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['VersionOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4407,6 +5037,15 @@ export interface operations {
           'application/json': components['schemas']['PublishOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_triggers_api_look_now: {
@@ -4430,6 +5069,15 @@ export interface operations {
           'application/json': components['schemas']['WatchOut']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_triggers_api_list_webhook_secrets: {
@@ -4451,6 +5099,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WebhookKeys']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4480,6 +5137,15 @@ export interface operations {
           'application/json': components['schemas']['WebhookKeyMade']
         }
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_triggers_api_remove_webhook_secret: {
@@ -4502,6 +5168,15 @@ export interface operations {
         }
         content?: never
       }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   builder_budgets_api_get_limits: {
@@ -4520,6 +5195,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['LimitsOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -4544,6 +5228,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['LimitsOut']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
