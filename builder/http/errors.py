@@ -20,7 +20,7 @@ from django.core.exceptions import (
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from runtime.database_outage import is_outage
 from runtime.errors import ConcurrencyFull, GraphInvalid, GraphMalformed, NotAllowedNow, PatchbayError
@@ -67,6 +67,7 @@ class Invalid(ProblemError):
         super().__init__(422, code, message, details)
 
 
+CSRF_FAILED = "This page was open for too long or came from elsewhere. Reload it and try again."
 STATUS_OF: list[tuple[type[PatchbayError], int]] = [
     (GraphMalformed, 422),
     (GraphInvalid, 422),
@@ -109,6 +110,11 @@ def problem_for(error: Exception) -> HttpResponse:
             )
         case BadRequest() | SuspiciousOperation() | MultiPartParserError():
             return problem_for(unreadable(error))
+        case HttpError(__cause__=Exception() as cause):
+            # The framework says in its own words that a body could not be read; why is in what it goes back to.
+            return problem_for(cause)
+        case HttpError(status_code=403):
+            return problem(403, "csrf_failed", CSRF_FAILED)
     if is_outage(error):
         return database_unavailable(error)
     logger.exception("request failed", exc_info=error, extra={"action": "http"})
@@ -189,6 +195,7 @@ def install(api: NinjaAPI) -> None:
         ValidationError,
         RequestDataTooBig,
         BadRequest,
+        HttpError,
         Exception,
     ):
         api.add_exception_handler(kind, handle)

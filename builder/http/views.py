@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from builder.http.errors import DATABASE_AWAY, database_unavailable, problem
+from builder.http.errors import CSRF_FAILED, DATABASE_AWAY, database_unavailable, problem
 from runtime.database_outage import is_outage
 from runtime.engine.health import health
 
@@ -41,10 +41,11 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    message = "This page was open for too long or came from elsewhere. Reload it and try again."
     if wants_problem(request):
-        return problem(403, "csrf_failed", message)
-    return render(request, "errors/error.html", {"title": "Please try again", "message": message}, status=403)
+        return problem(403, "csrf_failed", CSRF_FAILED)
+    return render(
+        request, "errors/error.html", {"title": "Please try again", "message": CSRF_FAILED}, status=403
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

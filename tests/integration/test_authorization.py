@@ -193,7 +193,7 @@ def test_a_change_by_cookie_needs_the_csrf_token(shop: Workspace) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get(email="admin@shop.example"))
     response = client.post("/api/v1/workflows", {"name": "x"}, content_type="application/json")
-    assert response.status_code == 403
+    assert (response.status_code, response.json()["code"]) == (403, "csrf_failed")
 
 
 def test_every_middleware_works_without_a_thread_per_request() -> None:

@@ -67,6 +67,8 @@ def test_a_deeply_nested_or_hostile_body_is_refused_without_a_server_error(api: 
             "/api/v1/workflows", content=body.encode("latin-1"), headers={"content-type": "application/json"}
         )
         assert 400 <= response.status_code < 500, body[:30]
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["code"] in {"bad_request", "value_too_large"}, body[:30]
 
 
 def test_a_draft_is_exported_whatever_stands_where_servers_and_models_are_named(api: Api) -> None:
