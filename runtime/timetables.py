@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
@@ -101,22 +100,12 @@ def cron_problem(cron: str) -> str | None:
     return None if first is not None else "No such day ever comes. Choose another one."
 
 
-def is_zone(name: str) -> bool:
-    """Whether there is a time zone of this name, such as Europe/Berlin."""
-    return name in _zones()
-
-
 def span_in_words(seconds: int) -> str:
     """300 is "5 minutes", 60 is "minute": what follows "every"."""
     for size, word in _UNITS:
         if seconds >= size and seconds % size == 0:
             return word if seconds == size else f"{seconds // size} {word}s"
     return f"{seconds} seconds"
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _next_by_cron(cron: str, zone: ZoneInfo, moment: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from runtime.graph.schema import Graph, Node
 from runtime.graph.validation import check_graph, describe_nodes
 from runtime.nodes.base import Moment
 from runtime.nodes.catalogue import NODE_TYPES
-from runtime.timetables import is_zone
+from runtime.time_zones import is_zone
 
 
 def node_types() -> dict[str, Any]:

@@ -14,7 +14,8 @@ from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, Moment, NodeContext, NodeType
-from runtime.timetables import Timetable, cron_problem, is_zone
+from runtime.time_zones import is_zone
+from runtime.timetables import Timetable, cron_problem
 
 LEAST_S = 10
 MOST_S = 400 * 24 * 3600
