@@ -14,9 +14,10 @@ from pydantic import AwareDatetime, TypeAdapter
 from runtime.graph.node_types import Known, NodeTypeFacts, Port
 from runtime.graph.problems import Problem
 from runtime.graph.references import ReferenceCheck
-from runtime.graph.schema import FORBIDDEN_KEYS, Graph, Node
+from runtime.graph.schema import FORBIDDEN_KEYS, Graph, GraphSettings, Node
 from runtime.graph.structure import Structure
 from runtime.graph.templates import has_parts
+from runtime.time_zones import is_zone
 
 RESERVED_IDS = frozenset(
     {"out", "error", "otherwise", "unsure", "timed_out", "gave_up", "limit_reached"}
@@ -51,7 +52,7 @@ def check_graph(graph: Graph, types: Mapping[str, NodeTypeFacts], known: Known) 
     """Every problem; those of severity "error" refuse a publish."""
     structure = Structure(graph, types)
     checks = ReferenceCheck(structure, known)
-    found = [*structure.problems(), *checks.settings_problems()]
+    found = [*structure.problems(), *checks.settings_problems(), *_settings_problems(graph.settings)]
     for node in graph.nodes:
         found += _node_problems(node, types, known, checks)
     order = {node.id: position for position, node in enumerate(graph.nodes)}
@@ -91,6 +92,20 @@ def _output(
         if node_type.is_container
         else node_type.output_schema(node.config, known)
     )
+
+
+def _settings_problems(settings: GraphSettings) -> Iterator[Problem]:
+    """Settings of the workflow that would not do what they say."""
+    if settings.timezone is not None and not is_zone(settings.timezone):
+        text = f'There is no time zone "{settings.timezone}". Write one such as Europe/Berlin.'
+        yield Problem(None, "settings/timezone", "invalid_config", text)
+    if settings.never_stored:
+        # Whoever reads a name there takes the value for one that is kept nowhere.
+        text = (
+            "Every value of a run is stored, also those that stand under never_stored. Remove that setting, and "
+            "keep secret values out of the workflow."
+        )
+        yield Problem(None, "settings/never_stored", "never_stored_unsupported", text)
 
 
 def _node_problems(

@@ -732,6 +732,25 @@ def test_the_key_of_the_concurrency_is_checked_like_any_expression(key: str, cod
     assert described(found) == [(None, KEY, code)]
 
 
+@pytest.mark.parametrize(
+    ("settings", "field", "code"),
+    [
+        ({"timezone": "Europe/Nowhere"}, "settings/timezone", "invalid_config"),
+        ({"timezone": ""}, "settings/timezone", "invalid_config"),
+        ({"never_stored": ["steps.lookup.iban"]}, "settings/never_stored", "never_stored_unsupported"),
+    ],
+    ids=["no-such-zone", "empty-zone", "never-stored"],
+)
+def test_a_setting_of_the_workflow_that_would_not_hold_is_told(
+    settings: dict[str, Any], field: str, code: str
+) -> None:
+    assert described(problems(graph(start(), reply(), **settings))) == [(None, field, code)]
+
+
+def test_a_workflow_may_have_its_own_time_zone() -> None:
+    assert problems(graph(start(), reply(), timezone="Europe/Berlin", never_stored=[])) == []
+
+
 # --- robustness --------------------------------------------------------------------------------------------
 
 

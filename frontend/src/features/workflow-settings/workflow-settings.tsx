@@ -11,6 +11,8 @@ import { NumberInput } from '../../shared/ui/number-input'
 const LIMIT_FIELD = 'settings/concurrency/limit'
 const KEY_FIELD = 'settings/concurrency/key'
 const KEEP_FIELD = 'settings/keep_days'
+/** Settings that programs and files bring, and that have no box here. */
+const WITHOUT_BOX = ['timezone', 'never_stored'] as const
 const budgetField = (name: Budget) => `settings/budgets/${name}`
 const WHEN_FULL: [NonNullable<Concurrency['when_full']>, string, string][] = [
   ['queue', 'Wait', 'It begins when another one ends, oldest first.'],
@@ -57,11 +59,19 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
   }
   return (
     <Dialog title="Settings of the workflow" onClose={onClose}>
-      {general.map(problem => (
-        <div key={problem.message} className="notice" data-kind="error">
-          <span className="grow">{problem.message}</span>
-        </div>
-      ))}
+      {general.map(problem => {
+        const removable = WITHOUT_BOX.find(name => problem.field === `settings/${name}`)
+        return (
+          <div key={problem.message} className="notice" data-kind={problem.severity}>
+            <span className="grow">{problem.message}</span>
+            {removable && !readOnly ? (
+              <button type="button" className="btn btn-sm" onClick={() => set({ [removable]: undefined })}>
+                Remove the setting
+              </button>
+            ) : null}
+          </div>
+        )
+      })}
       <div className="field" role="group" aria-label="Runs at once">
         <span className="field-label">Runs at once</span>
         <div className="segments">
