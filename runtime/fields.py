@@ -47,7 +47,14 @@ class Choice(BaseModel):
 class Field(BaseModel):
     """One thing to fill in or to find."""
 
-    model_config = ConfigDict(extra="forbid")
+    # The schema asks for choices where there is something to choose; stored versions without any go on as they are.
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "if": {"properties": {"kind": {"enum": ["choice", "multi_choice"]}}, "required": ["kind"]},
+            "then": {"properties": {"choices": {"title": "Choices", "minItems": 1}}, "required": ["choices"]},
+        },
+    )
     id: str = Setting(pattern=ID_PATTERN, title="Id")
     title: str = Setting(default="", max_length=120, title="Title")
     kind: Kind = Setting(default="text", title="Kind")

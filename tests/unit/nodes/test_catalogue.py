@@ -292,6 +292,31 @@ def test_a_config_of_todays_version_is_taken_as_it_is(name: str) -> None:
     assert NODE_TYPES[name].upgrade(config, NODE_TYPES[name].version) == config
 
 
+ASKS_FOR_FIELDS = [
+    (name, field)
+    for name, node_type in NODE_TYPES.items()
+    for field, about in node_type.config_schema["properties"].items()
+    if about.get("x-widget") == "fields"
+]
+
+
+@pytest.mark.parametrize(("name", "field"), ASKS_FOR_FIELDS)
+@pytest.mark.parametrize("kind", ["choice", "multi_choice"])
+def test_a_field_to_choose_from_needs_choices_wherever_fields_are_asked_for(
+    name: str, field: str, kind: str
+) -> None:
+    full = {"id": "a", "kind": kind, "choices": [{"id": "red"}]}
+    rows = [full, {**full, "id": "b", "choices": []}, {"id": "c", "kind": kind}, {"id": "d", "choices": []}]
+    node = {"id": "it", "type": name, "config": {**SAMPLES[name].config, field: rows}}
+
+    found = check_graph(parse_graph({"nodes": [node], "edges": []}), NODE_TYPES, WORKSPACE)
+
+    assert [(row.field, row.code) for row in found if row.severity == "error" and row.node and row.field] == [
+        (f"{field}/1/choices", "required"),
+        (f"{field}/2/choices", "required"),
+    ]
+
+
 def test_a_workflow_of_all_samples_can_be_published() -> None:
     inner = [name for name in PALETTE if not NODE_TYPES[name].is_trigger and name != "stop"]
     nodes = [

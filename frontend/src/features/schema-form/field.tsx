@@ -19,8 +19,6 @@ export function FieldFrame({
   children: ReactNode
   group?: boolean
 }) {
-  const form = useForm()
-  const own = form.problems.filter(problem => problem.field === path)
   const title = (
     <>
       {label}
@@ -45,22 +43,30 @@ export function FieldFrame({
         {side}
       </div>
       {children}
-      {own.map(problem => (
-        <p
-          key={problem.code + problem.message}
-          className={problem.severity === 'error' ? 'field-error' : 'field-warning'}
-        >
-          {problem.message}
-          {problem.fix && !form.readOnly ? (
-            <button type="button" className="link-button" onClick={() => form.fix(problem)}>
-              Fix it
-            </button>
-          ) : null}
-        </p>
-      ))}
+      <FieldProblems path={path} />
       {hint ? <p className="field-hint">{hint}</p> : null}
     </div>
   )
+}
+
+/** What is wrong at exactly this place: a part of a field that has no frame of its own tells it beside its control. */
+export function FieldProblems({ path }: { path: string }) {
+  const form = useForm()
+  return form.problems
+    .filter(problem => problem.field === path)
+    .map(problem => (
+      <p
+        key={problem.code + problem.message}
+        className={problem.severity === 'error' ? 'field-error' : 'field-warning'}
+      >
+        {problem.message}
+        {problem.fix && !form.readOnly ? (
+          <button type="button" className="link-button" onClick={() => form.fix(problem)}>
+            Fix it
+          </button>
+        ) : null}
+      </p>
+    ))
 }
 
 export const fieldId = (path: string): string => `field-${path.replace(/[^\w]/g, '-')}`

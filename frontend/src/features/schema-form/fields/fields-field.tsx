@@ -1,7 +1,7 @@
 /** What people fill in, or what a model is to find: title, kind, whether it is needed. */
 import { Plus, Trash2 } from 'lucide-react'
 import { freeId } from '../../../shared/graph/ids'
-import { FieldFrame, fieldId } from '../field'
+import { FieldFrame, FieldProblems, fieldId } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
 
@@ -78,14 +78,17 @@ export function FieldsField({ schema, path, value, label, required, onChange }: 
             )}
           </div>
           {row.kind === 'choice' || row.kind === 'multi_choice' ? (
-            <input
-              className="input input-sm"
-              aria-label={`Choices of ${row.title || row.id}`}
-              placeholder="Choices, separated by commas"
-              defaultValue={(row.choices ?? []).map(choice => choice.title || choice.id).join(', ')}
-              readOnly={form.readOnly}
-              onBlur={event => set(index, { choices: choicesFrom(event.target.value) })}
-            />
+            <div data-field={`${path}/${index}/choices`}>
+              <input
+                className="input input-sm"
+                aria-label={`Choices of ${row.title || row.id}`}
+                placeholder="Choices, separated by commas"
+                defaultValue={(row.choices ?? []).map(choice => choice.title || choice.id).join(', ')}
+                readOnly={form.readOnly}
+                onBlur={event => set(index, { choices: choicesFrom(event.target.value) })}
+              />
+              <FieldProblems path={`${path}/${index}/choices`} />
+            </div>
           ) : null}
           <label className="check-line">
             <input
