@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from runtime.graph.node_types import Known
+from runtime.graph.problems import Problem
+from runtime.graph.schema import Node
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, Moment, NodeContext, NodeType
 
@@ -62,6 +65,15 @@ def example(config: Mapping[str, Any], now: Moment) -> Mapping[str, Any]:
     return {"workflow": workflow, "run_id": run_id, "node": "lookup", "error": error}
 
 
+def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
+    """Workflows that are not there, whose failures would be waited for in vain."""
+    slugs = config.get("workflows")
+    for position, slug in enumerate(slugs if isinstance(slugs, list) else []):
+        if slug and isinstance(slug, str) and known.workflow(slug) is None:
+            text = f'There is no workflow "{slug}" in this workspace.'
+            yield Problem(node.id, f"workflows/{position}", "unknown_workflow", text)
+
+
 async def run(config: Config, ctx: NodeContext) -> Leave:
     return Leave(ctx.trigger)
 
@@ -75,6 +87,7 @@ NODE = NodeType(
     config=Config,
     output=Output,
     run=run,
+    check=check,
     example=example,
     is_trigger=True,
     has_error_port=False,

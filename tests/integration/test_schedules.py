@@ -216,7 +216,12 @@ def test_failure_workflows_that_fail_start_nothing_more(cluster: Cluster, rows: 
     work = published(api, "Failing start", FAILING)
     watcher = a_watcher("failing-start", "watcher-one", "watcher-two")
     watcher["nodes"][1]["config"] = {"text": "{{ trigger.error.details.nothing_like_it }}"}
-    ids = [published(api, f"Watcher {name}", watcher)["id"] for name in ("one", "two")]
+    drafts = [
+        api("POST", "/workflows", {"name": f"Watcher {name}", "graph": watcher}) for name in ("one", "two")
+    ]
+    ids = [draft["id"] for draft in drafts]
+    for each in ids:
+        api("POST", f"/workflows/{each}/publish", {})
     run = api("POST", f"/workflows/{work['id']}/runs", {"input": {}})
     api.run_until(run["id"], "failed")
 

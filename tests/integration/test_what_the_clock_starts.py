@@ -335,6 +335,7 @@ def started() -> list[tuple[UUID, str]]:
 
 
 def test_a_failure_starts_whoever_waits_for_it(admin: Member) -> None:
+    a_plain("Something else", admin)
     work, every, one, other = (
         a_plain("Work", admin),
         a_watcher(admin, "Every"),

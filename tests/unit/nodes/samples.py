@@ -92,9 +92,7 @@ SAMPLES: Mapping[str, Sample] = {
         ["out"],
         ["order_id"],
     ),
-    "failure_trigger": Sample(
-        {"workflows": ["order-status"]}, ["out"], ["workflow", "run_id", "node", "error"]
-    ),
+    "failure_trigger": Sample({"workflows": ["refunds"]}, ["out"], ["workflow", "run_id", "node", "error"]),
     "llm_decision": Sample(
         {
             "question": "What do they want?",

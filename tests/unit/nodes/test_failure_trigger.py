@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
+from runtime.graph.node_types import WorkflowFacts
 from runtime.json_schema import first_problem
 from runtime.nodes.failure_trigger import Config
-from tests.unit.nodes.fakes import Around, example_of, fits_output, left, output_of, ports, refused
+from tests.unit.nodes.fakes import (
+    Around,
+    Registered,
+    example_of,
+    fits_output,
+    left,
+    output_of,
+    ports,
+    problems,
+    refused,
+)
 
 
 def test_left_alone_it_waits_for_every_workflow() -> None:
@@ -26,6 +37,15 @@ def test_left_alone_it_waits_for_every_workflow() -> None:
 )
 def test_a_setting_that_does_not_fit_is_told_at_its_field(config: dict[str, Any], field: str) -> None:
     assert refused("failure_trigger", config) == [field]
+
+
+def test_a_workflow_that_is_not_there_is_told_at_its_place() -> None:
+    known = Registered(workflows={"order-status": WorkflowFacts("Order status", None)})
+
+    assert problems("failure_trigger", {"workflows": ["order-status", "nowhere"]}, known) == [
+        ("workflows/1", "unknown_workflow")
+    ]
+    assert problems("failure_trigger", {"workflows": []}, known) == []
 
 
 def test_it_leaves_by_one_exit_and_cannot_fail() -> None:

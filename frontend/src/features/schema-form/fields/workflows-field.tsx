@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { readWorkflows } from '../../../api/requests'
 import { useGraph } from '../../../app/store/graph'
-import { FieldFrame } from '../field'
+import { FieldFrame, FieldProblems } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
 
@@ -36,6 +36,9 @@ export function WorkflowsField({ schema, path, value, label, onChange }: SharedP
           </button>
         ))}
       </div>
+      {chosen.map((slug, index) => (
+        <FieldProblems key={slug} path={`${path}/${index}`} />
+      ))}
     </FieldFrame>
   )
 }
