@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
-from builder.accounts.models import Workspace
+from builder.accounts.matrix import Role
+from builder.accounts.models import Membership, Workspace
 from builder.llm_connections.models import ModelConnection
 from builder.mcp_servers.gateway import server_facts
 from builder.mcp_servers.models import McpServer
@@ -57,6 +58,12 @@ class WorkspaceKnown:
             return any(is_default for _, is_default in self._connections)
         return any(slug == reference.partition("/")[0] for slug, _ in self._connections)
 
+    def roles(self) -> Collection[str]:
+        return Role.values
+
+    def has_member(self, email: str) -> bool:
+        return email.lower() in self._members
+
     def variables(self) -> Mapping[str, Any]:
         return dict(self.workspace.variables)
 
@@ -65,6 +72,11 @@ class WorkspaceKnown:
         offers = ("tools", "resources", "prompts")
         rows = McpServer.objects.filter(workspace=self.workspace).prefetch_related(*offers)
         return {row.slug: server_facts(row, self._own_slug) for row in rows}
+
+    @cached_property
+    def _members(self) -> frozenset[str]:
+        rows = Membership.objects.filter(workspace=self.workspace, user__is_active=True)
+        return frozenset(rows.values_list("user__email", flat=True))
 
     @cached_property
     def _connections(self) -> list[tuple[str, bool]]:

@@ -6,7 +6,7 @@ what is registered through `Known`. Validation asks only these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -112,6 +112,12 @@ class Known(Protocol):
     def has_model(self, reference: str) -> bool:
         """reference   `default` or `<connection slug>/<model>`"""
         ...
+
+    def roles(self) -> Collection[str]:
+        """What a member of a workspace can be, such as "agent"."""
+        ...
+
+    def has_member(self, email: str) -> bool: ...
 
     def variables(self) -> Mapping[str, Any]:
         """The constants of the workspace, by name."""

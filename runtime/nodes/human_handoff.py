@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import Field as Setting
 
-from runtime.fields import Choice, Field, fields_schema
+from runtime.fields import Choice, Field, fields_schema, normalised
 from runtime.graph.node_types import JsonSchema, Known
+from runtime.graph.problems import Problem
+from runtime.graph.schema import Node
+from runtime.graph.templates import has_parts
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, PortRule, Waited
 from runtime.nodes.lists import models_of
 
 MAX_DUE_S = 400 * 24 * 3600
+E_MAIL = Field(id="value", kind="email")
 
 
 class Assignee(NodeConfig):
@@ -91,6 +95,39 @@ def output(config: Mapping[str, Any], known: Known) -> JsonSchema:
     }
 
 
+def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
+    yield from _assignee_problems(config.get("assign_to"), node, "assign_to", known)
+
+
+def _assignee_problems(given: Any, node: Node, field: str, known: Known) -> Iterable[Problem]:
+    """A role or a person that is not named, or not there."""
+    kind, value = (given.get("kind"), given.get("value")) if isinstance(given, Mapping) else (None, None)
+    if kind not in ("role", "person") or has_parts(value) or not isinstance(value, str | None):
+        return
+    place = f"{field}/value"
+    if not value:
+        text = "Choose the role that is asked." if kind == "role" else "Choose the person who is asked."
+        yield Problem(node.id, place, "required", text)
+    elif kind == "person":
+        yield from _person_problems(value, node, place, known)
+    elif value not in known.roles():
+        text = f'There is no role "{value}". Choose one of these: {", ".join(known.roles())}.'
+        yield Problem(node.id, place, "unknown_role", text)
+
+
+def _person_problems(email: str, node: Node, place: str, known: Known) -> Iterable[Problem]:
+    try:
+        normalised(E_MAIL, email)
+    except ValueError:
+        yield Problem(node.id, place, "invalid_config", f'"{email}" is no e-mail address.')
+        return
+    if not known.has_member(email):
+        text = (
+            f'"{email}" is no member of this workspace. Until they are, only admins see what they are asked.'
+        )
+        yield Problem(node.id, place, "unknown_member", text, severity="warning")
+
+
 async def run(config: Config, ctx: NodeContext) -> Park:
     due_at = ctx.started_at + timedelta(seconds=config.due_in_s) if config.due_in_s else None
     return Park("handoff", due_at=due_at, data=config.model_dump(mode="json"))
@@ -124,6 +161,7 @@ NODE = NodeType(
     output=output,
     run=run,
     resume=resume,
+    check=check,
     port_rules=(PortRule(each="choices"), PortRule("timed_out", "Timed out", needs=("due_in_s",))),
     waits_for_person=True,
     summary="{title}",

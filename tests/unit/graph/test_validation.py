@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -59,6 +59,12 @@ class Workspace:
 
     def has_model(self, reference: str) -> bool:
         return reference == "default"
+
+    def roles(self) -> Sequence[str]:
+        return ["agent", "admin"]
+
+    def has_member(self, email: str) -> bool:
+        return email == "ana@example.com"
 
     def variables(self) -> Mapping[str, Any]:
         return {"limit": 10}

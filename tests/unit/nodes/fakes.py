@@ -366,6 +366,12 @@ class Registered:
     def has_model(self, reference: str) -> bool:
         return reference in self.models
 
+    def roles(self) -> Sequence[str]:
+        return ["viewer", "agent", "admin"]
+
+    def has_member(self, email: str) -> bool:
+        return email == "ana@example.com"
+
     def variables(self) -> Mapping[str, Any]:
         return {}
 

@@ -12,6 +12,7 @@ from tests.unit.nodes.fakes import (
     STARTED_AT,
     Around,
     fits_output,
+    full_problems,
     output_of,
     ports,
     refused,
@@ -65,6 +66,42 @@ async def parked(config: dict[str, Any]) -> Park:
 )
 def test_what_does_not_fit_is_told_at_its_field(change: dict[str, Any], field: str) -> None:
     assert refused("human_handoff", {**CONFIG, **change}) == [field]
+
+
+@pytest.mark.parametrize(
+    ("assignee", "told"),
+    [
+        ({"kind": "role"}, "required"),
+        ({"kind": "role", "value": ""}, "required"),
+        ({"kind": "role", "value": "chief"}, "unknown_role"),
+        ({"kind": "person"}, "required"),
+        ({"kind": "person", "value": None}, "required"),
+        ({"kind": "person", "value": "ana"}, "invalid_config"),
+        ({"kind": "person", "value": "new@example.com"}, "unknown_member?"),
+    ],
+    ids=["no-role", "empty-role", "other-role", "no-person", "null-person", "no-address", "no-member"],
+)
+def test_who_is_asked_must_be_there(assignee: dict[str, Any], told: str) -> None:
+    found = full_problems("human_handoff", {**CONFIG, "assign_to": assignee})
+
+    assert [(row.field, row.code + "?" * (row.severity == "warning")) for row in found] == [
+        ("assign_to/value", told)
+    ]
+
+
+@pytest.mark.parametrize(
+    "assignee",
+    [
+        {"kind": "role", "value": "viewer"},
+        {"kind": "person", "value": "ana@example.com"},
+        {"kind": "anyone", "value": "left over"},
+        {"kind": "starter", "value": "left over"},
+        {},
+    ],
+    ids=["role", "person", "anyone", "starter", "unsaid"],
+)
+def test_who_is_there_can_be_asked(assignee: dict[str, Any]) -> None:
+    assert full_problems("human_handoff", {**CONFIG, "assign_to": assignee}) == []
 
 
 def test_every_choice_is_an_exit_and_time_is_one_only_where_there_is_a_limit() -> None:

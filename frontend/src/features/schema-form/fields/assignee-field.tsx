@@ -1,7 +1,7 @@
 /** Who is asked: anyone, a role, a person, or who started the run. */
 import { useQuery } from '@tanstack/react-query'
 import { readMembers } from '../../../api/requests'
-import { FieldFrame, fieldId } from '../field'
+import { FieldFrame, FieldProblems, fieldId } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
 
@@ -13,10 +13,20 @@ const KINDS: [string, string][] = [
   ['starter', 'Who started the run'],
 ]
 
+const ROLES = ['agent', 'builder', 'admin']
+
+const isAmong = (options: [string, string][], value: string): boolean =>
+  options.some(([option]) => option.toLowerCase() === value.toLowerCase())
+
 export function AssigneeField({ schema, path, value, label, onChange }: SharedProps) {
   const form = useForm()
   const given = (value as Assignee | undefined) ?? { kind: 'anyone' }
   const members = useQuery({ queryKey: ['members'], queryFn: readMembers, enabled: given.kind === 'person' })
+  const options: [string, string][] =
+    given.kind === 'role'
+      ? ROLES.map(role => [role, role])
+      : (members.data ?? []).map(member => [member.email, `${member.name} (${member.email})`])
+  const other = given.value && !isAmong(options, given.value) ? given.value : null
   return (
     <FieldFrame path={path} label={label} hint={schema.description}>
       <select
@@ -41,19 +51,15 @@ export function AssigneeField({ schema, path, value, label, onChange }: SharedPr
           onChange={event => onChange({ ...given, value: event.target.value || null })}
         >
           <option value="">Choose…</option>
-          {given.kind === 'role'
-            ? ['agent', 'builder', 'admin'].map(role => (
-                <option key={role} value={role}>
-                  {role}
-                </option>
-              ))
-            : (members.data ?? []).map(member => (
-                <option key={member.email} value={member.email}>
-                  {member.name} ({member.email})
-                </option>
-              ))}
+          {options.map(([option, words]) => (
+            <option key={option} value={option}>
+              {words}
+            </option>
+          ))}
+          {other ? <option value={other}>{other}</option> : null}
         </select>
       ) : null}
+      <FieldProblems path={`${path}/value`} />
     </FieldFrame>
   )
 }
