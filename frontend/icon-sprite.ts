@@ -8,6 +8,7 @@ const NAMES = [
   'ArrowLeft',
   'ArrowRight',
   'Ban',
+  'Bell',
   'Check',
   'CircleAlert',
   'CircleCheck',

@@ -6,8 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from builder.accounts.access import calling_member
-from builder.inbox.models import InboxItem
-from builder.inbox.queries import items_for
+from builder.inbox.queries import open_items
 from builder.llm_connections.models import ModelConnection
 from builder.mcp_servers.models import McpServer
 from builder.monitoring.counts import bars, overview
@@ -23,7 +22,6 @@ def home(request: HttpRequest) -> HttpResponse:
     member = calling_member(request)
     runs = list(runs_of(member).order_by("-pk")[:6])
     rows = workflows_with_last_run(member)
-    waiting = items_for(member).filter(status=InboxItem.Status.OPEN) if member.may("inbox.read") else None
     counts = overview(member)
     context = {
         "counts": counts,
@@ -33,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "workflows": rows[:5],
         "example": rows.filter(slug=EXAMPLE_SLUG).exclude(live_version=None).first(),
         "example_message": EXAMPLE_MESSAGE,
-        "waiting": list(waiting.order_by("-pk")[:5]) if waiting is not None else [],
+        "waiting": open_items(member)[:5] if member.may("inbox.read") else (),
         "servers": McpServer.objects.filter(workspace=member.workspace).order_by("name"),
         "model": ModelConnection.objects.filter(workspace=member.workspace, is_default=True).first(),
     }

@@ -13,8 +13,8 @@ from builder.inbox.queries import items_for
 
 def item_for(request: HttpRequest, item_id: UUID) -> tuple[InboxItem, Member]:
     """The item, if it waits for this person or did; another's is a 404."""
-    rows = InboxItem.objects.select_related("workflow", "answered_by", "workspace")
-    item, member = object_for(request, rows, pk=item_id)
-    if not items_for(member).filter(pk=item.pk).exists():
+    _, member = object_for(request, InboxItem.objects.all(), pk=item_id)
+    item = items_for(member).filter(pk=item_id).first()
+    if item is None:
         raise Http404
     return item, member

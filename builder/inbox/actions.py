@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.inbox.models import InboxItem
 from runtime.elicitation import ACCEPT, check_content
+from runtime.engine import clock
 from runtime.engine.commands import send_signal
 from runtime.fields import Field, check_answers
 
@@ -38,7 +38,7 @@ def answer_item(
     if problems:
         fields = [{"field": name, "message": message} for name, message in problems.items()]
         raise Invalid("invalid_answers", "Some fields need another value.", {"fields": fields})
-    at = timezone.now()
+    at = clock.now()
     answer = {
         "choice": choice,
         "answers": clean,

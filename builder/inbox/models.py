@@ -14,6 +14,7 @@ class InboxItem(models.Model):
     question   of a server in the middle of a call, else null: mode ("form", "url", "sampling"), server, server_name, tool,
                requested_schema, url, and held: whether the server's connection is kept open until the answer; for
                sampling also messages, model and max_tokens
+    remind_at  from when on it is overdue, and also for those whom it escalates to, if `escalate_kind` is not empty
     """
 
     class Status(models.TextChoices):
@@ -36,6 +37,10 @@ class InboxItem(models.Model):
     question = models.JSONField(null=True)
     assign_kind = models.CharField(max_length=8, default="anyone")
     assign_value = models.CharField(max_length=254, blank=True)
+    remind_at = models.DateTimeField(null=True)
+    # The defaults are the database's, so that workers of the release before can go on writing items.
+    escalate_kind = models.CharField(max_length=8, blank=True, db_default="")
+    escalate_value = models.CharField(max_length=254, blank=True, db_default="")
     due_at = models.DateTimeField(null=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     created_at = models.DateTimeField(default=timezone.now)
@@ -48,6 +53,11 @@ class InboxItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_overdue(self) -> bool:
+        """Nobody has answered, and the reminder was due when `items_for` read the item."""
+        return self.status == self.Status.OPEN and bool(getattr(self, "is_reminded", False))
 
     @property
     def choice_title(self) -> str:

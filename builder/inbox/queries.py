@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
 
 from builder.accounts.access import Member
 from builder.accounts.matrix import VERBS
@@ -12,23 +13,37 @@ from builder.inbox.models import InboxItem
 def items_for(member: Member) -> QuerySet[InboxItem]:
     """Items that the member may answer: for anyone, for their role or one it includes, for them by name.
 
-    An admin sees all of them.
+    From its reminder on, an item is also for those whom it escalates to; one that was closed before never is. An admin
+    sees all of them. Times are judged by the database's clock; `is_overdue` of each item tells what it said.
     """
-    rows = InboxItem.objects.filter(workspace=member.workspace).select_related(
-        "workflow", "answered_by", "workspace"
+    is_reminded = Case(When(remind_at__lte=Now(), then=Value(True)), default=Value(False))
+    rows = (
+        InboxItem.objects.filter(workspace=member.workspace)
+        .select_related("workflow", "answered_by", "workspace")
+        .annotate(is_reminded=is_reminded)
     )
     if member.may("workspace.manage"):
         return rows
+    has_escalated = Q(remind_at__lte=Coalesce("closed_at", Now()))
+    return rows.filter(_is_for(member, "assign") | (has_escalated & _is_for(member, "escalate")))
+
+
+def _is_for(member: Member, name: str) -> Q:
+    """Whether the kind and value in the columns of this name mean the member."""
+    kind, value = f"{name}_kind", f"{name}_value"
     roles = [role for role, verbs in VERBS.items() if verbs <= VERBS[member.role]]
-    return rows.filter(
-        Q(assign_kind="anyone")
-        | Q(assign_kind="role", assign_value__in=roles)
-        | Q(assign_kind="person", assign_value__iexact=member.user.email)
+    return (
+        Q((kind, "anyone"))
+        | Q((kind, "role"), (f"{value}__in", roles))
+        | Q((kind, "person"), (f"{value}__iexact", member.user.email))
     )
+
+
+def open_items(member: Member) -> QuerySet[InboxItem]:
+    """What waits for the member: overdue ones first, else newest first."""
+    return items_for(member).filter(status=InboxItem.Status.OPEN).order_by(F("is_reminded").desc(), "-pk")
 
 
 def open_count(member: Member) -> int:
     """How many items wait for the member."""
-    if not member.may("inbox.read"):
-        return 0
-    return items_for(member).filter(status=InboxItem.Status.OPEN).count()
+    return open_items(member).count() if member.may("inbox.read") else 0

@@ -36,6 +36,8 @@ class QuestionOut(Schema):
 
 
 class InboxItemOut(Schema):
+    """`is_overdue`: nobody has answered, and `remind_at` is past; from then on it is also for those of `escalate_to`."""
+
     id: UUID
     title: str
     message: str
@@ -44,11 +46,14 @@ class InboxItemOut(Schema):
     fields: list[Any]
     question: QuestionOut | None
     assign_to: dict[str, str]
+    escalate_to: dict[str, str] | None
     status: str
     workflow: dict[str, str]
     run: UUID
     path: str
     created_at: str
+    remind_at: str | None
+    is_overdue: bool
     due_at: str | None
     answer: dict[str, Any] | None
 
@@ -63,11 +68,16 @@ class InboxItemOut(Schema):
             fields=item.fields,
             question=QuestionOut.model_validate(item.question) if item.question else None,
             assign_to={"kind": item.assign_kind, "value": item.assign_value},
+            escalate_to=(
+                {"kind": item.escalate_kind, "value": item.escalate_value} if item.escalate_kind else None
+            ),
             status=item.status,
             workflow={"id": str(item.workflow_id), "name": item.workflow.name},
             run=item.run_id,
             path=item.path,
             created_at=item.created_at.isoformat(),
+            remind_at=item.remind_at.isoformat() if item.remind_at else None,
+            is_overdue=item.is_overdue,
             due_at=item.due_at.isoformat() if item.due_at else None,
             answer=item.answer,
         )

@@ -15,19 +15,15 @@ from builder.http.parts import render_page_or_part
 from builder.inbox import actions
 from builder.inbox.access import item_for
 from builder.inbox.models import InboxItem
-from builder.inbox.queries import items_for, open_count
+from builder.inbox.queries import items_for, open_count, open_items
 
 
 def inbox(request: HttpRequest) -> HttpResponse:
     member = calling_member(request)
     show = "done" if request.GET.get("show") == "done" else "open"
-    rows = items_for(member)
-    rows = (
-        rows.exclude(status=InboxItem.Status.OPEN)
-        if show == "done"
-        else rows.filter(status=InboxItem.Status.OPEN)
-    )
-    context = {"items": rows.order_by("-pk")[:100], "show": show, "waiting": open_count(member)}
+    done = items_for(member).exclude(status=InboxItem.Status.OPEN).order_by("-pk")
+    rows = done if show == "done" else open_items(member)
+    context = {"items": rows[:100], "show": show}
     return render_page_or_part(request, "inbox/inbox.html", "inbox/rows.html", context)
 
 
@@ -47,7 +43,7 @@ def item(request: HttpRequest, item_id: UUID) -> HttpResponse:
         "may_answer": member.may("inbox.answer"),
     }
     if request.method != "POST":
-        return render(request, "inbox/item.html", context)
+        return render_page_or_part(request, "inbox/item.html", "inbox/item_head.html", context)
     answers = _answers(request, row)
     try:
         actions.answer_item(

@@ -119,6 +119,8 @@ def view_of_item(item: InboxItem) -> InboxItemView:
         workflow=item.workflow.slug,
         run_id=item.run_id,
         created_at=item.created_at.isoformat(),
+        remind_at=item.remind_at.isoformat() if item.remind_at else None,
+        is_overdue=item.is_overdue,
         due_at=item.due_at.isoformat() if item.due_at else None,
         answer=item.answer,
     )

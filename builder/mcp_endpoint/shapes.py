@@ -227,6 +227,8 @@ class InboxItemView(BaseModel):
     workflow: str
     run_id: UUID
     created_at: str
+    remind_at: str | None
+    is_overdue: bool
     due_at: str | None
     answer: dict[str, Any] | None
 

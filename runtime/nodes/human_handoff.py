@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field as Setting
@@ -77,6 +77,20 @@ class Config(NodeConfig):
         description='After it the run leaves by "Timed out".',
         json_schema_extra={"x-expression": True, "x-widget": "duration"},
     )
+    remind_in_s: float | None = Setting(
+        default=None,
+        gt=0,
+        le=MAX_DUE_S,
+        title="Reminder after",
+        description="Without an answer until then, it is marked in the inbox and stands before the others.",
+        json_schema_extra={"x-expression": True, "x-widget": "duration", "x-placeholder": "no reminder"},
+    )
+    escalate_to: Assignee | None = Setting(
+        default=None,
+        title="Who is asked then, too",
+        description="From the reminder on they see it as well and may answer it.",
+        json_schema_extra={"x-widget": "assignee", "x-placeholder": "Nobody else"},
+    )
 
 
 def output(config: Mapping[str, Any], known: Known) -> JsonSchema:
@@ -97,6 +111,14 @@ def output(config: Mapping[str, Any], known: Known) -> JsonSchema:
 
 def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
     yield from _assignee_problems(config.get("assign_to"), node, "assign_to", known)
+    yield from _assignee_problems(config.get("escalate_to"), node, "escalate_to", known)
+    remind_in_s, due_in_s = config.get("remind_in_s"), config.get("due_in_s")
+    if config.get("escalate_to") and remind_in_s is None:
+        text = "Say after which time without an answer somebody else is asked, too."
+        yield Problem(node.id, "remind_in_s", "required", text)
+    if isinstance(remind_in_s, int | float) and isinstance(due_in_s, int | float) and remind_in_s >= due_in_s:
+        text = "The reminder comes when the time to answer is over. Let it come before."
+        yield Problem(node.id, "remind_in_s", "invalid_config", text)
 
 
 def _assignee_problems(given: Any, node: Node, field: str, known: Known) -> Iterable[Problem]:
@@ -129,8 +151,13 @@ def _person_problems(email: str, node: Node, place: str, known: Known) -> Iterab
 
 
 async def run(config: Config, ctx: NodeContext) -> Park:
-    due_at = ctx.started_at + timedelta(seconds=config.due_in_s) if config.due_in_s else None
-    return Park("handoff", due_at=due_at, data=config.model_dump(mode="json"))
+    remind_at = _later(ctx, config.remind_in_s)
+    data = config.model_dump(mode="json") | {"remind_at": remind_at and remind_at.isoformat()}
+    return Park("handoff", due_at=_later(ctx, config.due_in_s), data=data)
+
+
+def _later(ctx: NodeContext, seconds: float | None) -> datetime | None:
+    return ctx.started_at + timedelta(seconds=seconds) if seconds else None
 
 
 def resume(config: Config, waited: Waited, ctx: NodeContext) -> Leave:

@@ -33,6 +33,7 @@ STATES: dict[str, tuple[str, str]] = {
     "failed": ("x", "Failed"),
     "cancelled": ("ban", "Cancelled"),
     "open": ("user-round", "Waiting for an answer"),
+    "overdue": ("bell", "Reminder"),
     "answered": ("check", "Answered"),
     "expired": ("clock", "Expired"),
     "ok": ("check", "Connected"),

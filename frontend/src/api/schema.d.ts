@@ -1459,7 +1459,10 @@ export interface components {
       /** Document */
       document: string
     }
-    /** InboxItemOut */
+    /**
+     * InboxItemOut
+     * @description `is_overdue`: nobody has answered, and `remind_at` is past; from then on it is also for those of `escalate_to`.
+     */
     InboxItemOut: {
       /** Answer */
       answer: {
@@ -1477,6 +1480,10 @@ export interface components {
       data: unknown[]
       /** Due At */
       due_at: string | null
+      /** Escalate To */
+      escalate_to: {
+        [key: string]: string
+      } | null
       /** Fields */
       fields: unknown[]
       /**
@@ -1484,11 +1491,15 @@ export interface components {
        * Format: uuid
        */
       id: string
+      /** Is Overdue */
+      is_overdue: boolean
       /** Message */
       message: string
       /** Path */
       path: string
       question: components['schemas']['QuestionOut'] | null
+      /** Remind At */
+      remind_at: string | null
       /**
        * Run
        * Format: uuid

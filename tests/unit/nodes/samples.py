@@ -139,6 +139,8 @@ SAMPLES: Mapping[str, Sample] = {
             "fields": FIELDS,
             "assign_to": {"kind": "role", "value": "agent"},
             "due_in_s": 3600,
+            "remind_in_s": 600,
+            "escalate_to": {"kind": "role", "value": "admin"},
         },
         ["approve", "reject", "timed_out", "error"],
         ["choice", "answers", "comment", "answered_by", "answered_at"],

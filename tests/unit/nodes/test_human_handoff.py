@@ -15,6 +15,7 @@ from tests.unit.nodes.fakes import (
     full_problems,
     output_of,
     ports,
+    problems,
     refused,
     resumed,
     run_step,
@@ -61,6 +62,9 @@ async def parked(config: dict[str, Any]) -> Park:
         ({"assign_to": {"kind": "person", "email": "a@example.com"}}, "assign_to/email"),
         ({"due_in_s": 0}, "due_in_s"),
         ({"due_in_s": 401 * 24 * 3600}, "due_in_s"),
+        ({"remind_in_s": 0}, "remind_in_s"),
+        ({"remind_in_s": 401 * 24 * 3600}, "remind_in_s"),
+        ({"escalate_to": {"kind": "team"}}, "escalate_to/kind"),
         ({"remind_at": 5}, "remind_at"),
     ],
 )
@@ -68,6 +72,7 @@ def test_what_does_not_fit_is_told_at_its_field(change: dict[str, Any], field: s
     assert refused("human_handoff", {**CONFIG, **change}) == [field]
 
 
+@pytest.mark.parametrize("field", ["assign_to", "escalate_to"])
 @pytest.mark.parametrize(
     ("assignee", "told"),
     [
@@ -81,11 +86,11 @@ def test_what_does_not_fit_is_told_at_its_field(change: dict[str, Any], field: s
     ],
     ids=["no-role", "empty-role", "other-role", "no-person", "null-person", "no-address", "no-member"],
 )
-def test_who_is_asked_must_be_there(assignee: dict[str, Any], told: str) -> None:
-    found = full_problems("human_handoff", {**CONFIG, "assign_to": assignee})
+def test_who_is_asked_must_be_there(field: str, assignee: dict[str, Any], told: str) -> None:
+    found = full_problems("human_handoff", {**CONFIG, "remind_in_s": 60, field: assignee})
 
     assert [(row.field, row.code + "?" * (row.severity == "warning")) for row in found] == [
-        ("assign_to/value", told)
+        (f"{field}/value", told)
     ]
 
 
@@ -102,6 +107,26 @@ def test_who_is_asked_must_be_there(assignee: dict[str, Any], told: str) -> None
 )
 def test_who_is_there_can_be_asked(assignee: dict[str, Any]) -> None:
     assert full_problems("human_handoff", {**CONFIG, "assign_to": assignee}) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"remind_in_s": 60}, []),
+        ({"remind_in_s": 60, "due_in_s": 61}, []),
+        ({"remind_in_s": 60, "due_in_s": 60}, [("remind_in_s", "invalid_config")]),
+        ({"remind_in_s": 60, "due_in_s": "{{ trigger.s }}"}, []),
+        ({"remind_in_s": "{{ trigger.s }}", "due_in_s": 60}, []),
+        ({"escalate_to": {"kind": "anyone"}}, [("remind_in_s", "required")]),
+        ({"escalate_to": {"kind": "anyone"}, "remind_in_s": 60}, []),
+        ({"escalate_to": {"kind": "anyone"}, "remind_in_s": "{{ trigger.s }}"}, []),
+    ],
+    ids=["alone", "before", "too-late", "due-unknown", "unknown", "escalates-never", "escalates", "some-day"],
+)
+def test_a_reminder_comes_before_the_end_and_before_anybody_else_is_asked(
+    times: dict[str, Any], told: list[tuple[str, str]]
+) -> None:
+    assert problems("human_handoff", {**CONFIG, **times}) == told
 
 
 def test_every_choice_is_an_exit_and_time_is_one_only_where_there_is_a_limit() -> None:
@@ -125,6 +150,15 @@ async def test_it_waits_without_an_end_unless_it_has_one() -> None:
     assert (await parked({**CONFIG, "due_in_s": "{{ trigger.minutes * 60 }}"})).due_at == (
         STARTED_AT + timedelta(minutes=10)
     )
+
+
+async def test_the_reminder_has_its_moment() -> None:
+    assert (await parked(CONFIG)).data["remind_at"] is None
+    fixed = await parked({**CONFIG, "remind_in_s": 60, "escalate_to": {"kind": "role", "value": "admin"}})
+    assert fixed.data["remind_at"] == (STARTED_AT + timedelta(seconds=60)).isoformat()
+    assert fixed.data["escalate_to"] == {"kind": "role", "value": "admin"}
+    computed = await parked({**CONFIG, "remind_in_s": "{{ trigger.minutes * 60 }}"})
+    assert computed.data["remind_at"] == (STARTED_AT + timedelta(minutes=10)).isoformat()
 
 
 async def test_the_person_is_shown_everything_with_its_values() -> None:

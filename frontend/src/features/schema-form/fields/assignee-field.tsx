@@ -20,7 +20,9 @@ const isAmong = (options: [string, string][], value: string): boolean =>
 
 export function AssigneeField({ schema, path, value, label, onChange }: SharedProps) {
   const form = useForm()
-  const given = (value as Assignee | undefined) ?? { kind: 'anyone' }
+  // Where nobody need be named, that is what an empty field means.
+  const isOptional = schema.default === null
+  const given = (value as Assignee | null | undefined) ?? { kind: isOptional ? '' : 'anyone' }
   const members = useQuery({ queryKey: ['members'], queryFn: readMembers, enabled: given.kind === 'person' })
   const options: [string, string][] =
     given.kind === 'role'
@@ -34,8 +36,9 @@ export function AssigneeField({ schema, path, value, label, onChange }: SharedPr
         className="select"
         disabled={form.readOnly}
         value={given.kind}
-        onChange={event => onChange({ kind: event.target.value })}
+        onChange={event => onChange(event.target.value ? { kind: event.target.value } : undefined)}
       >
+        {isOptional ? <option value="">{schema['x-placeholder'] ?? 'Nobody'}</option> : null}
         {KINDS.map(([kind, words]) => (
           <option key={kind} value={kind}>
             {words}
