@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -162,6 +163,33 @@ def test_an_item_escalates_with_its_reminder_everywhere(shop: Workspace, ana: Cl
     assert answer(bo, item_id) == (200, "answered")
     assert answer(ana, item_id, "no") == (409, "already_answered")
     assert (seen(bo, "?status=answered"), seen(ana, "?status=answered")) == (["Refund?"], ["Refund?"])
+
+
+@pytest.mark.django_db
+def test_the_page_of_an_item_tells_who_answered_what_and_when_however_often_it_is_loaded(
+    shop: Workspace, ana: Client
+) -> None:
+    item_id = an_item(shop, choices=[{"id": "yes", "title": "Refund it"}])
+    sent = ana.post(f"/inbox/{item_id}", {"choice": "yes", "comment": "Long-standing customer"})
+    assert sent.status_code == 302
+
+    for _ in range(2):
+        page = ana.get(f"/inbox/{item_id}").content.decode()
+        assert all(words in page for words in ("ana answered", "Refund it", "Long-standing customer"))
+        answered_at: datetime = InboxItem.objects.get(pk=item_id).closed_at
+        told = answered_at.astimezone(ZoneInfo(shop.timezone)).strftime("%-d %b %Y, %H:%M")
+        assert f'<time datetime="{answered_at.isoformat()}">{told}</time>' in page
+
+
+@pytest.mark.django_db
+def test_the_head_of_an_items_page_is_asked_for_by_itself(shop: Workspace, ana: Client) -> None:
+    item_id = an_item(shop)
+    part = ana.get(f"/inbox/{item_id}", headers={"HX-Request": "true"})
+    assert "<html" not in part.content.decode()
+    assert "Waiting for an answer" in part.content.decode()
+    pass_reminder(item_id)
+    part = ana.get(f"/inbox/{item_id}", headers={"HX-Request": "true"})
+    assert "reminder since 1 hour ago" in part.content.decode()
 
 
 @pytest.mark.django_db
