@@ -16,8 +16,9 @@ from builder.inbox.models import InboxItem
 from builder.triggers.models import Delivery
 from builder.workflows.models import Workflow
 from runtime.engine import stored_values
+from runtime.engine.wait_kinds import SETTLE
 from runtime.identifiers import first_id_of
-from runtime.models import Run, RunStatus, Step, Wait
+from runtime.models import Run, RunStatus, Signal, Step, Wait
 from runtime.nodes.sub_workflow import NODE as SUB_WORKFLOW
 
 CLOCKS_DIFFER = timedelta(minutes=10)
@@ -104,11 +105,10 @@ def workflow_names(runs: list[Run]) -> dict[UUID, str]:
 def steps_of(run: Run) -> list[dict[str, Any]]:
     """The steps in the order in which they began, with what each waits for."""
     # What has ended waits for nothing.
-    waits = {} if run.has_ended else _waits_of(run)
-    items = _open_items_of(run) if any(wait.kind == "handoff" for wait in waits.values()) else {}
+    waiting = {} if run.has_ended else _waiting_of(run)
     steps = stored_values.steps_of(run.pk)
     children = _children_of(run) if any(step.type == SUB_WORKFLOW.name for step in steps) else {}
-    return [_step(step, waits.get(step.path), items, children.get(step.path)) for step in steps]
+    return [_step(step, waiting.get(step.path), children.get(step.path)) for step in steps]
 
 
 def _children_of(run: Run) -> dict[str, UUID]:
@@ -116,9 +116,20 @@ def _children_of(run: Run) -> dict[str, UUID]:
     return dict(Run.objects.filter(parent_id=run.pk).order_by("pk").values_list("parent_path", "pk"))
 
 
-def _waits_of(run: Run) -> dict[str, Wait]:
+def _waiting_of(run: Run) -> dict[str, dict[str, Any]]:
     """Path -> what the step waits for."""
-    return {wait.path: wait for wait in Wait.objects.filter(run_id=run.pk, closed_at=None)}
+    waits = list(Wait.objects.filter(run_id=run.pk, closed_at=None))
+    items = _open_items_of(run) if any(wait.kind == "handoff" for wait in waits) else {}
+    settled = _settled([wait.key for wait in waits if wait.kind == SETTLE])
+    return {
+        wait.path: {
+            "kind": wait.kind,
+            "due_at": wait.due_at.isoformat() if wait.due_at else None,
+            "inbox_item": str(items[wait.key]) if wait.key in items else None,
+            "settled": settled.get(wait.key),
+        }
+        for wait in waits
+    }
 
 
 def _open_items_of(run: Run) -> dict[str, UUID]:
@@ -127,7 +138,20 @@ def _open_items_of(run: Run) -> dict[str, UUID]:
     return dict(items.values_list("wait_key", "pk"))
 
 
-def _step(step: Step, wait: Wait | None, items: dict[str, UUID], child: UUID | None) -> dict[str, Any]:
+def _settled(keys: list[str]) -> dict[str, dict[str, Any]]:
+    """Key of a wait -> what an operator has said of the call, where the run has not gone on with it yet."""
+    signals = Signal.objects.filter(key__in=keys, consumed_by=None) if keys else ()
+    return {
+        signal.key: {
+            "outcome": signal.payload["outcome"],
+            "by": signal.payload["by"],
+            "at": signal.sent_at.isoformat(),
+        }
+        for signal in signals
+    }
+
+
+def _step(step: Step, waiting_for: dict[str, Any] | None, child: UUID | None) -> dict[str, Any]:
     shown = {
         "node": step.node,
         "path": step.path,
@@ -144,10 +168,4 @@ def _step(step: Step, wait: Wait | None, items: dict[str, UUID], child: UUID | N
         "taken_from": str(step.taken_from) if step.taken_from else None,
         "child_run": str(child) if child else None,
     }
-    if wait is not None:
-        shown["waiting_for"] = {
-            "kind": wait.kind,
-            "due_at": wait.due_at.isoformat() if wait.due_at else None,
-            "inbox_item": str(items[wait.key]) if wait.key in items else None,
-        }
-    return shown
+    return shown | ({"waiting_for": waiting_for} if waiting_for else {})

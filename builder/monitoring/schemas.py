@@ -86,10 +86,19 @@ class ErrorOut(BaseModel):
     path: str | None = None
 
 
+class SettledOut(BaseModel):
+    """What an operator said of a call, while the run has not gone on with it yet."""
+
+    outcome: str
+    by: str
+    at: str
+
+
 class WaitingForOut(BaseModel):
     kind: str
     due_at: str | None
     inbox_item: str | None
+    settled: SettledOut | None = None
 
 
 class UsageOut(BaseModel):

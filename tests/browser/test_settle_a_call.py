@@ -50,6 +50,25 @@ def test_a_call_is_given_up_only_after_a_question_and_is_answered_once(page: Pag
     assert settled == ["did_not"]
 
 
+def test_what_was_answered_is_there_after_a_reload(page: Page, api: Api) -> None:
+    with_a_lost_call(page, api)
+    said = {"outcome": "did_not", "by": "oda@demo.example", "at": "2026-11-21T09:00:00+00:00"}
+
+    def tell(route: Route) -> None:
+        answer: dict[str, Any] = route.fetch().json()
+        waiting = {"kind": "settle", "due_at": None, "inbox_item": None, "settled": said}
+        answer["items"][-1] |= {"status": "unknown", "waiting_for": waiting}
+        route.fulfill(json=answer)
+
+    page.route(re.compile(r"/api/v1/runs/[^/]+/steps$"), tell)
+    page.reload()
+    page.get_by_role("button", name=re.compile("^Wait")).click()
+    expect(page.get_by_text("oda@demo.example answered “It did not: try again”")).to_contain_text(
+        "21/11/2026"
+    )
+    expect(page.get_by_role("button", name="Give up")).to_have_count(0)
+
+
 def test_a_run_with_a_lost_call_leads_to_it(page: Page, api: Api) -> None:
     with_a_lost_call(page, api)
     page.get_by_role("button", name="Show step").click()

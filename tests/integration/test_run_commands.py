@@ -182,6 +182,40 @@ def test_an_answer_to_a_paused_run_counts_when_it_is_resumed(api: Api) -> None:
     assert api.run_until(run_id, "succeeded", "failed")["result"] == {"text": "yes"}
 
 
+def with_a_lost_call(api: Api, subject: str) -> str:
+    """A run whose call must not happen twice, and was not waited for until its answer came."""
+    call = {
+        "server": "contacts",
+        "tool": "create_ticket",
+        "arguments": {"email": "nia@example.com", "subject": subject},
+    }
+    ticket = a_node("ticket", "mcp_tool", call, title="Open a ticket", settings={"timeout_s": 0.3})
+    workflow = published(
+        api, subject, a_document([a_node("start", "manual_trigger"), ticket], "start>ticket")
+    )
+    run_id = str(api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"])
+    api.run_until(run_id, "needs_attention")
+    return run_id
+
+
+def test_what_was_said_of_a_call_is_told_until_a_paused_run_goes_on_with_it(
+    api: Api, contacts: Example
+) -> None:
+    run_id = with_a_lost_call(api, "Told meanwhile")
+    assert api.steps(run_id)["ticket"]["waiting_for"]["settled"] is None
+    api("POST", f"/runs/{run_id}/pause")
+    api.run_until(run_id, "paused")
+
+    output = {"ticket_id": "T-1", "status": "open"}
+    api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": "happened", "output": output})
+
+    told = api.steps(run_id)["ticket"]["waiting_for"]["settled"]
+    assert (told["outcome"], told["by"]) == ("happened", "admin@demo.example")
+    api("POST", f"/runs/{run_id}/resume")
+    api.run_until(run_id, "succeeded")
+    assert api.steps(run_id)["ticket"]["waiting_for"] is None
+
+
 def test_a_paused_run_can_be_cancelled(api: Api) -> None:
     workflow = published(api, "Paused and cancelled", a_question())
     run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]

@@ -2345,6 +2345,18 @@ export interface components {
         [key: string]: unknown
       } | null
     }
+    /**
+     * SettledOut
+     * @description What an operator said of a call, while the run has not gone on with it yet.
+     */
+    SettledOut: {
+      /** At */
+      at: string
+      /** By */
+      by: string
+      /** Outcome */
+      outcome: string
+    }
     /** StepOut */
     StepOut: {
       /** Attempts */
@@ -2654,6 +2666,7 @@ export interface components {
       inbox_item: string | null
       /** Kind */
       kind: string
+      settled?: components['schemas']['SettledOut'] | null
     }
     /**
      * WatchOut

@@ -11,6 +11,12 @@ const TRY_AGAIN = 'Make this call again? If it did take effect after all, it hap
 const GIVE_UP =
   'Give up on this call? The step fails, and its error says that nobody knows what became of it.'
 
+const SAID: Record<string, string> = {
+  happened: 'It happened',
+  did_not: 'It did not: try again',
+  give_up: 'Give up',
+}
+
 export function StepActions({ step }: { step: Step }) {
   const run = useRun(store => store.run)
   const [problem, setProblem] = useState('')
@@ -31,14 +37,23 @@ export function StepActions({ step }: { step: Step }) {
   if (!run) return null
   if (step.status !== 'unknown') return <RunAgainFrom run={run} step={step} />
   if (!may('settle')) return <p className="sub">An operator has to say what became of this call.</p>
-  if (answered === step.attempts)
+  const settled = step.waiting_for?.settled
+  if (settled || answered === step.attempts)
     return (
       <p className="sub" role="status">
+        {settled ? (
+          <>
+            {settled.by} answered “{SAID[settled.outcome] ?? settled.outcome}” (
+            <time dateTime={settled.at}>{new Date(settled.at).toLocaleString()}</time>).
+          </>
+        ) : (
+          'You have answered.'
+        )}
         {hasEnded(run)
-          ? 'You have answered.'
+          ? null
           : run.status === 'paused'
-            ? 'You have answered. It goes on when the run is resumed.'
-            : 'You have answered. It goes on in a moment.'}
+            ? ' It goes on when the run is resumed.'
+            : ' It goes on in a moment.'}
       </p>
     )
   const settle = async (outcome: string, output?: unknown) => {
@@ -87,7 +102,7 @@ export function StepActions({ step }: { step: Step }) {
       ) : (
         <div className="pair">
           <button type="button" className="btn btn-sm" disabled={busy} onClick={() => setAsking(true)}>
-            It happened
+            {SAID.happened}
           </button>
           <button
             type="button"
@@ -95,7 +110,7 @@ export function StepActions({ step }: { step: Step }) {
             disabled={busy}
             onClick={() => window.confirm(TRY_AGAIN) && void settle('did_not')}
           >
-            It did not: try again
+            {SAID.did_not}
           </button>
           <button
             type="button"
@@ -103,7 +118,7 @@ export function StepActions({ step }: { step: Step }) {
             disabled={busy}
             onClick={() => window.confirm(GIVE_UP) && void settle('give_up')}
           >
-            Give up
+            {SAID.give_up}
           </button>
         </div>
       )}
