@@ -46,7 +46,9 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
 
 
 async def run(config: Config, ctx: NodeContext) -> Leave:
-    reply = config.data if config.data is not None else {"text": config.text or ""}
+    # Data that came out as null is an answer, too; a form that was emptied again has no such field.
+    is_data = "data" in config.model_fields_set and not config.text
+    reply = config.data if is_data else {"text": config.text or ""}
     return Leave({"sent": False}, reply=reply, replies=True)
 
 

@@ -319,3 +319,21 @@ def test_a_step_that_is_switched_off_gives_nothing_to_those_behind_it(api: Api) 
     run = api.run_until(run["id"], "succeeded", "failed")
 
     assert (run["status"], run["result"]) == ("succeeded", "nothing"), run["error"]
+
+
+@pytest.mark.parametrize("given", [None, {}, [], "", 0, False], ids=str)
+def test_a_webhook_is_answered_with_the_data_as_it_is(api: Api, given: Any) -> None:
+    graph = a_document(
+        [
+            a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+            a_node("answer", "reply", {"text": "", "data": "{{ trigger.body.note }}"}),
+        ],
+        "start>answer",
+    )
+    hook = published(api, "Answers as it is", graph)["hook"]
+
+    answered = api.http.post(hook, json={"note": given})
+
+    assert (answered.status_code, answered.json()) == (200, given)
+    run = api.run_until(answered.headers["x-run-id"], "succeeded", "failed")
+    assert (run["status"], run["result"]) == ("succeeded", given)

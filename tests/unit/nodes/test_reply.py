@@ -9,7 +9,7 @@ import pytest
 from runtime.errors import ExpressionError
 from tests.unit.nodes.fakes import Around, fits_output, left, output_of, ports, problems, refused
 
-SCOPE = {"steps": {"lookup": {"status": "shipped", "items": [1, 2]}}}
+SCOPE = {"steps": {"lookup": {"status": "shipped", "items": [1, 2], "note": None}}}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_later_steps_may_ask_whether_it_was_sent() -> None:
         ({"data": "{{ size(steps.lookup.items) }}"}, 2),
         ({"data": False}, False),
         ({"data": 0, "text": ""}, 0),
+        ({"data": "{{ steps.lookup.note }}"}, None),
+        ({"data": "{{ steps.lookup.note }}", "text": ""}, None),
+        ({"data": None}, None),
+        ({"data": None, "text": "Hi"}, {"text": "Hi"}),
     ],
 )
 async def test_data_goes_out_bare_and_a_text_in_its_place(config: dict[str, Any], reply: Any) -> None:
