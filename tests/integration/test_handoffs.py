@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from builder.accounts.access import Member, member_of
 from builder.accounts.actions import add_member
 from builder.accounts.command_line import CommandLine
 from builder.accounts.models import Membership, User, Workspace
+from builder.http.models import IdempotencyKey
 from builder.inbox.gateway import Inbox
 from builder.inbox.models import InboxItem
 from builder.workflows.models import Workflow
@@ -179,6 +181,23 @@ def test_the_page_of_an_item_tells_who_answered_what_and_when_however_often_it_i
         answered_at: datetime = InboxItem.objects.get(pk=item_id).closed_at
         told = answered_at.astimezone(ZoneInfo(shop.timezone)).strftime("%-d %b %Y, %H:%M")
         assert f'<time datetime="{answered_at.isoformat()}">{told}</time>' in page
+
+
+@pytest.mark.django_db
+def test_an_answer_that_is_sent_again_is_answered_with_todays_item(shop: Workspace, ana: Client) -> None:
+    item_id = an_item(shop)
+    send = partial(
+        ana.post,
+        f"/api/v1/inbox/{item_id}/answer",
+        {"choice": "yes"},
+        content_type="application/json",
+        headers={"Idempotency-Key": "once"},
+    )
+    first = send().json()
+    # What an earlier release remembered of the first one lacks what items have got since.
+    assert IdempotencyKey.objects.update(answer={"id": str(item_id)}) == 1
+
+    assert send().json() == first
 
 
 @pytest.mark.django_db
