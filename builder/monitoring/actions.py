@@ -15,6 +15,7 @@ from builder.workflows.actions import problems_of, refuse
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
 from runtime.engine.loading import frozen_graph
+from runtime.engine.unknown_calls import unknown_calls
 from runtime.graph.schema import parse_graph
 from runtime.models import Run
 
@@ -62,8 +63,9 @@ def resume_run(by: Member, run: Run) -> Run:
 @transaction.atomic
 def retry_run(by: Member, run: Run) -> Run:
     """A new run that goes on where a failed one ended."""
+    repeated = [call.path for call in unknown_calls(run)]
     again = commands.retry_run(run, started_by=by.actor)
-    _record(by, "run.retry", run, new_run=str(again.pk))
+    _record(by, "run.retry", run, new_run=str(again.pk), **({"repeated": repeated} if repeated else {}))
     return again
 
 

@@ -22,9 +22,9 @@ from builder.monitoring.schemas import (
     CancelIn,
     DayCountOut,
     EventOut,
-    OneRunOut,
     ReplayIn,
     RunCountsOut,
+    RunDetailOut,
     RunIn,
     RunOut,
     SettleIn,
@@ -105,10 +105,10 @@ def count_runs(
     return RunCountsOut(open=found.open, days=[DayCountOut.of(day) for day in found.days])
 
 
-@router.get("/runs/{uuid:run_id}", response=OneRunOut)
-def get_run(request: HttpRequest, run_id: UUID) -> OneRunOut:
+@router.get("/runs/{uuid:run_id}", response=RunDetailOut)
+def get_run(request: HttpRequest, run_id: UUID) -> RunDetailOut:
     run, _ = run_for(request, run_id)
-    return OneRunOut.of(run)
+    return RunDetailOut.of(run)
 
 
 @router.get("/runs/{uuid:run_id}/steps", response=Page[StepOut])
@@ -149,15 +149,18 @@ def resume_run(request: HttpRequest, run_id: UUID) -> RunOut:
     return RunOut.of(actions.resume_run(member, run))
 
 
-@router.post("/runs/{uuid:run_id}/retry", response={201: RunOut})
-def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunOut]:
-    """A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again."""
+@router.post("/runs/{uuid:run_id}/retry", response={201: RunDetailOut})
+def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunDetailOut]:
+    """A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
+
+    `unknown_calls` of the failed run are, although they may have taken effect: look at them before.
+    """
     run, member = run_for(request, run_id)
     return Status(201, _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run)))
 
 
-@router.post("/runs/{uuid:run_id}/replay", response={201: RunOut})
-def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = None) -> Status[RunOut]:
+@router.post("/runs/{uuid:run_id}/replay", response={201: RunDetailOut})
+def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = None) -> Status[RunDetailOut]:
     """A new run with the same input, from the start or from a step."""
     run, member = run_for(request, run_id)
     wanted = payload or ReplayIn()
@@ -172,10 +175,10 @@ def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = No
 
 def _again(
     request: HttpRequest, run: Run, scope: str, content: dict[str, Any], act: Callable[[], Run]
-) -> RunOut:
+) -> RunDetailOut:
     """Do it once for each idempotency key."""
     answer, _ = once(run.pk, scope, key_of(request), body_digest(content), lambda: {"run_id": str(act().pk)})
-    return RunOut.of(started_run(UUID(answer["run_id"])))
+    return RunDetailOut.of(started_run(UUID(answer["run_id"])))
 
 
 @router.post("/runs/{uuid:run_id}/steps/{path:path}/settle", response=RunOut)

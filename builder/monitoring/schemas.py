@@ -1,5 +1,6 @@
 """What requests about runs bring, and what they are answered with. A page of answers is built in half the time from plain models."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.engine.held_up import held_up_by
 from runtime.engine.run_counts import DayCount
+from runtime.engine.unknown_calls import unknown_calls
 from runtime.models import Event, Run
 
 
@@ -182,19 +184,32 @@ class RunOut(BaseModel):
         )
 
 
-class OneRunOut(RunOut):
+class UnknownCallOut(BaseModel):
+    """A call that was sent and never answered, and that nobody knows the outcome of."""
+
+    path: str
+    node: str
+    title: str
+    server: str
+    tool: str
+
+
+class RunDetailOut(RunOut):
     """A run that is looked at by itself.
 
-    held_up_by   what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
-                 "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
-                 else ""
+    held_up_by     what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
+                   "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
+                   else ""
+    unknown_calls  may have taken effect: a retry makes them again, or this run does, being a retry
     """
 
     held_up_by: str
+    unknown_calls: list[UnknownCallOut]
 
     @staticmethod
-    def of(run: Run) -> "OneRunOut":
-        return OneRunOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run))
+    def of(run: Run) -> "RunDetailOut":
+        calls = [UnknownCallOut(**asdict(call)) for call in unknown_calls(run)]
+        return RunDetailOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run), unknown_calls=calls)
 
 
 class EventOut(BaseModel):

@@ -52,7 +52,7 @@ def settled_steps(
         around = [container for container, _ in containers_around(step.path)]
         if node is None or again.executes(step.path) or not anew.isdisjoint(around):
             continue
-        if _is_settled(step) and drawing.lost_failure(step):
+        if is_settled(step) and drawing.lost_failure(step):
             anew.add(step.path)
         elif not whole.isdisjoint(around):
             # The record of a container that is over: nothing follows from it any more.
@@ -61,7 +61,7 @@ def settled_steps(
             _check_fits(step, node, types)
             given = _given_again(step, node, before, types)
             copies.append(_entered_again(step, given, new_id))
-        elif _is_settled(step):
+        elif is_settled(step):
             _check_fits(step, node, types)
             copies.append(_copy(step, run, new_id, edits))
             if _holds_steps(types[node.type]):
@@ -169,10 +169,10 @@ def _holds_steps(node_type: NodeTypeFacts) -> bool:
 
 def _had_entered(step: Step, node_type: NodeTypeFacts) -> bool:
     """Whether it is a container that had begun and came to no outcome that stands."""
-    return _holds_steps(node_type) and step.input is not None and not _is_settled(step)
+    return _holds_steps(node_type) and step.input is not None and not is_settled(step)
 
 
-def _is_settled(step: Step) -> bool:
+def is_settled(step: Step) -> bool:
     """It left by an exit: a `stop` and a failure that ended the run did not, and are executed again."""
     return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and bool(step.ports)
 

@@ -73,3 +73,30 @@ def test_a_run_with_a_lost_call_leads_to_it(page: Page, api: Api) -> None:
     with_a_lost_call(page, api)
     page.get_by_role("button", name="Show step").click()
     expect(page.get_by_role("button", name="It happened")).to_be_visible()
+
+
+def test_a_retry_asks_before_it_makes_a_call_again_that_may_have_happened(page: Page, api: Api) -> None:
+    graph = a_document(
+        [a_node("start", "manual_trigger"), a_node("end", "stop", {"outcome": "failure", "message": "No"})],
+        "start>end",
+    )
+    workflow = published(api, "Pays", graph)
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "failed")
+    call = {"path": "pay", "node": "pay", "title": "Pay back", "server": "payments", "tool": "refund"}
+    page.route(
+        f"**/api/v1/runs/{run['id']}",
+        lambda route: route.fulfill(json={**api("GET", f"/runs/{run['id']}"), "unknown_calls": [call]}),
+    )
+    address = re.sub(r"/$", f"/runs/{run['id']}", page.url)
+    page.goto(address)
+
+    with page.expect_event("dialog") as asked:
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        page.get_by_role("button", name="Retry").click()
+    assert "“Pay back” (payments · refund)" in asked.value.message
+    expect(page.get_by_role("button", name="Retry")).to_be_enabled()
+    assert page.url == address
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Retry").click()
+    page.wait_for_url(lambda url: "/runs/" in url and url != address)

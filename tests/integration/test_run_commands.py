@@ -52,10 +52,6 @@ def failed_run(api: Api, email: str) -> tuple[dict[str, Any], str]:
     return workflow, run_id
 
 
-def calls_for(crm: Example, email: str) -> int:
-    return len(crm.rows(f"SELECT * FROM calls WHERE arguments LIKE '%{email}%'"))
-
-
 def test_a_retry_goes_on_where_the_run_failed_and_calls_nothing_again(api: Api, contacts: Example) -> None:
     _, run_id = failed_run(api, "retry@example.com")
     before = len(contacts.rows("SELECT * FROM calls"))
@@ -214,6 +210,52 @@ def test_what_was_said_of_a_call_is_told_until_a_paused_run_goes_on_with_it(
     api("POST", f"/runs/{run_id}/resume")
     api.run_until(run_id, "succeeded")
     assert api.steps(run_id)["ticket"]["waiting_for"] is None
+
+
+TICKET_CALLS = "SELECT * FROM calls WHERE tool = 'create_ticket' ORDER BY at"
+UNKNOWN_CALL = {
+    "path": "ticket",
+    "node": "ticket",
+    "title": "Open a ticket",
+    "server": "contacts",
+    "tool": "create_ticket",
+}
+
+
+def test_a_retry_tells_of_the_calls_that_it_makes_again_although_they_may_have_happened(
+    api: Api, contacts: Example
+) -> None:
+    run_id = with_a_lost_call(api, "Given up")
+    assert api("GET", f"/runs/{run_id}")["unknown_calls"] == []
+    api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": "give_up"})
+    assert api.run_until(run_id, "failed")["unknown_calls"] == [UNKNOWN_CALL]
+    before = contacts.rows(TICKET_CALLS)
+
+    again = api("POST", f"/runs/{run_id}/retry")
+    assert again["unknown_calls"] == [UNKNOWN_CALL]
+    api.run_until(again["id"], "needs_attention")
+    made = contacts.rows(TICKET_CALLS)
+    # With the key of the first one, so that a server which tells repetitions apart does it once.
+    assert (len(made), made[-1]["key"]) == (len(before) + 1, before[-1]["key"])
+    output = {"ticket_id": "T-1", "status": "open"}
+    api("POST", f"/runs/{again['id']}/steps/ticket/settle", {"outcome": "happened", "output": output})
+    assert api.run_until(again["id"], "succeeded")["unknown_calls"] == []
+    entries = api("GET", "/audit")["items"]
+    assert next(row for row in entries if row["verb"] == "run.retry")["details"]["repeated"] == ["ticket"]
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("did_not", []), ("give_up", [UNKNOWN_CALL])])
+def test_what_is_said_of_a_call_after_the_end_of_its_run_counts_for_a_retry(
+    api: Api, contacts: Example, outcome: str, told: list[dict[str, str]]
+) -> None:
+    run_id = with_a_lost_call(api, f"Said later: {outcome}")
+    api("POST", f"/runs/{run_id}/cancel")
+    api.run_until(run_id, "cancelled")
+    assert api("POST", f"/runs/{run_id}/retry", expect=422)["code"] == "fork_impossible"
+
+    api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": outcome})
+
+    assert api("GET", f"/runs/{run_id}")["unknown_calls"] == told
 
 
 def test_a_paused_run_can_be_cancelled(api: Api) -> None:

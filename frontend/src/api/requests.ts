@@ -11,6 +11,7 @@ import type {
   PublishedTrigger,
   Resource,
   Run,
+  RunDetail,
   RunEvent,
   Step,
   Tool,
@@ -60,7 +61,7 @@ export const lookNow = (workflow: string, node: string) =>
 
 export const startRun = (workflow: string, input: unknown, trigger: string) =>
   post<Run>(`/workflows/${workflow}/runs`, { input, trigger, draft: true })
-export const readRun = (id: string) => get<Run>(`/runs/${id}`)
+export const readRun = (id: string) => get<RunDetail>(`/runs/${id}`)
 export const readSteps = async (id: string) => (await get<List<Step>>(`/runs/${id}/steps`)).items
 export const readEvents = async (id: string, after: number) =>
   (await get<List<RunEvent>>(`/runs/${id}/events?after=${after}`)).items

@@ -738,6 +738,8 @@ export interface paths {
     /**
      * Retry Run
      * @description A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
+     *
+     *     `unknown_calls` of the failed run are, although they may have taken effect: look at them before.
      */
     post: operations['builder_monitoring_api_retry_run']
     delete?: never
@@ -1848,69 +1850,6 @@ export interface components {
       /** Tokens Per Minute */
       tokens_per_minute?: number | null
     }
-    /**
-     * OneRunOut
-     * @description A run that is looked at by itself.
-     *
-     *     held_up_by   what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
-     *                  "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
-     *                  else ""
-     */
-    OneRunOut: {
-      /** Attention */
-      attention: string
-      /** Cost Usd */
-      cost_usd: number
-      /** Created At */
-      created_at: string
-      /** Draft */
-      draft: boolean
-      /** Ended At */
-      ended_at: string | null
-      error: components['schemas']['ErrorOut'] | null
-      /** Forked From */
-      forked_from: string
-      /** Handled Errors */
-      handled_errors: number
-      /** Held Up By */
-      held_up_by: string
-      /**
-       * Id
-       * Format: uuid
-       */
-      id: string
-      /** Input */
-      input: unknown
-      /** Is Pausing */
-      is_pausing: boolean
-      /** Parent */
-      parent: string | null
-      /** Parent Path */
-      parent_path: string
-      /** Replay Of */
-      replay_of: string | null
-      /** Result */
-      result: unknown
-      /** Retry Of */
-      retry_of: string | null
-      /** Started At */
-      started_at: string | null
-      /** Started By */
-      started_by: string
-      /** Status */
-      status: string
-      /** Tokens */
-      tokens: number
-      /** Trigger */
-      trigger: string
-      /** Version */
-      version: number | null
-      /**
-       * Workflow
-       * Format: uuid
-       */
-      workflow: string
-    }
     /** Page[AuditOut] */
     Page_AuditOut_: {
       /** Items */
@@ -2239,6 +2178,72 @@ export interface components {
       open: {
         [key: string]: number
       }
+    }
+    /**
+     * RunDetailOut
+     * @description A run that is looked at by itself.
+     *
+     *     held_up_by     what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
+     *                    "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
+     *                    else ""
+     *     unknown_calls  may have taken effect: a retry makes them again, or this run does, being a retry
+     */
+    RunDetailOut: {
+      /** Attention */
+      attention: string
+      /** Cost Usd */
+      cost_usd: number
+      /** Created At */
+      created_at: string
+      /** Draft */
+      draft: boolean
+      /** Ended At */
+      ended_at: string | null
+      error: components['schemas']['ErrorOut'] | null
+      /** Forked From */
+      forked_from: string
+      /** Handled Errors */
+      handled_errors: number
+      /** Held Up By */
+      held_up_by: string
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /** Input */
+      input: unknown
+      /** Is Pausing */
+      is_pausing: boolean
+      /** Parent */
+      parent: string | null
+      /** Parent Path */
+      parent_path: string
+      /** Replay Of */
+      replay_of: string | null
+      /** Result */
+      result: unknown
+      /** Retry Of */
+      retry_of: string | null
+      /** Started At */
+      started_at: string | null
+      /** Started By */
+      started_by: string
+      /** Status */
+      status: string
+      /** Tokens */
+      tokens: number
+      /** Trigger */
+      trigger: string
+      /** Unknown Calls */
+      unknown_calls: components['schemas']['UnknownCallOut'][]
+      /** Version */
+      version: number | null
+      /**
+       * Workflow
+       * Format: uuid
+       */
+      workflow: string
     }
     /**
      * RunIn
@@ -2598,6 +2603,22 @@ export interface components {
       /** Url */
       url: string | null
       watch?: components['schemas']['WatchOut'] | null
+    }
+    /**
+     * UnknownCallOut
+     * @description A call that was sent and never answered, and that nobody knows the outcome of.
+     */
+    UnknownCallOut: {
+      /** Node */
+      node: string
+      /** Path */
+      path: string
+      /** Server */
+      server: string
+      /** Title */
+      title: string
+      /** Tool */
+      tool: string
     }
     /**
      * UsageOut
@@ -4147,7 +4168,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['OneRunOut']
+          'application/json': components['schemas']['RunDetailOut']
         }
       }
       /** @description It was refused, or it failed. */
@@ -4281,7 +4302,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['RunOut']
+          'application/json': components['schemas']['RunDetailOut']
         }
       }
       /** @description It was refused, or it failed. */
@@ -4343,7 +4364,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['RunOut']
+          'application/json': components['schemas']['RunDetailOut']
         }
       }
       /** @description It was refused, or it failed. */

@@ -1,11 +1,20 @@
 /** What an operator does with a run: pause, go on, cancel, try again, run again. */
 import { Pause, Play, RotateCcw, Square } from 'lucide-react'
 import { useState } from 'react'
-import { cancelRun, pauseRun, replayRun, resumeRun, retryRun } from '../../api/requests'
-import type { Run } from '../../api/types'
+import { cancelRun, pauseRun, readRun, replayRun, resumeRun, retryRun } from '../../api/requests'
+import type { Run, RunDetail } from '../../api/types'
 import { hasEnded } from '../../app/store/run'
 import { may } from '../../app/store/session'
 import { useAction } from '../../app/use-action'
+
+/** The question before calls are made again that may have taken effect. */
+export function againAlthough(calls: RunDetail['unknown_calls']): string {
+  const named = calls.map(({ title, path, server, tool }) => {
+    const called = [server, tool].filter(Boolean).join(' · ')
+    return `“${title}” (${called || path})`
+  })
+  return `Nobody knows whether these calls took effect: ${named.join(', ')}. A retry makes them again, so that each may happen twice. Retry?`
+}
 
 export const openRun = (run: Run): void => location.assign(`/runs/${run.id}`)
 
@@ -70,7 +79,12 @@ export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean })
           className="btn btn-sm btn-primary"
           disabled={busy}
           title="A new run goes on where this one ended; steps that are done are not done again"
-          onClick={() => void act(async () => openRun(await retryRun(run.id)))}
+          onClick={() =>
+            void act(async () => {
+              const { unknown_calls: calls } = await readRun(run.id)
+              if (calls.length === 0 || window.confirm(againAlthough(calls))) openRun(await retryRun(run.id))
+            })
+          }
         >
           <RotateCcw aria-hidden /> Retry
         </button>
