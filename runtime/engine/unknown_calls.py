@@ -13,6 +13,9 @@ from runtime.graph.paths import containers_around
 from runtime.models import Event, Run, RunStatus, Step, StepStatus
 from runtime.nodes.catalogue import EXECUTABLE_TYPES
 
+MAX_CHAIN = 20
+"""Retries of retries that are looked back on; who goes on longer has been told often enough."""
+
 
 @dataclass(frozen=True)
 class UnknownCall:
@@ -27,15 +30,23 @@ class UnknownCall:
 
 def unknown_calls(run: Run) -> list[UnknownCall]:
     """Those that a retry of the run would make again, or that the run, itself a retry, has not come to yet."""
-    if run.status == RunStatus.SUCCEEDED:
-        return []
-    found = _given_up(run) if run.has_ended else []
-    before = Run.objects.filter(pk=run.retry_of).first() if run.retry_of else None
-    if before is None:
-        return found
-    inherited = unknown_calls(before)
-    own = _present(run.pk, (call.path for call in inherited))
-    return [call for call in inherited if call.path not in own] + found
+    found: list[UnknownCall] = []
+    # From the oldest on: what a retry has come to is its own affair, and no longer that of the run before.
+    for one in reversed(_chain(run)):
+        own = _present(one.pk, (call.path for call in found)) if found else {}
+        found = [call for call in found if call.path not in own] + (_given_up(one) if one.has_ended else [])
+    return found
+
+
+def _chain(run: Run) -> list[Run]:
+    """The run, the one that it is a retry of, and so on."""
+    chain = [run] if run.status != RunStatus.SUCCEEDED else []
+    while chain and len(chain) < MAX_CHAIN and chain[-1].retry_of:
+        before = Run.objects.filter(pk=chain[-1].retry_of).exclude(status=RunStatus.SUCCEEDED).first()
+        if before is None:
+            break
+        chain.append(before)
+    return chain
 
 
 def _given_up(run: Run) -> list[UnknownCall]:
