@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
-from builder.accounts.matrix import Role
+from builder.accounts.matrix import VERBS, Role
 from builder.accounts.models import Membership, Workspace
 from builder.llm_connections.models import ModelConnection
 from builder.mcp_servers.gateway import server_facts
@@ -58,8 +58,8 @@ class WorkspaceKnown:
             return any(is_default for _, is_default in self._connections)
         return any(slug == reference.partition("/")[0] for slug, _ in self._connections)
 
-    def roles(self) -> Collection[str]:
-        return Role.values
+    def answering_roles(self) -> Collection[str]:
+        return [role for role in Role.values if "inbox.answer" in VERBS[role]]
 
     def has_member(self, email: str) -> bool:
         return email.lower() in self._members

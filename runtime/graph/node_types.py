@@ -113,8 +113,8 @@ class Known(Protocol):
         """reference   `default` or `<connection slug>/<model>`"""
         ...
 
-    def roles(self) -> Collection[str]:
-        """What a member of a workspace can be, such as "agent"."""
+    def answering_roles(self) -> Collection[str]:
+        """Of those that a member of a workspace can have, the ones that answer questions, such as "agent"."""
         ...
 
     def has_member(self, email: str) -> bool: ...

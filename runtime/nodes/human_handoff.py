@@ -132,8 +132,10 @@ def _assignee_problems(given: Any, node: Node, field: str, known: Known) -> Iter
         yield Problem(node.id, place, "required", text)
     elif kind == "person":
         yield from _person_problems(value, node, place, known)
-    elif value not in known.roles():
-        text = f'There is no role "{value}". Choose one of these: {", ".join(known.roles())}.'
+    elif value not in known.answering_roles():
+        text = (
+            f'No role "{value}" answers questions. Choose one of these: {", ".join(known.answering_roles())}.'
+        )
         yield Problem(node.id, place, "unknown_role", text)
 
 

@@ -78,6 +78,7 @@ def test_whoever_is_asked_is_looked_for_among_the_members(
     assert asked("foreign@shop.example") == [("assign_to/value", "unknown_member", "warning")]
     assert asked("agent", "role") == []
     assert asked("chief", "role") == [("assign_to/value", "unknown_role", "error")]
+    assert asked("operator", "role") == [("assign_to/value", "unknown_role", "error")]
 
 
 # --- reminders -------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Workspace:
     def has_model(self, reference: str) -> bool:
         return reference == "default"
 
-    def roles(self) -> Sequence[str]:
+    def answering_roles(self) -> Sequence[str]:
         return ["agent", "admin"]
 
     def has_member(self, email: str) -> bool:

@@ -366,8 +366,8 @@ class Registered:
     def has_model(self, reference: str) -> bool:
         return reference in self.models
 
-    def roles(self) -> Sequence[str]:
-        return ["viewer", "agent", "admin"]
+    def answering_roles(self) -> Sequence[str]:
+        return ["agent", "admin"]
 
     def has_member(self, email: str) -> bool:
         return email == "ana@example.com"

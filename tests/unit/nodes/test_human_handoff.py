@@ -97,7 +97,7 @@ def test_who_is_asked_must_be_there(field: str, assignee: dict[str, Any], told: 
 @pytest.mark.parametrize(
     "assignee",
     [
-        {"kind": "role", "value": "viewer"},
+        {"kind": "role", "value": "agent"},
         {"kind": "person", "value": "ana@example.com"},
         {"kind": "anyone", "value": "left over"},
         {"kind": "starter", "value": "left over"},
