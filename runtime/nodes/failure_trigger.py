@@ -66,12 +66,18 @@ def example(config: Mapping[str, Any], now: Moment) -> Mapping[str, Any]:
 
 
 def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
-    """Workflows that are not there, whose failures would be waited for in vain."""
+    """Workflows whose failures would be waited for in vain: those that are not there, and this one itself."""
     slugs = config.get("workflows")
     for position, slug in enumerate(slugs if isinstance(slugs, list) else []):
-        if slug and isinstance(slug, str) and known.workflow(slug) is None:
+        if not slug or not isinstance(slug, str):
+            continue
+        place = f"workflows/{position}"
+        if slug == known.own_slug:
+            text = "A workflow is not told of its own failures. Choose another one."
+            yield Problem(node.id, place, "invalid_config", text, severity="warning")
+        elif known.workflow(slug) is None:
             text = f'There is no workflow "{slug}" in this workspace.'
-            yield Problem(node.id, f"workflows/{position}", "unknown_workflow", text)
+            yield Problem(node.id, place, "unknown_workflow", text)
 
 
 async def run(config: Config, ctx: NodeContext) -> Leave:

@@ -14,6 +14,7 @@ from tests.unit.nodes.fakes import (
     Registered,
     example_of,
     fits_output,
+    full_problems,
     left,
     output_of,
     ports,
@@ -46,6 +47,11 @@ def test_a_workflow_that_is_not_there_is_told_at_its_place() -> None:
         ("workflows/1", "unknown_workflow")
     ]
     assert problems("failure_trigger", {"workflows": []}, known) == []
+
+
+def test_a_workflow_that_waits_for_its_own_failures_is_warned() -> None:
+    [found] = full_problems("failure_trigger", {"workflows": ["this-one"]}, Registered())
+    assert (found.field, found.severity) == ("workflows/0", "warning")
 
 
 def test_it_leaves_by_one_exit_and_cannot_fail() -> None:
