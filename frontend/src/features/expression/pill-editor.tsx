@@ -1,21 +1,19 @@
 /** A text field in which `{{ }}` parts are shown as pills. CodeMirror lives in this file only and is loaded when needed. */
 import { autocompletion, type CompletionContext, completionKeymap } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
-import { Compartment, EditorState } from '@codemirror/state'
+import { Compartment, EditorState, type Range, StateField } from '@codemirror/state'
 import {
   Decoration,
   type DecorationSet,
   drawSelection,
   EditorView,
   keymap,
-  MatchDecorator,
   placeholder as placeholderText,
-  ViewPlugin,
-  type ViewUpdate,
   WidgetType,
 } from '@codemirror/view'
 import { useEffect, useRef } from 'react'
 import { useGraph } from '../../app/store/graph'
+import { pieces } from '../../shared/graph/templates'
 import { type DataPath, pillText } from './data-paths'
 
 class Pill extends WidgetType {
@@ -40,30 +38,29 @@ class Pill extends WidgetType {
   }
 }
 
-const decorator = new MatchDecorator({
-  regexp: /\{\{(.*?)\}\}/gs,
-  decoration: match => {
-    const { text, known } = pillText(match[1] ?? '', useGraph.getState().graph)
-    return Decoration.replace({ widget: new Pill(text, known, match[0]) })
-  },
-})
+function pillsOf(state: EditorState): DecorationSet {
+  const found: Range<Decoration>[] = []
+  let from = 0
+  for (const piece of pieces(state.doc.toString())) {
+    const to = from + piece.text.length
+    if (piece.expression !== null) {
+      const { text, known } = pillText(piece.expression, useGraph.getState().graph)
+      found.push(Decoration.replace({ widget: new Pill(text, known, piece.text) }).range(from, to))
+    }
+    from = to
+  }
+  return Decoration.set(found)
+}
 
-const pills = ViewPlugin.fromClass(
-  class {
-    decorations: DecorationSet
-    constructor(view: EditorView) {
-      this.decorations = decorator.createDeco(view)
-    }
-    update(update: ViewUpdate) {
-      this.decorations = decorator.updateDeco(update, this.decorations)
-    }
-  },
-  {
-    decorations: plugin => plugin.decorations,
-    provide: plugin =>
-      EditorView.atomicRanges.of(view => view.plugin(plugin)?.decorations ?? Decoration.none),
-  },
-)
+// A field of the state, for a part may stand on several lines, and plugins cannot replace line breaks.
+const pills = StateField.define<DecorationSet>({
+  create: pillsOf,
+  update: (shown, change) => (change.docChanged ? pillsOf(change.state) : shown),
+  provide: field => [
+    EditorView.decorations.from(field),
+    EditorView.atomicRanges.of(view => view.state.field(field)),
+  ],
+})
 
 export type PillEditorProps = {
   id: string

@@ -1,5 +1,6 @@
 /** Conditions as rows: what · how · with what; or an expression typed by hand. */
 import { Plus, Trash2 } from 'lucide-react'
+import { hasParts } from '../../shared/graph/templates'
 import { ExpressionField } from '../expression/expression-field'
 import { fieldId } from '../schema-form/field'
 import { useForm } from '../schema-form/form-context'
@@ -31,7 +32,7 @@ const NUMERIC = new Set(['greater', 'greater_or_equal', 'less', 'less_or_equal']
 
 /** "5" beside "is more than" is a number; "a, b" beside "is one of" a list. */
 function literal(text: string, operator: string): unknown {
-  if (text.includes('{{')) return text
+  if (hasParts(text)) return text
   if (operator === 'is_one_of')
     return text
       .split(',')

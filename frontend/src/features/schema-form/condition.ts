@@ -1,4 +1,5 @@
 /** A condition in three parts, as people choose it, and the expression that it stands for. */
+import { onlyExpression } from '../../shared/graph/templates'
 
 export type Condition = { left: string; op: string; right: string }
 
@@ -23,7 +24,7 @@ const LITERAL = /^(?:"(?:[^"\\]|\\["\\])*"|-?\d+(?:\.\d+)?|true|false)$/
 
 /** The parts of an expression that is simple enough to have them; nothing for any other. */
 export function parseCondition(text: string): Condition | null {
-  const inner = /^\s*\{\{(.*)\}\}\s*$/s.exec(text)?.[1]?.trim()
+  const inner = onlyExpression(text.trim())?.trim()
   if (text.trim() === '' || inner === '') return { left: '', op: '==', right: '' }
   if (inner === undefined) return null
   if (PATH.test(inner)) return { left: inner, op: 'yes', right: '' }

@@ -53,7 +53,3 @@ export const titleOf = (name: string, schema: Schema): string => {
     .toLowerCase()
   return plain.charAt(0).toUpperCase() + plain.slice(1)
 }
-
-/** A text that is exactly one part: the field takes its value from data. */
-export const isWholeExpression = (value: unknown): value is string =>
-  typeof value === 'string' && /^\{\{(?:(?!\}\}).)*\}\}$/s.test(value.trim()) && value === value.trim()

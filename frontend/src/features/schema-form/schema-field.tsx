@@ -1,5 +1,6 @@
 /** One field: the widget that its schema asks for, or the control that fits its type; fixed or from data. */
 import type { Schema } from '../../api/types'
+import { hasParts } from '../../shared/graph/templates'
 import { ExpressionField } from '../expression/expression-field'
 import { DataScope } from '../expression/use-data-paths'
 import { RulesEditor } from '../rules/rules-editor'
@@ -25,7 +26,7 @@ import { VariantField } from './fields/variant-field'
 import { WorkflowField, WorkflowInput } from './fields/workflow-fields'
 import { WorkflowsField } from './fields/workflows-field'
 import { useForm } from './form-context'
-import { controlOf, isWholeExpression, resolved, titleOf } from './resolve'
+import { controlOf, resolved, titleOf } from './resolve'
 import { SchemaForm } from './schema-form'
 
 export type FieldProps = {
@@ -112,7 +113,7 @@ function PlainField(props: FieldProps) {
   if (control === 'list' && dynamic && isSource(schema, value)) return <ListSourceField {...shared} />
   if (control === 'text' || (control === 'json' && dynamic && typeof (value ?? '') === 'string'))
     return <TextField {...shared} />
-  if (dynamic && isWholeExpression(value)) return <FromData {...shared} />
+  if (dynamic && hasParts(value)) return <FromData {...shared} />
   switch (control) {
     case 'number':
       return <NumberField {...shared} />

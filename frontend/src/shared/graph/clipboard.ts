@@ -3,6 +3,7 @@ import { type Edge, type Graph, type GraphNode, type Note, noteKey, type Positio
 import { makeRoom, moveBy, shiftInto } from './frames'
 import { freeId } from './ids'
 import { isContainer, type Types, withBodies, withParent } from './nesting'
+import { replaceParts } from './templates'
 
 export type Clipboard = {
   kind: 'workflow-steps'
@@ -100,7 +101,7 @@ function pastedNotes(graph: Graph, clip: Clipboard, shift: Position): Note[] {
 
 function rewrite<T>(value: T, names: Map<string, string>): T {
   if (typeof value === 'string')
-    return value.replace(/\{\{.*?\}\}/gs, part =>
+    return replaceParts(value, part =>
       part.replace(/\b(steps|errors)\.(\??)([a-z][a-z0-9_]*)/g, (all, root, mark, id) =>
         names.has(id) ? `${root}.${mark}${names.get(id)}` : all,
       ),

@@ -79,6 +79,15 @@ describe('copy and paste', () => {
       'Hi {{ steps.b_2.name }} and {{ steps.a.name }}, steps.b',
     )
   })
+
+  it('rewrites references behind braces of the expression itself', () => {
+    const graph = aGraph('a>b')
+    graph.nodes[1]!.config = { value: '{{ [{"n": {"x": 1}}, steps.a.n, "}}", errors.a] }}' }
+    const pasted = paste(graph, copy(graph, ['a', 'b']), null, types)
+    expect(pasted.graph.nodes.at(-1)!.config.value).toBe(
+      '{{ [{"n": {"x": 1}}, steps.a_2.n, "}}", errors.a_2] }}',
+    )
+  })
 })
 
 describe('ports', () => {
@@ -120,6 +129,8 @@ describe('ports', () => {
       position: { x: 0, y: 0 },
     }
     expect(summaryOf(node, TYPE)).toBe('What?')
+    const asked = { ...node, config: { question: 'Is {{ {"a": {"b": 1}} }} so?' } }
+    expect(summaryOf(asked, TYPE)).toBe('Is ‹{"a": {"b": 1}}› so?')
   })
 })
 

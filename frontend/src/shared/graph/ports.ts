@@ -1,6 +1,7 @@
 /** The exits of a node, told by its type's rules and its config. */
 import type { NodeType, PortRule } from '../../api/types'
 import type { Graph, GraphNode } from './document'
+import { replaceParts } from './templates'
 
 export type Port = { name: string; title: string; takable: boolean; kind: 'choice' | 'plain' | 'error' }
 
@@ -46,7 +47,7 @@ export function portBeside(type: NodeType | undefined, ports: Port[]): string | 
 }
 
 const shown = (value: unknown): string =>
-  typeof value === 'string' ? value.replace(/\{\{\s*(.*?)\s*\}\}/g, '‹$1›') : ''
+  typeof value === 'string' ? replaceParts(value, (_, expression) => `‹${expression.trim()}›`) : ''
 
 /** "{server} · {tool}" with the config's values; the description where nothing is filled in. */
 export function summaryOf(node: GraphNode, type: NodeType | undefined): string {

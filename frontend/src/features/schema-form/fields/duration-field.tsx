@@ -1,8 +1,8 @@
 /** Seconds, entered as a number and a unit. */
 import { useState } from 'react'
+import { hasParts } from '../../../shared/graph/templates'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
-import { isWholeExpression } from '../resolve'
 import { FromData, ModeSwitch, type SharedProps } from '../schema-field'
 
 const UNITS: [number, string][] = [
@@ -24,7 +24,7 @@ export function DurationField(props: SharedProps) {
       UNITS.find(([size]) => (given || usual) && (given || usual!) % size === 0)?.[0] ??
       (isZeroUsual ? 1 : 3600),
   )
-  if (isWholeExpression(value)) return <FromData {...props} />
+  if (hasParts(value)) return <FromData {...props} />
   return (
     <FieldFrame
       path={path}

@@ -2,6 +2,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { suggestValues } from '../../../api/requests'
+import { hasParts } from '../../../shared/graph/templates'
 import { ExpressionField } from '../../expression/expression-field'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
@@ -31,9 +32,7 @@ function usePaused(value: string): string {
 function knownTexts(given: Record<string, unknown>, own: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, value]) =>
-      name !== own && typeof value === 'string' && value !== '' && !value.includes('{{')
-        ? [[name, value]]
-        : [],
+      name !== own && typeof value === 'string' && value !== '' && !hasParts(value) ? [[name, value]] : [],
     ),
   )
 }
@@ -69,13 +68,13 @@ export function SuggestedField({
         value: typed,
         given,
       }),
-    enabled: focused && !form.readOnly && !typed.includes('{{'),
+    enabled: focused && !form.readOnly && !hasParts(typed),
     placeholderData: keepPreviousData,
     staleTime: 60_000,
     retry: false,
   })
   const values = (data?.values ?? []).filter(text => text !== value).slice(0, SHOWN)
-  const isOpen = focused && !form.readOnly && !value.includes('{{') && values.length > 0
+  const isOpen = focused && !form.readOnly && !hasParts(value) && values.length > 0
   return (
     <div
       onFocus={() => setFocused(true)}
