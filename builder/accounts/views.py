@@ -19,6 +19,7 @@ from builder.accounts.sign_in import authenticate
 from builder.accounts.tokens import create_token, revoke_token
 from builder.audit.models import AuditEntry
 from builder.http.errors import ProblemError
+from builder.http.paging import asked_page
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -173,5 +174,5 @@ def revoke(request: HttpRequest, token_id: str) -> HttpResponse:
 
 def audit(request: HttpRequest) -> HttpResponse:
     member = calling_member(request)
-    rows = AuditEntry.objects.filter(workspace_id=member.workspace.pk).order_by("-pk")[:200]
-    return render(request, "accounts/audit.html", {"rows": rows})
+    page = asked_page(request, AuditEntry.objects.filter(workspace_id=member.workspace.pk))
+    return render(request, "accounts/audit.html", {"rows": page["items"], "next": page["next"]})

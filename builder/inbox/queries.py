@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from datetime import timedelta
+
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from builder.accounts.access import Member
 from builder.accounts.matrix import VERBS
 from builder.inbox.models import InboxItem
+
+AHEAD = timedelta(days=36_525)
+"""What is overdue stands as if it had been asked a century later: before everything else, in one order with it."""
 
 
 def items_for(member: Member) -> QuerySet[InboxItem]:
@@ -40,8 +45,11 @@ def _is_for(member: Member, name: str) -> Q:
 
 
 def open_items(member: Member) -> QuerySet[InboxItem]:
-    """What waits for the member: overdue ones first, else newest first."""
-    return items_for(member).filter(status=InboxItem.Status.OPEN).order_by(F("is_reminded").desc(), "-pk")
+    """What waits for the member, by `stands_at`: overdue ones first, else newest first."""
+    ahead = ExpressionWrapper(F("created_at") + AHEAD, output_field=DateTimeField())
+    stands_at = Case(When(remind_at__lte=Now(), then=ahead), default=F("created_at"))
+    rows = items_for(member).filter(status=InboxItem.Status.OPEN).annotate(stands_at=stands_at)
+    return rows.order_by("-stands_at", "-pk")
 
 
 def open_count(member: Member) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.shortcuts import redirect, render
 
 from builder.accounts.access import calling_member
 from builder.http.errors import Conflict, Invalid
+from builder.http.paging import asked_page
 from builder.http.parts import render_page_or_part
 from builder.inbox import actions
 from builder.inbox.access import item_for
@@ -21,9 +23,17 @@ from builder.inbox.queries import items_for, open_count, open_items
 def inbox(request: HttpRequest) -> HttpResponse:
     member = calling_member(request)
     show = "done" if request.GET.get("show") == "done" else "open"
-    done = items_for(member).exclude(status=InboxItem.Status.OPEN).order_by("-pk")
-    rows = done if show == "done" else open_items(member)
-    context = {"items": rows[:100], "show": show}
+    if show == "done":
+        page = asked_page(request, items_for(member).exclude(status=InboxItem.Status.OPEN))
+    else:
+        page = asked_page(request, open_items(member), moment="stands_at")
+    context = {
+        "items": page["items"],
+        "next": page["next"],
+        "query": urlencode({"show": show}),
+        "is_first": "cursor" not in request.GET,
+        "show": show,
+    }
     return render_page_or_part(request, "inbox/inbox.html", "inbox/rows.html", context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.shortcuts import redirect, render
 
 from builder.accounts.access import Member, calling_member
 from builder.http.errors import ProblemError
+from builder.http.paging import asked_page
 from builder.workflows import actions
 from builder.workflows.queries import workflow_for, workflows_with_last_run
 from builder.workflows.trigger_addresses import triggers_of
@@ -27,7 +29,14 @@ def workflows(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     rows = workflows_with_last_run(member)
     rows = rows.filter(name__icontains=text) if text else rows
-    return render(request, "workflows/list.html", {"rows": rows[:200], "text": text})
+    page = asked_page(request, rows, moment="updated_at")
+    context = {
+        "rows": page["items"],
+        "next": page["next"],
+        "query": urlencode({"q": text}) if text else "",
+        "text": text,
+    }
+    return render(request, "workflows/list.html", context)
 
 
 def archive(request: HttpRequest, workflow_id: UUID) -> HttpResponse:

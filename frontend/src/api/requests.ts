@@ -24,11 +24,23 @@ import type {
 
 type List<T> = { items: T[]; next: string | null }
 
+/** Every page of a list. */
+async function readAll<T>(path: string): Promise<T[]> {
+  const found: T[] = []
+  let next: string | null = ''
+  while (next !== null) {
+    const page: List<T> = await get(`${path}?limit=200${next && `&cursor=${next}`}`)
+    found.push(...page.items)
+    next = page.next
+  }
+  return found
+}
+
 export const readNodeTypes = () => get<NodeTypes>('/node-types')
 export const checkGraph = (graph: Graph, workflow: string) =>
   post<Checked>('/graphs/check', { graph, workflow })
 export const readWorkflow = (id: string) => get<Workflow>(`/workflows/${id}`)
-export const readWorkflows = async () => (await get<List<WorkflowRow>>('/workflows?limit=200')).items
+export const readWorkflows = () => readAll<WorkflowRow>('/workflows')
 export const readVersion = (id: string, number: number) => get<Version>(`/workflows/${id}/versions/${number}`)
 export const pauseWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/pause`)
 export const resumeWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/resume`)
