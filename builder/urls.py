@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workflows/<uuid:workflow_id>/pause", workflows.pause, name="pause_workflow"),
     path("workflows/<uuid:workflow_id>/resume", workflows.resume, name="resume_workflow"),
     path("workflows/<uuid:workflow_id>/archive", workflows.archive, name="archive_workflow"),
+    path("workflows/<uuid:workflow_id>/restore", workflows.restore, name="restore_workflow"),
     # runs
     path("runs", monitoring.runs, name="runs"),
     path("runs/<uuid:run_id>", monitoring.run, name="run"),

@@ -5,6 +5,8 @@ import { renderToStaticMarkup } from 'react-dom/server'
 import type { Plugin } from 'vite'
 
 const NAMES = [
+  'Archive',
+  'ArchiveRestore',
   'ArrowLeft',
   'ArrowRight',
   'Ban',

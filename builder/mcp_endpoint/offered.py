@@ -15,7 +15,7 @@ from builder.workflows.actions import on_publish, on_switch, refuse
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Workflow
 from runtime.graph.problems import Problem
-from runtime.graph.schema import Graph, Node
+from runtime.graph.schema import Graph, Node, parse_graph
 from runtime.nodes import tool_trigger
 
 
@@ -46,10 +46,20 @@ def write_offered_tools(workflow: Workflow, graph: Graph) -> None:
 
 
 @on_switch
-def withdraw_archived(workflow: Workflow) -> None:
-    """An archived workflow leaves its names to others; a paused one keeps them."""
+def follow_archive(workflow: Workflow) -> None:
+    """An archived workflow leaves its names to others, a paused one keeps them; one that was restored takes them again
+    as it is resumed.
+
+    raises   GraphInvalid  when another workflow has taken a name meanwhile
+    """
     if workflow.archived_at is not None:
         OfferedTool.objects.filter(workflow=workflow).delete()
+    elif (
+        not workflow.is_paused
+        and workflow.live_version is not None
+        and not OfferedTool.objects.filter(workflow=workflow).exists()
+    ):
+        write_offered_tools(workflow, parse_graph(workflow.live_version.graph.document))
 
 
 def _row(workflow: Workflow, node: Node, gives: object) -> OfferedTool:

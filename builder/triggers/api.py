@@ -11,7 +11,7 @@ from ninja import Router, Status
 from builder.triggers import watches, webhook_keys
 from builder.triggers.models import WebhookKey
 from builder.triggers.schemas import Kind, WebhookKeyIn, WebhookKeyMade, WebhookKeyOut, WebhookKeys
-from builder.workflows.queries import workflow_for
+from builder.workflows.queries import any_workflow_for, workflow_for
 from builder.workflows.schemas import WatchOut
 
 router = Router(tags=["Workflows"])
@@ -30,7 +30,7 @@ def look_now(request: HttpRequest, workflow_id: UUID, node: str) -> dict[str, An
 @router.get("/workflows/{uuid:workflow_id}/webhooks/{str:node}/secrets", response=WebhookKeys)
 def list_webhook_secrets(request: HttpRequest, workflow_id: UUID, node: str) -> dict[str, Any]:
     """The secrets that are valid, newest first, without what they are."""
-    workflow, _ = workflow_for(request, workflow_id)
+    workflow, _ = any_workflow_for(request, workflow_id)
     if node not in webhook_keys.webhooks_of(workflow):
         raise Http404
     rows = [row for kind in get_args(Kind) for row in webhook_keys.valid_keys(workflow, node, kind)]

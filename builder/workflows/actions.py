@@ -1,4 +1,4 @@
-"""What people do with workflows: make, edit, publish, pause, archive, import."""
+"""What people do with workflows: make, edit, publish, pause, archive, restore, import."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def on_publish(hook: AfterPublish) -> AfterPublish:
 
 
 def on_switch(hook: AfterSwitch) -> AfterSwitch:
-    """Register what must happen in the transaction that pauses, resumes or archives: schedules stop and go on."""
+    """Register what must happen in the transaction that pauses, resumes, archives or restores: schedules stop and go on."""
     _after_switch.append(hook)
     return hook
 
@@ -73,6 +73,7 @@ def save_draft(by: Member, workflow: Workflow, *, graph: Any, revision: int) -> 
     )
     workflow.refresh_from_db()
     if not changed:
+        refuse_archived(workflow)
         raise Conflict(
             "stale_revision",
             "The draft was changed elsewhere since you opened it. Reload it, or overwrite it with yours.",
@@ -116,8 +117,7 @@ def current_graph(document: Any) -> Graph:
 def publish_workflow(by: Member, workflow: Workflow) -> Version:
     """Freeze the draft as the next version and make it live; raises GraphInvalid with the list of problems."""
     workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
-    if workflow.archived_at is not None:
-        raise Conflict("archived", "This workflow is archived.")
+    refuse_archived(workflow)
     graph = parse_graph(workflow.draft)
     problems = check_graph(upgrade_nodes(graph, NODE_TYPES), NODE_TYPES, known_to(workflow))
     refuse(problems)
@@ -133,6 +133,7 @@ def publish_workflow(by: Member, workflow: Workflow) -> Version:
 def publish_version(by: Member, workflow: Workflow, version: Version) -> Version:
     """Make an earlier version live again."""
     workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    refuse_archived(workflow)
     graph = current_graph(version.graph.document)
     refuse(check_graph(graph, NODE_TYPES, known_to(workflow)))
     _make_live(by, workflow, version, graph)
@@ -179,6 +180,27 @@ def archive_workflow(by: Member, workflow: Workflow) -> None:
         workflow.save(update_fields=["archived_at", "paused_at"])
         _switched(workflow)
         record_of_workflow(by, "workflow.archive", workflow)
+
+
+@transaction.atomic
+def restore_workflow(by: Member, workflow: Workflow) -> Workflow:
+    """Bring it back from the archive under its own slug, paused: nothing starts before somebody resumes it."""
+    workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    if workflow.archived_at is not None:
+        workflow.archived_at = None
+        if workflow.live_version_id is None:
+            # Nothing can start what was never published; a pause would only surprise after the first publish.
+            workflow.paused_at = None
+        workflow.save(update_fields=["archived_at", "paused_at"])
+        _switched(workflow)
+        record_of_workflow(by, "workflow.restore", workflow)
+    return workflow
+
+
+def refuse_archived(workflow: Workflow) -> None:
+    """Raise Conflict (archived) for a workflow that must be restored before it can be changed or started."""
+    if workflow.archived_at is not None:
+        raise Conflict("archived", f"“{workflow.name}” is archived. Restore it first.")
 
 
 def export_workflow(workflow: Workflow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from builder.workflows import actions
 from builder.workflows.describe import describe_graph, node_types
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Version, Workflow
-from builder.workflows.queries import workflow_for, workflows
+from builder.workflows.queries import any_workflow_for, workflow_for, workflows
 from builder.workflows.schemas import (
     DraftIn,
     DraftOut,
@@ -50,16 +50,17 @@ def check_graph(request: HttpRequest, payload: GraphIn) -> dict[str, Any]:
     """What is wrong with a graph, and what each of its steps may refer to."""
     if payload.workflow is None:
         return describe_graph(payload.graph, WorkspaceKnown(calling_member(request).workspace))
-    workflow, _ = workflow_for(request, payload.workflow)
+    workflow, _ = any_workflow_for(request, payload.workflow)
     return describe_graph(payload.graph, actions.known_to(workflow))
 
 
 @router.get("/workflows", response=Page[WorkflowRow])
 def list_workflows(
-    request: HttpRequest, cursor: str | None = None, limit: int | None = None
+    request: HttpRequest, cursor: str | None = None, limit: int | None = None, archived: bool = False
 ) -> dict[str, Any]:
+    """Those in use, or with `archived` those that are archived."""
     member = calling_member(request)
-    rows = workflows().filter(workspace=member.workspace)
+    rows = workflows(archived=archived).filter(workspace=member.workspace)
     return newest_first(rows, cursor=cursor, limit=limit, show=WorkflowRow.of)
 
 
@@ -81,7 +82,7 @@ def import_workflow(request: HttpRequest, payload: Body[dict[str, Any]]) -> Stat
 
 @router.get("/workflows/{uuid:workflow_id}", response=WorkflowOut)
 def get_workflow(request: HttpRequest, workflow_id: UUID) -> WorkflowOut:
-    workflow, _ = workflow_for(request, workflow_id)
+    workflow, _ = any_workflow_for(request, workflow_id)
     return full(request, workflow)
 
 
@@ -93,10 +94,17 @@ def change_workflow(request: HttpRequest, workflow_id: UUID, payload: WorkflowPa
 
 @router.delete("/workflows/{uuid:workflow_id}", response={204: None})
 def archive_workflow(request: HttpRequest, workflow_id: UUID) -> Status[None]:
-    """Take it out of every list and stop its triggers."""
-    workflow, member = workflow_for(request, workflow_id)
+    """Take it out of use and stop its triggers; it can be restored."""
+    workflow, member = any_workflow_for(request, workflow_id)
     actions.archive_workflow(member, workflow)
     return Status(204, None)
+
+
+@router.post("/workflows/{uuid:workflow_id}/restore", response=WorkflowRow)
+def restore_workflow(request: HttpRequest, workflow_id: UUID) -> WorkflowRow:
+    """Bring it back from the archive; one that was published comes back paused."""
+    workflow, member = any_workflow_for(request, workflow_id)
+    return WorkflowRow.of(actions.restore_workflow(member, workflow))
 
 
 @router.put("/workflows/{uuid:workflow_id}/draft", response=DraftOut)
@@ -131,14 +139,14 @@ def resume_workflow(request: HttpRequest, workflow_id: UUID) -> WorkflowRow:
 def list_versions(
     request: HttpRequest, workflow_id: UUID, cursor: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
-    workflow, _ = workflow_for(request, workflow_id)
+    workflow, _ = any_workflow_for(request, workflow_id)
     rows = workflow.versions.select_related("published_by")
     return newest_first(rows, cursor=cursor, limit=limit, show=lambda row: VersionOut.of(row, workflow))
 
 
 @router.get("/workflows/{uuid:workflow_id}/versions/{int:number}", response=VersionOut)
 def get_version(request: HttpRequest, workflow_id: UUID, number: int) -> VersionOut:
-    workflow, _ = workflow_for(request, workflow_id)
+    workflow, _ = any_workflow_for(request, workflow_id)
     return VersionOut.of(_version(workflow, number), workflow, with_graph=True)
 
 
@@ -154,7 +162,7 @@ def publish_version(request: HttpRequest, workflow_id: UUID, number: int) -> Pub
 @router.get("/workflows/{uuid:workflow_id}/export", response=dict[str, Any])
 def export_workflow(request: HttpRequest, workflow_id: UUID) -> dict[str, Any]:
     """The draft as a file for another workspace: no ids of rows, no secrets."""
-    workflow, _ = workflow_for(request, workflow_id)
+    workflow, _ = any_workflow_for(request, workflow_id)
     return actions.export_workflow(workflow)
 
 

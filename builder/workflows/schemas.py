@@ -72,6 +72,7 @@ class WorkflowRow(Schema):
     revision: int
     live_version: int | None
     paused: bool
+    archived_at: str | None
     created_at: str
     updated_at: str
 
@@ -85,6 +86,7 @@ class WorkflowRow(Schema):
             "revision": workflow.revision,
             "live_version": workflow.live_version.number if workflow.live_version else None,
             "paused": workflow.is_paused,
+            "archived_at": workflow.archived_at.isoformat() if workflow.archived_at else None,
             "created_at": workflow.created_at.isoformat(),
             "updated_at": workflow.updated_at.isoformat(),
         }

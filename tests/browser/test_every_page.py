@@ -25,6 +25,7 @@ def addresses(api: Api) -> dict[str, str]:
     return {
         "home": "/",
         "workflows": "/workflows",
+        "workflows-archived": "/workflows?show=archived",
         "editor": f"/workflows/{workflow['id']}",
         "runs": "/runs",
         "run": f"/runs/{runs[0]['id']}",

@@ -44,6 +44,7 @@ export const readWorkflows = () => readAll<WorkflowRow>('/workflows')
 export const readVersion = (id: string, number: number) => get<Version>(`/workflows/${id}/versions/${number}`)
 export const pauseWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/pause`)
 export const resumeWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/resume`)
+export const restoreWorkflow = (id: string) => post<WorkflowRow>(`/workflows/${id}/restore`)
 export const renameWorkflow = (id: string, name: string) => patch<Workflow>(`/workflows/${id}`, { name })
 export const saveDraft = (id: string, graph: Graph, revision: number) =>
   put<{ revision: number }>(`/workflows/${id}/draft`, { graph, revision })

@@ -860,7 +860,10 @@ export interface paths {
       path?: never
       cookie?: never
     }
-    /** List Workflows */
+    /**
+     * List Workflows
+     * @description Those in use, or with `archived` those that are archived.
+     */
     get: operations['builder_workflows_api_list_workflows']
     put?: never
     /** Create Workflow */
@@ -904,7 +907,7 @@ export interface paths {
     post?: never
     /**
      * Archive Workflow
-     * @description Take it out of every list and stop its triggers.
+     * @description Take it out of use and stop its triggers; it can be restored.
      */
     delete: operations['builder_workflows_api_archive_workflow']
     options?: never
@@ -987,6 +990,26 @@ export interface paths {
      * @description Freeze the draft as the next version and make it live.
      */
     post: operations['builder_workflows_api_publish_workflow']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/workflows/{workflow_id}/restore': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Restore Workflow
+     * @description Bring it back from the archive; one that was published comes back paused.
+     */
+    post: operations['builder_workflows_api_restore_workflow']
     delete?: never
     options?: never
     head?: never
@@ -2792,6 +2815,8 @@ export interface components {
     }
     /** WorkflowOut */
     WorkflowOut: {
+      /** Archived At */
+      archived_at: string | null
       /** Created At */
       created_at: string
       /** Description */
@@ -2829,6 +2854,8 @@ export interface components {
     }
     /** WorkflowRow */
     WorkflowRow: {
+      /** Archived At */
+      archived_at: string | null
       /** Created At */
       created_at: string
       /** Description */
@@ -4609,6 +4636,7 @@ export interface operations {
       query?: {
         cursor?: string | null
         limit?: number | null
+        archived?: boolean
       }
       header?: never
       path?: never
@@ -4925,6 +4953,28 @@ export interface operations {
         }
         content: {
           'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  builder_workflows_api_restore_workflow: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        workflow_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WorkflowRow']
         }
       }
     }

@@ -23,6 +23,7 @@ import { CopyLine } from '../shared/ui/copy-line'
 import { Dialog } from '../shared/ui/dialog'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
 import './editor.css'
+import { ArchivedBar } from './archived-bar'
 import { EmptyCanvas } from './empty-canvas'
 import { Header, type Published } from './header'
 import { NoticeLine } from './notices'
@@ -82,6 +83,7 @@ function Editor({ data }: { data: EditorData }) {
       {readOnly ? null : <Palette />}
       <div className="stage">
         <SignedOutBar />
+        <ArchivedBar workflow={data.workflow} />
         <RunBar />
         <WatchBar triggers={data.workflow.triggers} />
         {view.showList ? (

@@ -134,7 +134,7 @@ export function Header({
           <StatusPill status={run.status} />
         </span>
       ) : null}
-      {paused ? <StatusPill status="paused" /> : null}
+      {paused && !data.workflow.archived ? <StatusPill status="paused" /> : null}
       {live !== null && data.me.can.pause ? (
         <button
           type="button"

@@ -23,6 +23,7 @@ export type EditorData = {
     live_version: number | null
     live_graph: Graph | null
     paused: boolean
+    archived: { may_restore: boolean } | null
     triggers: Trigger[]
   }
   graph: Graph
