@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import picture
 from tests.support.product import Api, a_document, a_node, eventually
@@ -63,3 +63,62 @@ def test_a_note_on_a_loop_is_selected_copied_moved_and_written_in(page: Page, ap
 
     eventually(saved)
     assert api("GET", f"/workflows/{workflow['id']}")["graph"]["notes"][0]["position"]["y"] < 220
+
+
+def test_a_note_goes_along_with_the_loop_that_it_lies_on(page: Page, api: Api) -> None:
+    nodes = [
+        a_node("start", "manual_trigger"),
+        a_node("loop", "for_each", {"items": "{{ [1, 2] }}"}),
+        a_node("inside", "set_values", parent="loop"),
+    ]
+    for node, x, y in zip(nodes, (0, 312, 352), (0, 0, 92), strict=True):
+        node["position"] = {"x": x, "y": y}
+    graph = a_document(nodes, "start>loop")
+    graph["notes"] = [
+        {"id": "on", "text": "On the loop", "position": {"x": 400, "y": 120}},
+        {"id": "beside", "text": "Beside it", "position": {"x": 0, "y": 240}},
+    ]
+    workflow = api("POST", "/workflows", {"name": "A note goes along", "graph": graph})
+    page.goto(page.url.rstrip("/") + f"/workflows/{workflow['id']}")
+    loop, on = page.locator('[data-id="loop"]'), page.locator('[data-id="note:on"]')
+    beside = page.locator('[data-id="note:beside"]')
+
+    def corner(card: Locator) -> tuple[int, int]:
+        box = card.bounding_box()
+        assert box is not None
+        return round(box["x"]), round(box["y"])
+
+    def shifts(before: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        now = [corner(card) for card in (loop, on, beside)]
+        return [(a[0] - b[0], a[1] - b[1]) for a, b in zip(now, before, strict=True)]
+
+    expect(on).to_be_visible()
+    before = [corner(card) for card in (loop, on, beside)]
+    x, y = before[0]
+    page.mouse.move(x + 120, y + 20)
+    page.mouse.down()
+    page.mouse.move(x + 160, y + 60, steps=5)
+    dragged = shifts(before)
+    assert dragged[0] == dragged[1] != (0, 0)
+    assert dragged[2] == (0, 0)
+    page.mouse.up()
+    assert shifts(before) == dragged
+    page.keyboard.press("Control+z")
+    eventually(lambda: shifts(before) == [(0, 0)] * 3)
+
+    loop.click(position={"x": 120, "y": 20})
+    before = [corner(card) for card in (loop, on, beside)]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    moved = shifts(before)
+    assert moved[0] == moved[1] != (0, 0)
+    assert moved[2] == (0, 0)
+
+    def saved() -> bool:
+        stored = api("GET", f"/workflows/{workflow['id']}")["graph"]
+        return [note["position"] for note in stored["notes"]] == [
+            {"x": 400, "y": 136},
+            {"x": 0, "y": 240},
+        ]
+
+    eventually(saved)

@@ -8,7 +8,7 @@ import { nodeType } from '../../app/store/session'
 import { type QuickAdd, useView } from '../../app/store/view'
 import { nodeOf, noteKey } from '../../shared/graph/document'
 import { addNote, move } from '../../shared/graph/edit'
-import { placeAfter } from '../../shared/graph/frames'
+import { carryNotes, placeAfter } from '../../shared/graph/frames'
 import { freeExit, spotInside } from '../../shared/graph/inside'
 import { parentOf } from '../../shared/graph/nesting'
 import { ToolButton } from '../../shared/ui/tool-button'
@@ -24,7 +24,7 @@ export function CanvasToolbar() {
     setTidying(true)
     try {
       const places = await tidyUp(useGraph.getState().graph)
-      useGraph.getState().change(graph => move(graph, places))
+      useGraph.getState().change(graph => carryNotes(graph, move(graph, places), nodeType))
       requestAnimationFrame(() => void flow.fitView({ maxZoom: 1, padding: 0.15, duration: glideMs() }))
     } finally {
       setTidying(false)

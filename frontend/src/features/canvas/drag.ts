@@ -5,9 +5,9 @@ import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
 import { type Graph, nodeOf, noteOf, type Position } from '../../shared/graph/document'
 import { move } from '../../shared/graph/edit'
-import { containerAt, freePlace, makeRoom, moveBy } from '../../shared/graph/frames'
+import { carryNotes, containerAt, freePlace, makeRoom, moveBy } from '../../shared/graph/frames'
 import { isContainer, outermost, parentOf, putInto, refusedIn } from '../../shared/graph/nesting'
-import { placeInFrame } from './to-flow'
+import { notePlace, placeInFrame } from './to-flow'
 
 /** Takes the places that React Flow gives: relative to the frame around each. */
 export function takePlaces(places: Map<string, Position>): void {
@@ -15,15 +15,18 @@ export function takePlaces(places: Map<string, Position>): void {
   const shifts = new Map<string, Position>()
   const notes = new Map<string, Position>()
   for (const [id, place] of places) {
-    const note = noteOf(id)
-    const before =
-      note === null ? placeInFrame(graph, id) : graph.notes.find(item => item.id === note)?.position
+    const note = graph.notes.find(item => item.id === noteOf(id))
+    const before = note ? notePlace(graph, note) : placeInFrame(graph, id)
     if (!before || (before.x === place.x && before.y === place.y)) continue
-    if (note !== null) notes.set(note, place)
-    else shifts.set(id, { x: place.x - before.x, y: place.y - before.y })
+    const shift = { x: place.x - before.x, y: place.y - before.y }
+    if (note) notes.set(note.id, { x: note.position.x + shift.x, y: note.position.y + shift.y })
+    else shifts.set(id, shift)
   }
   if (shifts.size || notes.size)
-    change(current => move(moveBy(current, shifts), new Map(), notes), dragKey([...places.keys()]))
+    change(
+      current => carryNotes(current, move(moveBy(current, shifts), new Map(), notes), nodeType),
+      dragKey([...places.keys()]),
+    )
 }
 
 /** The drag and what it leads to are undone at once. */

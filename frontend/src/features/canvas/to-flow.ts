@@ -1,8 +1,15 @@
 /** From the domain graph to React Flow's nodes and edges; measured sizes and object identity are kept. */
 import type { Edge as FlowEdge, Node as FlowNode } from '@xyflow/react'
 import { nodeType } from '../../app/store/session'
-import { edgeKey, type Graph, type GraphNode, noteKey, type Position } from '../../shared/graph/document'
-import { type Box, boxesOf } from '../../shared/graph/frames'
+import {
+  edgeKey,
+  type Graph,
+  type GraphNode,
+  type Note,
+  noteKey,
+  type Position,
+} from '../../shared/graph/document'
+import { type Box, boxesOf, frameUnder } from '../../shared/graph/frames'
 import { childrenOf, containersAround, parentOf } from '../../shared/graph/nesting'
 
 export type StepData = { label: string }
@@ -18,6 +25,12 @@ export function placeInFrame(graph: Graph, id: string): Position | undefined {
   const box = boxes.get(id)
   const frame = boxes.get(parentOf(graph, id) ?? '')
   return box && { x: box.x - (frame?.x ?? 0), y: box.y - (frame?.y ?? 0) }
+}
+
+/** Where a note lies for React Flow: relative to the frame below it, so that it goes along while that is dragged. */
+export function notePlace(graph: Graph, note: Note): Position {
+  const frame = boxesOf(graph, nodeType).get(frameUnder(graph, note, nodeType) ?? '')
+  return { x: note.position.x - (frame?.x ?? 0), y: note.position.y - (frame?.y ?? 0) }
 }
 
 /** Containers before what stands in them, as React Flow wants it. */
@@ -51,13 +64,14 @@ export function toNodes(graph: Graph, old: StepNode[], selected: string[], readO
     ...known.get(noteKey(note.id)),
     id: noteKey(note.id),
     type: 'note',
-    position: note.position,
+    position: notePlace(graph, note),
+    parentId: frameUnder(graph, note, nodeType) ?? undefined,
     selected: chosen.has(noteKey(note.id)),
     draggable: !readOnly,
     data: { label: note.id },
     zIndex: NOTES_AT,
   })) as StepNode[]
-  return [...notes, ...steps]
+  return [...steps, ...notes]
 }
 
 const sized = ({ width, height }: Box) => ({ width, height })

@@ -56,6 +56,9 @@ export type GraphSettings = {
 export const MAX_TITLE = 120
 export const MAX_NOTE = 10_000
 
+/** As notes are drawn. */
+export const NOTE_SIZE = { width: 240, height: 120 }
+
 export const EMPTY_GRAPH: Graph = { schema: 1, settings: {}, nodes: [], edges: [], notes: [] }
 
 /** What a note is known by among the steps that are selected or drawn: no id of a step holds a colon. */

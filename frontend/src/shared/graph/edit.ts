@@ -1,7 +1,15 @@
 /** Every way to change a graph: pure functions from one graph to the next. */
 import type { NodeType } from '../../api/types'
-import { type Edge, type Graph, type GraphNode, type Note, noteOf, type Position } from './document'
-import { CARD_WIDTH, freePlace, moveBy, sizeOf } from './frames'
+import {
+  type Edge,
+  type Graph,
+  type GraphNode,
+  NOTE_SIZE,
+  type Note,
+  noteOf,
+  type Position,
+} from './document'
+import { CARD_WIDTH, carryNotes, freePlace, moveBy, sizeOf } from './frames'
 import { freeId } from './ids'
 import { childrenOf, isTrigger, outermost, parentOf, type Types, withBodies } from './nesting'
 
@@ -93,7 +101,8 @@ export function insertOnEdge(
       other.id !== edge.source &&
       isAfter(graph, edge.target, other.id),
   )
-  const shifted = moveBy(graph, new Map(after.map(other => [other.id, { x: shift, y: 0 }])))
+  const moved = moveBy(graph, new Map(after.map(other => [other.id, { x: shift, y: 0 }])))
+  const shifted = carryNotes(graph, moved, types)
   return { ...shifted, nodes: [...shifted.nodes, node], edges }
 }
 
@@ -198,7 +207,7 @@ export function addNote(graph: Graph, position: Position): Graph {
     graph.notes.map(note => note.id),
     'note',
   )
-  const note: Note = { id, text: '', position, size: { width: 240, height: 120 } }
+  const note: Note = { id, text: '', position, size: NOTE_SIZE }
   return { ...graph, notes: [...graph.notes, note] }
 }
 

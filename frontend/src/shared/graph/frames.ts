@@ -1,5 +1,5 @@
 /** Where cards and the frames of containers stand. A frame's size follows from what is in it, by rules, not by measure. */
-import type { Graph, GraphNode, Position } from './document'
+import { type Graph, type GraphNode, NOTE_SIZE, type Note, nodeOf, type Position } from './document'
 import { childrenOf, containersAround, parentOf, type Types, withBodies } from './nesting'
 import { portBeside, portsOf } from './ports'
 
@@ -175,8 +175,33 @@ export function moveBy(graph: Graph, shifts: Map<string, Position>): Graph {
   }
 }
 
-/** After a container has grown: what it would cover beside it and beside the containers around it makes room. */
-export function makeRoom(before: Graph, after: Graph, container: string | null, types: Types): Graph {
+/** The innermost container on whose frame a note lies: the one below its middle. */
+export const frameUnder = (graph: Graph, { position }: Note, types: Types): string | null =>
+  containerAt(graph, { x: position.x + NOTE_SIZE.width / 2, y: position.y + NOTE_SIZE.height / 2 }, types)
+
+/** After nodes have moved: notes that lay on a frame follow it, unless they were moved themselves. */
+export function carryNotes(before: Graph, after: Graph, types: Types): Graph {
+  const places = new Map(before.notes.map(note => [note.id, note.position]))
+  const follow = (note: Note): Note => {
+    const { x, y } = note.position
+    const place = places.get(note.id)
+    const frame = place?.x === x && place.y === y ? frameUnder(before, note, types) : null
+    const from = nodeOf(before, frame)?.position
+    const to = nodeOf(after, frame)?.position
+    if (!from || !to || (from.x === to.x && from.y === to.y)) return note
+    return { ...note, position: { x: x + to.x - from.x, y: y + to.y - from.y } }
+  }
+  const notes = after.notes.map(follow)
+  // The graph itself where nothing has moved: that is no change to undo.
+  return notes.some((note, at) => note !== after.notes[at]) ? { ...after, notes } : after
+}
+
+/** After a container has grown: what it would cover beside it and beside the containers around it makes room, and the
+ * notes on all frames that moved follow. */
+export const makeRoom = (before: Graph, after: Graph, container: string | null, types: Types): Graph =>
+  carryNotes(before, pushAside(before, after, container, types), types)
+
+function pushAside(before: Graph, after: Graph, container: string | null, types: Types): Graph {
   if (container === null) return after
   const old = boxesOf(before, types).get(container)
   const boxes = boxesOf(after, types)
@@ -196,7 +221,7 @@ export function makeRoom(before: Graph, after: Graph, container: string | null, 
     if (right && isRight(node)) shifts.set(node.id, { x: Math.ceil(right / 8) * 8, y: 0 })
     else if (down && isBelow(node)) shifts.set(node.id, { x: 0, y: Math.ceil(down / 8) * 8 })
   }
-  return makeRoom(before, shifts.size ? moveBy(after, shifts) : after, parent, types)
+  return pushAside(before, shifts.size ? moveBy(after, shifts) : after, parent, types)
 }
 
 /** How nodes must move to stand free in another container, below what it holds; outside, below what is there. */

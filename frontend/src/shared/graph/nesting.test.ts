@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { copy, paste } from './clipboard'
 import { nodeOf } from './document'
 import { aGraph, types } from './drawing'
-import { refusedLine, remove, runOrder } from './edit'
-import { boxesOf, containerAt, makeRoom, moveBy } from './frames'
+import { insertOnEdge, refusedLine, remove, runOrder } from './edit'
+import { boxesOf, carryNotes, containerAt, makeRoom, moveBy } from './frames'
 import { carryInto, placesFor, spotInside } from './inside'
 import { containersAround, outermost, parentOf, putInto, refusedIn, withBodies } from './nesting'
 
@@ -77,6 +77,29 @@ describe('frames', () => {
     expect(['l1', 'l2', 'x', 'z'].map(shift)).toEqual([0, 8, 8, 0])
   })
 
+  it('take along the notes that lie on them, those on inner frames too, and no others', () => {
+    const graph = aGraph(DEEP)
+    const on = (id: string, dx: number) => {
+      const { x, y } = nodeOf(graph, id)!.position
+      return { id, text: '', position: { x: x + dx, y: y + 8 } }
+    }
+    graph.notes = [on('l2', 0), on('x', 0), on('z', 0), on('l1', -400), on('l5', 8)]
+    const moved = moveBy(graph, new Map([['l2', { x: 8, y: 16 }]]))
+    expect(carryNotes(graph, graph, types)).toBe(graph)
+    const own = { ...moved, notes: moved.notes.map(note => (note.id === 'l5' ? on('l5', 80) : note)) }
+    const shift = carryNotes(graph, own, types).notes.map((note, at) => [
+      note.position.x - graph.notes[at]!.position.x,
+      note.position.y - graph.notes[at]!.position.y,
+    ])
+    expect(shift).toEqual([
+      [8, 16],
+      [8, 16],
+      [0, 0],
+      [0, 0],
+      [72, 0],
+    ])
+  })
+
   it('are found by a point, the innermost first and never the one that is moved', () => {
     const graph = aGraph(DEEP)
     const at = nodeOf(graph, 'x')!.position
@@ -97,6 +120,27 @@ describe('frames', () => {
     const [frame, end] = [boxesOf(after, types).get('loop')!, boxesOf(after, types).get('end')!]
     expect(end.x).toBeGreaterThan(frame.x + frame.width)
     expect(nodeOf(after, 'start')!.position).toEqual(nodeOf(before, 'start')!.position)
+  })
+
+  it('keep their notes where others grow, are put between, or take them in', () => {
+    const graph = aGraph('!start>first>second,first/a,second/b')
+    const corner = nodeOf(graph, 'second')!.position
+    graph.notes = [{ id: 'n', text: '', position: { x: corner.x + 48, y: corner.y + 8 } }]
+    const gap = (now: typeof graph) => now.notes[0]!.position.x - nodeOf(now, 'second')!.position.x
+    const added = { ...nodeOf(graph, 'a')!, id: 'c', position: { x: corner.x + 8, y: 92 } }
+    const grown = makeRoom(graph, { ...graph, nodes: [...graph.nodes, added] }, 'first', types)
+    const between = insertOnEdge(
+      graph,
+      { source: 'first', port: 'out', target: 'second' },
+      { ...added, parent: null, position: { x: corner.x - 8, y: 0 } },
+      'out',
+      types,
+    )
+    const inside = carryInto(graph, ['second'], 'first', types).graph
+    for (const now of [grown, between, inside]) {
+      expect(nodeOf(now, 'second')!.position).not.toEqual(corner)
+      expect(gap(now)).toBe(48)
+    }
   })
 
   it('take a step from outside below what they hold', () => {
