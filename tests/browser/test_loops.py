@@ -222,10 +222,17 @@ def test_a_loop_is_filled_copied_and_deleted_by_keyboard(page: Page, api: Api) -
     )
     workflow = made(api, "By keyboard", graph)
     opened(page, f"/workflows/{workflow}")
+    settings = page.get_by_role("region", name="Settings")
+    page.get_by_label("Search steps and tools").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(node(page, "start")).to_be_focused()
     node(page, "loop").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("i")
     quick_add(page, "set values")
+    expect(settings).to_be_focused()
     page.keyboard.press("a")
     quick_add(page, "wait")
     nodes = saved(page, api, workflow)
@@ -237,6 +244,7 @@ def test_a_loop_is_filled_copied_and_deleted_by_keyboard(page: Page, api: Api) -
         "Enter"
     )
     expect(page.locator(".react-flow__edge")).to_have_count(2)
+    expect(settings).to_be_focused()
     assert saved(page, api, workflow)["wait"].get("parent") is None
 
     node(page, "loop").focus()

@@ -61,7 +61,7 @@ const asPoint = (event: MouseEvent | TouchEvent | React.MouseEvent | React.Touch
 
 export function Canvas({ onDropStep }: { onDropStep?: DropStep }) {
   return (
-    <section className="canvas" aria-label="Canvas">
+    <section className="canvas" aria-label="Canvas" tabIndex={-1}>
       <ReactFlowProvider>
         <Surface onDropStep={onDropStep} />
       </ReactFlowProvider>

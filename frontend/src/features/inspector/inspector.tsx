@@ -54,7 +54,7 @@ export function Inspector() {
   const setTitle = (title: string) =>
     useGraph.getState().change(current => updateNode(current, node.id, { title }), `title:${node.id}`)
   return (
-    <section className="inspector" aria-label="Settings" data-tone={type.group}>
+    <section className="inspector" aria-label="Settings" tabIndex={-1} data-tone={type.group}>
       <header className="inspector-head">
         <span className="tile">
           <Icon name={type.icon} />

@@ -23,7 +23,7 @@ export function Outline() {
   }
   return (
     <>
-      <nav className="outline" aria-label="Steps as a list">
+      <nav className="outline" aria-label="Steps as a list" tabIndex={-1}>
         <header>
           <h2>
             <List aria-hidden /> Steps as a list

@@ -23,6 +23,13 @@ export function Palette() {
           onChange={event => setText(event.target.value)}
         />
       </label>
+      <button
+        type="button"
+        className="btn btn-sm skip-palette"
+        onClick={() => document.querySelector<HTMLElement>('.canvas, .outline')?.focus()}
+      >
+        Skip the list of steps
+      </button>
       <div className="palette-list">
         {groups.map(group => (
           <section key={group} aria-label={group}>

@@ -34,7 +34,10 @@ export function QuickAddDialog() {
     .slice(0, 60)
   const choose = (index: number) => {
     const entry = shown[index]
-    if (entry) placeStep(entry, where)
+    if (!entry) return
+    placeStep(entry, where)
+    // The dialog goes with what had the focus in it; keys go on in the settings of the new step.
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('.inspector')?.focus())
   }
   return (
     <dialog

@@ -1,6 +1,6 @@
 /** A native dialog: focus stays inside, Escape closes it, unless it has to be answered. */
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useRef } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 
 export function Dialog({
   title,
@@ -15,10 +15,15 @@ export function Dialog({
   wide?: boolean
 }) {
   const ref = useRef<HTMLDialogElement>(null)
+  const [before] = useState(() => document.activeElement)
   useEffect(() => {
     const dialog = ref.current
     if (dialog && !dialog.open) dialog.showModal()
-  }, [])
+    return () => {
+      // A dialog that is taken away while it is open does not give back the focus by itself.
+      if (document.activeElement === document.body && before instanceof HTMLElement) before.focus()
+    }
+  }, [before])
   return (
     <dialog
       ref={ref}
