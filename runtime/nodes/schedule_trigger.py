@@ -19,7 +19,8 @@ from runtime.timetables import Timetable, cron_problem
 
 LEAST_S = 10
 MOST_S = 400 * 24 * 3600
-EITHER = "Fill in either the times or a span, not both."
+NEITHER = "Fill in the times, or a span."
+BOTH = "Fill in either the times or a span, not both."
 
 
 class Config(NodeConfig):
@@ -69,7 +70,7 @@ class Config(NodeConfig):
     @model_validator(mode="after")
     def one_of_them(self) -> Self:
         if (self.cron is None) == (self.every_s is None):
-            raise ValueError(EITHER)
+            raise ValueError(NEITHER if self.cron is None else BOTH)
         return self
 
     def timetable(self, now: Moment) -> Timetable:
@@ -92,7 +93,7 @@ class Output(BaseModel):
 def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Problem]:
     cron, zone = config.get("cron"), config.get("timezone")
     if (cron is None) == (config.get("every_s") is None):
-        yield Problem(node.id, "cron", "invalid_config", EITHER)
+        yield Problem(node.id, "cron", "invalid_config", NEITHER if cron is None else BOTH)
     elif isinstance(cron, str) and (problem := cron_problem(cron)):
         yield Problem(node.id, "cron", "invalid_config", problem)
     if isinstance(zone, str) and not is_zone(zone):
