@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import picture
@@ -138,3 +139,25 @@ def test_values_within_values_are_shown_open_and_stay_in_the_panel(page: Page, a
         assert box is not None
         assert box["width"] > 20
         assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+
+
+def test_the_page_of_a_run_says_each_thing_once_and_alike(page: Page, api: Api) -> None:
+    nodes = [
+        a_node("start", "manual_trigger"),
+        a_node("loop", "for_each", {"items": "{{ [1, 2] }}"}, position={"x": 312, "y": 0}),
+        a_node("each", "set_values", {"values": [{"id": "n", "value": "{{ item }}"}]}, parent="loop"),
+    ]
+    nodes[2]["position"] = {"x": 352, "y": 92}
+    workflow = published(api, "Said once", a_document(nodes, "start>loop"))
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "succeeded")
+
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    expect(page.get_by_text(re.compile(r"It took (\d+ ms|[1-9]\d*\.\d s)\."))).to_be_visible()
+    steps = page.get_by_role("region", name="Steps of the run")
+    expect(steps.get_by_text("Set values", exact=True)).to_have_count(1)
+    pager = steps.get_by_role("group", name="Iterations of For each").bounding_box()
+    state = steps.locator(".status-pill").last.bounding_box()
+    assert pager is not None
+    assert state is not None
+    assert pager["x"] + pager["width"] == pytest.approx(state["x"] + state["width"], abs=1)

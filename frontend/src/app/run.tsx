@@ -12,7 +12,7 @@ import { StepsList } from '../features/run-panel/steps-list'
 import { whyItWaits } from '../features/run-panel/why-it-waits'
 import { type Graph, nodeOf } from '../shared/graph/document'
 import { ErrorBoundary } from '../shared/ui/error-boundary'
-import { statusWord } from '../shared/ui/status'
+import { seconds, statusWord } from '../shared/ui/status'
 import { ValueView } from '../shared/ui/value-view'
 import './editor.css'
 import { stepLink, useStepLink } from './step-link'
@@ -110,7 +110,7 @@ function story(run: Run, steps: Step[], usedUp: string): string {
   const spent = run.tokens ? `, ${run.tokens.toLocaleString()} tokens` : ''
   const took =
     run.started_at && run.ended_at
-      ? ` It took ${((new Date(run.ended_at).getTime() - new Date(run.started_at).getTime()) / 1000).toFixed(1)} s${spent}.`
+      ? ` It took ${seconds(new Date(run.ended_at).getTime() - new Date(run.started_at).getTime())}${spent}.`
       : ''
   const handled = run.handled_errors
     ? ` ${run.handled_errors} failure${run.handled_errors > 1 ? 's were' : ' was'} handled.`

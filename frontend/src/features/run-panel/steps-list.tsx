@@ -60,6 +60,7 @@ function Body({ step, title }: { step: Step; title: string }) {
 
 function StepRow({ step, title }: { step: Step; title: string }) {
   const selected = useView(store => store.selected[0])
+  const kind = nodeType(step.type)?.title ?? ''
   return (
     <button
       type="button"
@@ -79,7 +80,7 @@ function StepRow({ step, title }: { step: Step; title: string }) {
           {step.taken_from
             ? 'Taken over'
             : (step.error?.message ??
-              (step.attempts > 1 ? `${step.attempts} attempts` : (nodeType(step.type)?.title ?? '')))}
+              (step.attempts > 1 ? `${step.attempts} attempts` : kind === title ? '' : kind))}
         </span>
       </span>
       <StatusPill
