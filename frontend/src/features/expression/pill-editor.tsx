@@ -13,7 +13,7 @@ import {
 } from '@codemirror/view'
 import { useEffect, useRef } from 'react'
 import { useGraph } from '../../app/store/graph'
-import { pieces } from '../../shared/graph/templates'
+import { endsInPart, pieces } from '../../shared/graph/templates'
 import { type DataPath, pillText } from './data-paths'
 
 class Pill extends WidgetType {
@@ -87,6 +87,7 @@ export default function PillEditor(props: PillEditorProps) {
     const complete = (context: CompletionContext) => {
       const word = context.matchBefore(/(\/|\{\{)[\w.]*/)
       if (!word) return null
+      const isInPart = endsInPart(context.state.sliceDoc(0, word.from))
       return {
         from: word.from,
         filter: false,
@@ -97,7 +98,7 @@ export default function PillEditor(props: PillEditorProps) {
           .map(path => ({
             label: `${path.source} › ${path.label}`,
             detail: path.kind,
-            apply: `{{ ${path.path} }}`,
+            apply: isInPart ? path.path : `{{ ${path.path} }}`,
           })),
       }
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hasParts, onlyExpression, pieces, replaceParts } from './templates'
+import { endsInPart, hasParts, onlyExpression, pieces, replaceParts } from './templates'
 
 const expressions = (text: string) => pieces(text).flatMap(piece => piece.expression?.trim() ?? [])
 
@@ -60,6 +60,17 @@ describe('a text with parts', () => {
     expect(onlyExpression('{{ [{"a": {"b": 1}}] }}')).toBe(' [{"a": {"b": 1}}] ')
     expect(onlyExpression('{{  }}')).toBe('  ')
     for (const text of [' {{ a }}', '{{ a }}{{ b }}', 'a', '']) expect(onlyExpression(text)).toBe(null)
+  })
+
+  it.each([
+    ['{{ 1 ', true],
+    ['{{ a }} and {{ {"b": 1} == ', true],
+    ['{{ "}}" ', true],
+    ['{{ a }} ', false],
+    ['a } b ', false],
+    ['', false],
+  ])('says whether a part is still open: %s', (text, open) => {
+    expect(endsInPart(text)).toBe(open)
   })
 
   it('may be asked for braces alone', () => {

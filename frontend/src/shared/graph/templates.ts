@@ -47,6 +47,12 @@ export function onlyExpression(text: string): string | null {
   return others.length ? null : (first?.expression ?? null)
 }
 
+/** Whether what comes after a text stands inside of a part that is not closed yet. */
+export function endsInPart(text: string): boolean {
+  const last = pieces(text).at(-1)
+  return last?.expression === null && hasParts(last.text)
+}
+
 /** The text with every part replaced by what `change` makes of it. */
 export const replaceParts = (text: string, change: (part: string, expression: string) => string): string =>
   pieces(text)
