@@ -81,8 +81,11 @@ def import_workflow(request: HttpRequest, payload: Body[dict[str, Any]]) -> Stat
 
 
 @router.get("/workflows/{uuid:workflow_id}", response=WorkflowOut)
-def get_workflow(request: HttpRequest, workflow_id: UUID) -> WorkflowOut:
+def get_workflow(request: HttpRequest, workflow_id: UUID, archived: bool = False) -> WorkflowOut:
+    """What was archived is only found with `archived`, as in the list."""
     workflow, _ = any_workflow_for(request, workflow_id)
+    if workflow.archived_at is not None and not archived:
+        raise Http404
     return full(request, workflow)
 
 

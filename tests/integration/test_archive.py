@@ -85,9 +85,10 @@ def test_an_archived_workflow_is_listed_apart_and_can_be_read(call: Call, admin:
 
     assert slugs(call("get", "")) == ["in-use"]
     assert slugs(call("get", "?archived=true")) == ["old"]
-    for path in ("", "/versions", "/versions/1", "/export"):
+    assert call("get", f"/{workflow.pk}").status_code == 404
+    for path in ("?archived=true", "/versions", "/versions/1", "/export"):
         assert call("get", f"/{workflow.pk}{path}", role="viewer").status_code == 200
-    assert call("get", f"/{workflow.pk}").json()["archived_at"] is not None
+    assert call("get", f"/{workflow.pk}?archived=true").json()["archived_at"] is not None
 
 
 @pytest.mark.parametrize(

@@ -901,7 +901,10 @@ export interface paths {
       path?: never
       cookie?: never
     }
-    /** Get Workflow */
+    /**
+     * Get Workflow
+     * @description What was archived is only found with `archived`, as in the list.
+     */
     get: operations['builder_workflows_api_get_workflow']
     put?: never
     post?: never
@@ -4734,7 +4737,9 @@ export interface operations {
   }
   builder_workflows_api_get_workflow: {
     parameters: {
-      query?: never
+      query?: {
+        archived?: boolean
+      }
       header?: never
       path: {
         workflow_id: string
@@ -4975,6 +4980,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['WorkflowRow']
+        }
+      }
+      /** @description It was refused, or it failed. */
+      default: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
