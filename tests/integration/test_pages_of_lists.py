@@ -80,7 +80,7 @@ def test_older_workflows_are_those_that_were_searched_for(admin: Client, shop: W
     assert all(name.startswith("tea &amp; cake") for name in names)
 
 
-def test_the_inbox_goes_on_among_what_is_done(admin: Client, shop: Workspace) -> None:
+def test_the_inbox_shows_what_is_overdue_first_and_goes_on_among_what_is_done(admin: Client, shop: Workspace) -> None:
     workflow = Workflow.objects.create(workspace=shop, slug="asks", name="Asks")
     InboxItem.objects.bulk_create(
         InboxItem(
@@ -90,13 +90,16 @@ def test_the_inbox_goes_on_among_what_is_done(admin: Client, shop: Workspace) ->
             wait_key=f"{status}-{number}",
             title=f"{status} {number}",
             status=status,
+            created_at=NOW - timedelta(seconds=MANY - number // 2),
+            remind_at=NOW - timedelta(days=1) if number % 2 else None,
         )
         for number in range(MANY)
         for status in ("open", "answered")
     )
     title = r'<span class="title block">((?:open|answered) \d+)</span>'
 
-    assert len(set(rows_of(admin, "/inbox", title))) == MANY
+    waiting = [int(name.split()[1]) for name in rows_of(admin, "/inbox", title)]
+    assert waiting == [*range(MANY - 1, 0, -2), *range(MANY - 2, -1, -2)]
     done = rows_of(admin, "/inbox?show=done", title)
     assert len(set(done)) == MANY
     assert all(name.startswith("answered") for name in done)
