@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Now, RowNumber
 
-from runtime.engine import clock
+from runtime.engine import clock, new_runs
 from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
 from runtime.models import ENGINE_LEVEL, Event, Graph, Host, Run, RunStatus
@@ -59,7 +59,7 @@ class Claim:
 def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
     """The claim that the first write makes true; the row says from here on what it will say then."""
     run = new.run
-    run.host_id, run.fence = host_id, run.fence + 1
+    run.host_id, run.fence = host_id, run.fence + new_runs.FENCE
     claim = _claim(run, host_id, gateways, new.settings, fence=run.fence)
     claim.is_taken = False
     return claim

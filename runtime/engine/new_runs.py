@@ -14,6 +14,10 @@ from runtime.engine.sealing import seal, unseal
 from runtime.models import Run
 from runtime.statements import all_columns
 
+FENCE = 2
+"""How far the fence of a first write goes. A claim goes 1: whoever claims the run meanwhile, be it the same host by a sweep
+that was long under way, can be told from who began it on the word of a hint."""
+
 
 @dataclass(frozen=True)
 class NewRun:

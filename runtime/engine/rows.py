@@ -18,7 +18,7 @@ import psycopg
 from django.db import connection, models, transaction
 from pydantic_core import to_json
 
-from runtime.engine import clock
+from runtime.engine import clock, new_runs
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
 from runtime.models import Attempt, Event, Run, Spend, Step, StoredValue
 from runtime.settings_revisions import SettingsChanged, revision_sql
@@ -341,7 +341,7 @@ def _untouched(row: str, fence: str) -> str:
     """Of a run that its first write takes: nothing has happened to it since it was accepted."""
     true = "" if connection.vendor == "postgresql" else " = 1"
     return (
-        f"{row}host_id IS NULL AND {row}fence = {fence} - 1 AND {row}wakes = 0 AND {row}charges = 0"
+        f"{row}host_id IS NULL AND {row}fence = {fence} - {new_runs.FENCE} AND {row}wakes = 0 AND {row}charges = 0"
         f" AND {row}attention = '' AND {row}cancel_requested_at IS NULL AND {row}pause_requested_at IS NULL"
         f" AND {row}has_slot{true} AND {row}due_at IS NOT NULL"
     )

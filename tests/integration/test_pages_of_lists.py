@@ -80,7 +80,9 @@ def test_older_workflows_are_those_that_were_searched_for(admin: Client, shop: W
     assert all(name.startswith("tea &amp; cake") for name in names)
 
 
-def test_the_inbox_shows_what_is_overdue_first_and_goes_on_among_what_is_done(admin: Client, shop: Workspace) -> None:
+def test_the_inbox_shows_what_is_overdue_first_and_goes_on_among_what_is_done(
+    admin: Client, shop: Workspace
+) -> None:
     workflow = Workflow.objects.create(workspace=shop, slug="asks", name="Asks")
     InboxItem.objects.bulk_create(
         InboxItem(

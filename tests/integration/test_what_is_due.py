@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from runtime.engine import clock, commands, sweeping
-from runtime.engine.claiming import claim_due, claim_free
+from runtime.engine import clock, commands, loading, store, sweeping
+from runtime.engine.claiming import claim_due, claim_free, claim_new
 from runtime.engine.health import STALL_S, health
 from runtime.engine.held_up import held_up_by
+from runtime.engine.loading import frozen_graph
+from runtime.engine.new_runs import NewRun
+from runtime.engine.state import RunState
+from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
 from runtime.models import ENGINE_LEVEL, Graph, Host, Run
+from runtime.nodes.catalogue import EXECUTABLE_TYPES
 from tests.support.product import a_document, a_node
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +64,21 @@ def taken(host: Host, run: Run) -> bool:
     claims = claim_due(host.pk, NOWHERE, limit=9, may_take_suspect=True, held={}, per_workspace=9)
     assert is_seen == bool(by_hint) == bool(claims)
     return is_seen
+
+
+def test_what_a_hint_began_is_not_taken_for_what_a_sweep_of_the_same_host_took() -> None:
+    """The sweep may have been under way for long, and know nothing of it; only one of the two may go on."""
+    host, run = a_host(), a_run()
+    begun = claim_new(NewRun(copy(run), 0), host.pk, NOWHERE)
+    state = RunState(copy(run), frozen_graph(run.graph_id), EXECUTABLE_TYPES)
+    state.begin(clock.now())
+    [swept] = claim_due(host.pk, NOWHERE, limit=9, may_take_suspect=True, held={}, per_workspace=9)
+    other = loading.load(swept)
+    other.begin(clock.now())
+    assert store.commit([store.checkpoint(swept, other, other.take_delta(), True)]) == [True]
+
+    with pytest.raises(LeaseLost):
+        store.commit([store.checkpoint(begun, state, state.take_delta(), True)])
 
 
 @pytest.mark.parametrize("attention", ["quarantined", "budget_exceeded"])
