@@ -14,7 +14,7 @@ from tests.support.product import ROOT
 from tests.support.services import drop_database, fresh_database, require_services
 
 EXAMPLES, STEPS = sized((30, 30), (200, 30), (5000, 50))
-SEEDED_EXAMPLES = 200
+SEEDED_EXAMPLES = 600
 """At most: it stops at the first violation."""
 
 pytestmark = pytest.mark.timeout(sized(120, 600, 7200))
