@@ -14,7 +14,7 @@ from django.http import Http404
 from builder.accounts.access import member_of
 from builder.accounts.matrix import SOCKETS
 from builder.accounts.models import User
-from builder.monitoring.schemas import EventOut, RunDetailOut
+from builder.monitoring.schemas import EventOut, WatchedRunOut
 from runtime.engine import process
 from runtime.engine.live import run_topic
 from runtime.models import Event, Run
@@ -91,4 +91,4 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         rows = Event.objects.filter(run_id=self.run_id, seq__gt=after).order_by("seq")[:EVENTS_PER_FRAME]
         events = [EventOut.of(row).model_dump(mode="json") for row in rows]
         run = Run.objects.get(pk=self.run_id)
-        return events, RunDetailOut.of(run).model_dump(mode="json")
+        return events, WatchedRunOut.of(run).model_dump(mode="json")

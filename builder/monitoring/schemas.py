@@ -194,22 +194,30 @@ class UnknownCallOut(BaseModel):
     tool: str
 
 
-class RunDetailOut(RunOut):
-    """A run that is looked at by itself.
+class WatchedRunOut(RunOut):
+    """A run that is looked at by itself, as its page and its socket show it from second to second."""
 
-    held_up_by     what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
-                   "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
-                   else ""
-    unknown_calls  may have taken effect: a retry makes them again, or this run does, being a retry
-    """
+    held_up_by: str = Field(
+        description='What it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),'
+        ' "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running); else "".'
+    )
 
-    held_up_by: str
-    unknown_calls: list[UnknownCallOut]
+    @staticmethod
+    def of(run: Run) -> "WatchedRunOut":
+        return WatchedRunOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run))
+
+
+class RunDetailOut(WatchedRunOut):
+    """The same, with what takes longer to find."""
+
+    unknown_calls: list[UnknownCallOut] = Field(
+        description="They may have taken effect: a retry makes them again, or this run does, being a retry."
+    )
 
     @staticmethod
     def of(run: Run) -> "RunDetailOut":
         calls = [UnknownCallOut(**asdict(call)) for call in unknown_calls(run)]
-        return RunDetailOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run), unknown_calls=calls)
+        return RunDetailOut(**WatchedRunOut.of(run).model_dump(), unknown_calls=calls)
 
 
 class EventOut(BaseModel):

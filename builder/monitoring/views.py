@@ -17,7 +17,7 @@ from builder.http.paging import newest_first
 from builder.http.parts import render_page_or_part
 from builder.monitoring.counts import overview
 from builder.monitoring.queries import run_for, runs_of, workflow_names
-from builder.monitoring.schemas import RunDetailOut
+from builder.monitoring.schemas import WatchedRunOut
 from builder.workflows.models import Workflow
 from builder.workflows.views import page_facts
 from runtime.models import Graph, Run, RunStatus
@@ -81,7 +81,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     row, member = run_for(request, run_id)
     workflow = Workflow.objects.get(pk=row.workflow_id)
     data = {
-        "run": RunDetailOut.of(row).model_dump(mode="json"),
+        "run": WatchedRunOut.of(row).model_dump(mode="json"),
         "graph": Graph.objects.get(pk=row.graph_id).document,
         "workflow": {"id": str(workflow.pk), "name": workflow.name, "slug": workflow.slug},
         **page_facts(member),

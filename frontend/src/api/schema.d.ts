@@ -2207,12 +2207,7 @@ export interface components {
     }
     /**
      * RunDetailOut
-     * @description A run that is looked at by itself.
-     *
-     *     held_up_by     what it waits for before it may begin, while it is queued: "concurrency" (others of its key go on),
-     *                    "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running);
-     *                    else ""
-     *     unknown_calls  may have taken effect: a retry makes them again, or this run does, being a retry
+     * @description The same, with what takes longer to find.
      */
     RunDetailOut: {
       /** Attention */
@@ -2230,7 +2225,10 @@ export interface components {
       forked_from: string
       /** Handled Errors */
       handled_errors: number
-      /** Held Up By */
+      /**
+       * Held Up By
+       * @description What it waits for before it may begin, while it is queued: "concurrency" (others of its key go on), "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running); else "".
+       */
       held_up_by: string
       /**
        * Id
@@ -2261,7 +2259,10 @@ export interface components {
       tokens: number
       /** Trigger */
       trigger: string
-      /** Unknown Calls */
+      /**
+       * Unknown Calls
+       * @description They may have taken effect: a retry makes them again, or this run does, being a retry.
+       */
       unknown_calls: components['schemas']['UnknownCallOut'][]
       /** Version */
       version: number | null
