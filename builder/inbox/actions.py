@@ -25,7 +25,7 @@ CLOSED = {
 @transaction.atomic
 def answer_item(
     by: Member, item: InboxItem, *, choice: str, answers: dict[str, Any], comment: str = ""
-) -> InboxItem:
+) -> None:
     """Choose; the first answer counts and the run goes on from it.
 
     raises   Invalid for an unknown choice or answers that do not fit; Conflict (already_answered, expired, cancelled)
@@ -62,8 +62,6 @@ def answer_item(
         name=item.title,
         choice=choice,
     )
-    item.refresh_from_db()
-    return item
 
 
 def _checked(item: InboxItem, choice: str, answers: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -47,7 +47,7 @@ def _is_for(member: Member, name: str) -> Q:
 def open_items(member: Member) -> QuerySet[InboxItem]:
     """What waits for the member, by `stands_at`: overdue ones first, else newest first."""
     ahead = ExpressionWrapper(F("created_at") + AHEAD, output_field=DateTimeField())
-    stands_at = Case(When(remind_at__lte=Now(), then=ahead), default=F("created_at"))
+    stands_at = Case(When(is_reminded=True, then=ahead), default=F("created_at"))
     rows = items_for(member).filter(status=InboxItem.Status.OPEN).annotate(stands_at=stands_at)
     return rows.order_by("-stands_at", "-pk")
 
