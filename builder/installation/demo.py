@@ -212,10 +212,13 @@ def with_left_undone(made: Seeded) -> Seeded:
 
 
 def seed_by_running(seeded: Seeded) -> list[str]:
-    """Read the tools of what was made, publish its workflows and, in a new workspace, make a few runs.
+    """Read the tools of what was made, now or before, publish its workflows and, in a new workspace, make a few runs.
 
     returns   what did not work
     """
+    seeded = with_left_undone(seeded)
+    if not seeded.is_any:
+        return []
     by = demo_member()
     troubles = []
     for server in McpServer.objects.filter(workspace=by.workspace, slug__in=seeded.servers, listed_at=None):

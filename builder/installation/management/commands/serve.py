@@ -109,8 +109,7 @@ class Command(BaseCommand):
 
     def _fill_demo(self, seeded: demo.Seeded) -> None:
         try:
-            undone = demo.with_left_undone(seeded)
-            for trouble in demo.seed_by_running(undone) if undone.is_any else []:
+            for trouble in demo.seed_by_running(seeded):
                 self.stderr.write(f"The demo is not complete: {trouble}")
         except Exception:
             logger.exception("the demo could not be filled", extra={"action": "demo"})
