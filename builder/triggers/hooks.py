@@ -15,11 +15,10 @@ from uuid import UUID
 
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
+from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.http.multipartparser import MultiPartParserError
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
@@ -245,7 +244,8 @@ def _input(request: HttpRequest, node: Node) -> dict[str, Any]:
     try:
         query = {name: str(value) for name, value in request.GET.items()}
         body = _body(request)
-    except (BadRequest, SuspiciousOperation, MultiPartParserError, LookupError, UnicodeError) as error:
+    except (LookupError, UnicodeError) as error:
+        # Only here they are about the request; what Django itself cannot read says so by its type.
         raise unreadable(error) from error
     return {"body": body, "headers": headers, "query": query, "method": request.method}
 
