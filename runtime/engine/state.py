@@ -252,7 +252,7 @@ class RunState:
         step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
         if level.planned or handles_error(self.graph, step.node):
             step.ports = ["error"]
-            self.run.handled_errors += 0 if level.planned else handled_failures(step, self.type_of(path))
+            self.run.handled_errors += not level.planned
             self._tell(level, step)
             self._settle(step, at)
             return
