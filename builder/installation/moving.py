@@ -149,13 +149,13 @@ def _copy(model: Model, tell: Callable[[str], None]) -> int:
 
 
 def _read(cursor: Any, fields: Sequence[models.Field[Any, Any]]) -> Iterator[list[Any]]:
-    converters = [_converters(field) for field in fields]
+    converters = [_converter(field) for field in fields]
     while rows := cursor.fetchmany(FETCHED_AT_ONCE):
         for row in rows:
             yield [convert(value) for convert, value in zip(converters, row, strict=True)]
 
 
-def _converters(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
+def _converter(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
     """From a value as SQLite keeps it to one that PostgreSQL is given; JSON stays the text that it is in both."""
     if isinstance(field, models.JSONField):
         return lambda value: value
