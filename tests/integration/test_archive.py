@@ -10,7 +10,6 @@ import pytest
 from django.test import Client
 
 from builder.accounts.access import Member, member_of
-from builder.accounts.actions import add_member
 from builder.accounts.command_line import CommandLine
 from builder.accounts.matrix import Role, may
 from builder.accounts.models import Membership, Workspace
@@ -23,6 +22,7 @@ from runtime.engine import clock, process, schedules
 from runtime.errors import GraphInvalid
 from runtime.models import Run, Schedule
 from tests.support.product import a_document, a_node
+from tests.support.workspaces import shop_with_every_role
 
 pytestmark = pytest.mark.django_db
 END = a_node("end", "reply", {"text": "Hi"})
@@ -35,12 +35,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def shop() -> Workspace:
-    workspace = Workspace.objects.create(slug="shop", name="Shop")
-    for role in Role:
-        add_member(
-            CommandLine(), workspace, email=f"{role}@shop.example", role=role, password="a long password"
-        )
-    return workspace
+    return shop_with_every_role()
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from builder.mcp_endpoint.server import PROMPT
 from builder.sockets import socket_urls
 from builder.triggers.hooks import ROUTE as WEBHOOKS
 from builder.workflows.models import Workflow
+from tests.support.workspaces import shop_with_every_role
 
 pytestmark = pytest.mark.django_db
 
@@ -70,12 +71,7 @@ def test_everything_that_the_mcp_endpoint_offers_is_declared_and_nothing_else() 
 
 @pytest.fixture
 def shop() -> Workspace:
-    workspace = Workspace.objects.create(slug="shop", name="Shop")
-    for role in Role:
-        add_member(
-            CommandLine(), workspace, email=f"{role}@shop.example", role=role, password="a long password"
-        )
-    return workspace
+    return shop_with_every_role()
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from builder.accounts.actions import add_member
+from builder.accounts.command_line import CommandLine
+from builder.accounts.matrix import Role
+from builder.accounts.models import Workspace
 from tests.support.cluster import Cluster
 from tests.support.product import Api, Embedded, manage_all
 
@@ -23,3 +27,13 @@ def own_workspace(place: Embedded | Cluster, *roles: str) -> dict[str, Api]:
     )
     tokens = printed.splitlines()[-len(people) :]
     return {role: Api(place.base, token.strip()) for role, token in zip(people, tokens, strict=True)}
+
+
+def shop_with_every_role() -> Workspace:
+    """A workspace in the test's own database, with a member `<role>@shop.example` of each role."""
+    workspace = Workspace.objects.create(slug="shop", name="Shop")
+    for role in Role:
+        add_member(
+            CommandLine(), workspace, email=f"{role}@shop.example", role=role, password="a long password"
+        )
+    return workspace
