@@ -58,6 +58,16 @@ async def test_news_reaches_every_subscriber_of_its_topic_and_no_other(
         assert not await other.wait(0.2)
 
 
+async def test_an_answer_that_is_waited_for_in_the_same_process_needs_no_redis(
+    make_live: Callable[..., RedisLiveUpdates],
+) -> None:
+    live, topic = make_live(f"redis://127.0.0.1:{free_port()}"), answer_topic(new_id())
+    async with live.subscribe(topic) as news:
+        await asyncio.to_thread(live.publish, topic, {"answer": (True, "here")})
+        assert await news.wait(5)
+        assert news.told == {"answer": (True, "here")}
+
+
 async def test_a_topic_can_be_left_and_taken_up_again(make_live: Callable[..., RedisLiveUpdates]) -> None:
     require_services()
     live = make_live()
