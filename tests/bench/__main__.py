@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.bench.installations import Installation, Outside, cluster, embedded, floor, outside
+from tests.bench.installations import Installation, Outside, apart, floor, on_postgresql, on_sqlite, outside
 from tests.bench.load import Timing, post_all
 from tests.bench.processes import cpu_s, memory_mib
 from tests.bench.workloads import BODY, WORKLOADS, Workload
@@ -151,10 +151,14 @@ def cases(names: list[str]) -> Iterator[tuple[Workload, int, int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--works", default=",".join(WORKLOADS), help="which workloads, with commas between")
-    parser.add_argument("--stores", default="SQLite,PostgreSQL", help="SQLite, PostgreSQL, or both")
+    parser.add_argument(
+        "--stores",
+        default="SQLite,PostgreSQL,apart",
+        help="SQLite and PostgreSQL with web and worker in one process; apart: PostgreSQL, in two",
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    makers = {"SQLite": embedded, "PostgreSQL": cluster}
+    makers = {"SQLite": on_sqlite, "PostgreSQL": on_postgresql, "apart": apart}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         servers = stack.enter_context(outside(folder))

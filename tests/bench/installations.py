@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import psycopg
 from tests.bench.workloads import MODEL, WORKLOADS
 from tests.support.cluster import Cluster
 from tests.support.product import Api, Embedded, Process, free_port, manage, published, stopping, wait_ready
-from tests.support.services import drop_database, fresh_database
+from tests.support.services import drop_database, fresh_database, redis_database
 
 
 @dataclass(frozen=True)
@@ -87,27 +87,51 @@ def floor(folder: Path, outside: Outside) -> Iterator[Installation]:
 
 
 @contextmanager
-def embedded(folder: Path, outside: Outside) -> Iterator[Installation]:
-    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password"})
+def on_sqlite(folder: Path, outside: Outside) -> Iterator[Installation]:
+    with _one_process("SQLite", folder, outside, {}) as found:
+        yield found
+
+
+@contextmanager
+def on_postgresql(folder: Path, outside: Outside) -> Iterator[Installation]:
+    """Web and worker in one process, with PostgreSQL and Redis."""
+    url = fresh_database("patchbay_bench_one")
+    env = {"DATABASE_URL": url, "BROKER_URL": redis_database(11), "REDIS_URL": redis_database(12)}
+    try:
+        with _one_process("PostgreSQL", folder, outside, env) as found:
+            yield found
+    finally:
+        drop_database("patchbay_bench_one")
+
+
+@contextmanager
+def _one_process(name: str, folder: Path, outside: Outside, env: Mapping[str, str]) -> Iterator[Installation]:
+    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password", **env})
     try:
         product.start()
         manage("create_workspace", "demo", env=product.env)
         person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
         manage(*person, env=product.env)
         urls = set_up(product.api(), outside)
-        yield Installation("SQLite", urls, lambda: [product.process.pid] if product.process else [])
+        yield Installation(
+            name,
+            urls,
+            lambda: [product.process.pid] if product.process else [],
+            product.env["DATABASE_URL"],
+        )
     finally:
         product.stop()
 
 
 @contextmanager
-def cluster(folder: Path, outside: Outside) -> Iterator[Installation]:
+def apart(folder: Path, outside: Outside) -> Iterator[Installation]:
+    """A web process and a worker, with PostgreSQL and Redis between them."""
     product = Cluster(folder, number=2)
     try:
         product.start(workers=1)
         urls = set_up(product.api(), outside)
         yield Installation(
-            "PostgreSQL",
+            "apart",
             urls,
             lambda: [process.pid for process in [product.web, *product.workers] if process],
             product.env["DATABASE_URL"],
