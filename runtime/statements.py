@@ -54,7 +54,7 @@ def in_one_transaction() -> Iterator[None]:
     """
     database = connections[DEFAULT_DB_ALIAS]
     if database.in_atomic_block:
-        with transaction.atomic():
+        with transaction.atomic(), database.wrap_database_errors:
             yield
         return
     lower = database.connection

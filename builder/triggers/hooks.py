@@ -5,10 +5,13 @@ A caller here has no session and no page, only a secret address, and waits for e
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -30,20 +33,23 @@ from builder.http.idempotency import body_digest, key_of
 from builder.http.limits import too_large
 from builder.triggers.addresses import Memory, address_for
 from builder.triggers.models import Address, Delivery
-from builder.triggers.starting import live_trigger, start_at
+from builder.triggers.starting import live_trigger, run_at
 from builder.triggers.webhook_auth import refuse_unless_genuine
 from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
+from runtime.engine.commands import begin_run, start_run
 from runtime.engine.live import answer_topic
 from runtime.engine.waiting import answer_within
 from runtime.errors import PatchbayError
 from runtime.graph.schema import Node
 from runtime.identifiers import new_id
+from runtime.models import Run
 from runtime.settings_revisions import SettingsChanged
 
 logger = logging.getLogger(__name__)
 
 HOLD_S = 30.0
+BEGUN_WITHIN_S = 5.0
 ROUTE = "hooks/<str:token>"
 METHODS = MOUNTED[ROUTE]
 KEPT_HEADERS = {
@@ -60,6 +66,15 @@ _memory = Memory()
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A run, and whether its reply is waited for; begun: whether the host of this process has inserted it, where it does that."""
+
+    run_id: UUID
+    holds: bool
+    begun: Future[bool] | None = None
 
 
 class WebhookEndpoint:
@@ -143,24 +158,49 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     """202 {"run_id"} once the run is committed; with `when_replied` up to 30 s of waiting for the reply."""
     run_id = new_id()
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
-        started, holds = await in_database(_accept, token, request, run_id)
-        if not holds:
-            return JsonResponse({"run_id": str(started)}, status=202)
+        accepted = await in_database(_accept, token, request, run_id)
         # A run that was just committed cannot have replied yet.
+        looks_first = accepted.run_id != run_id
+        if accepted.begun is not None and not await _is_inserted(accepted.begun):
+            accepted, looks_first = await in_database(_accept_after_all, token, request, run_id), True
+        started = str(accepted.run_id)
+        if not accepted.holds:
+            return JsonResponse({"run_id": started}, status=202)
         has_replied, result = await answer_within(
-            news, started, timeout_s=HOLD_S, look_first=started != run_id, in_database=in_database
+            news, accepted.run_id, timeout_s=HOLD_S, look_first=looks_first, in_database=in_database
         )
     if not has_replied:
-        return JsonResponse({"run_id": str(started)}, status=202)
-    return JsonResponse(result, safe=False, headers={"X-Run-Id": str(started)})
+        return JsonResponse({"run_id": started}, status=202)
+    return JsonResponse(result, safe=False, headers={"X-Run-Id": started})
 
 
-def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]:
-    """Verify, read, and commit the run before anything is answered: the run, and whether its reply is waited for."""
+async def _is_inserted(begun: Future[bool]) -> bool:
+    """What the host says of a run that it has begun; raises what the database raised there."""
+    try:
+        async with asyncio.timeout(BEGUN_WITHIN_S):
+            return await asyncio.wrap_future(begun)
+    except TimeoutError:
+        return False
+
+
+def _accept_after_all(token: str, request: HttpRequest, run_id: UUID) -> Accepted:
+    """What was to be begun by the host of this process; it may have been inserted without anybody's knowledge."""
+    try:
+        return _accept(token, request, run_id, begins=False)
+    except IntegrityError:
+        if Run.objects.filter(pk=run_id).exists():
+            return Accepted(run_id, holds=True)
+        raise
+
+
+def _accept(token: str, request: HttpRequest, run_id: UUID, *, begins: bool = True) -> Accepted:
+    """Verify, read, and commit the run before anything is answered, or have that done by a host which begins it."""
     remembered = _memory.recall(token)
     if remembered is not None:
         try:
-            return _accept_at(remembered.address, request, run_id, settings=remembered.settings)
+            return _accept_at(
+                remembered.address, request, run_id, settings=remembered.settings, begins=begins
+            )
         except (SettingsChanged, ProblemError, PatchbayError, Http404):
             # Also what refuses the request may be what was so before.
             _memory.forget(token)
@@ -173,11 +213,17 @@ def _accept(token: str, request: HttpRequest, run_id: UUID) -> tuple[UUID, bool]
 
 
 def _accept_at(
-    address: Address, request: HttpRequest, run_id: UUID, settings: int | None = None
-) -> tuple[UUID, bool]:
+    address: Address,
+    request: HttpRequest,
+    run_id: UUID,
+    settings: int | None = None,
+    *,
+    begins: bool = False,
+) -> Accepted:
     """The same delivery id gives the same run.
 
     settings  the revision under which the address was read, if that was some time ago
+    begins    a host of this process may begin and insert the run, if there is one and the reply is waited for
 
     raises    SettingsChanged
     """
@@ -188,18 +234,21 @@ def _accept_at(
         refuse_unless_genuine(node.config["auth"], secrets, request.headers, request.body)
     given, key = _input(request, node), _delivery_id(request, kind)
     holds = node.config.get("respond") == "when_replied"
+    run = run_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id)
     if not key:
-        return _start(address, node, given, run_id, settings), holds
+        if begins and holds and settings is not None and (begun := begin_run(run, settings=settings)):
+            return Accepted(run_id, holds, begun)
+        return Accepted(start_run(run, settings=settings).pk, holds)
     digest = body_digest(given["body"])
     try:
         with transaction.atomic():
             Delivery.objects.create(address=address, key=key, digest=digest, run_id=run_id)
-            return _start(address, node, given, run_id, settings), holds
+            return Accepted(start_run(run, settings=settings).pk, holds)
     except IntegrityError as error:
         if settings is not None:
             # Nothing was inserted, so that nothing has shown whether the revision stands.
             raise SettingsChanged(settings) from error
-        return _delivered(address, key, digest), holds
+        return Accepted(_delivered(address, key, digest), holds)
 
 
 def _secrets_of(address: Address, node: Node, kind: str) -> list[str]:
@@ -223,11 +272,6 @@ def _delivery_id(request: HttpRequest, kind: str) -> str:
     if kind == "standard_webhooks":
         return key_of(request, ["webhook-id"])
     return key_of(request)
-
-
-def _start(address: Address, node: Node, given: dict[str, Any], run_id: UUID, settings: int | None) -> UUID:
-    run = start_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id, settings=settings)
-    return run.pk
 
 
 def _delivered(address: Address, key: str, digest: str) -> UUID:

@@ -16,7 +16,7 @@ from builder.workflows.actions import problems_of, refuse
 from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Workflow
-from runtime.engine.commands import freeze, start_run
+from runtime.engine.commands import freeze, new_run, start_run
 from runtime.engine.loading import frozen_graph
 from runtime.errors import ConcurrencyFull, NodeFailure
 from runtime.fields import check_answers
@@ -85,15 +85,17 @@ def start_by_person(
             raise Conflict("workflow_paused", "This workflow is paused; resume it to start runs.")
     node = chosen_trigger(graph, trigger)
     return start_run(
-        workspace_id=workflow.workspace_id,
-        workflow_id=workflow.pk,
-        graph_id=graph_id,
-        version=version,
-        trigger=node.id,
-        input=fitting_input(node, completed(node, input, graph, workflow)),
-        started_by=by.actor,
-        facts=facts_of(workflow),
-        run_id=run_id,
+        new_run(
+            workspace_id=workflow.workspace_id,
+            workflow_id=workflow.pk,
+            graph_id=graph_id,
+            version=version,
+            trigger=node.id,
+            input=fitting_input(node, completed(node, input, graph, workflow)),
+            started_by=by.actor,
+            facts=facts_of(workflow),
+            run_id=run_id,
+        )
     )
 
 
@@ -132,25 +134,12 @@ def live_trigger(workflow: Workflow, node: str) -> Node:
     return found
 
 
-def start_at(
-    workflow: Workflow,
-    node: str,
-    value: Any,
-    *,
-    started_by: str,
-    run_id: UUID | None = None,
-    settings: int | None = None,
-) -> Run:
-    """A run of the live version from one of its triggers.
-
-    settings  the revision under which the workflow was read, if that was some time ago
-
-    raises    ConcurrencyFull, SettingsChanged
-    """
+def run_at(workflow: Workflow, node: str, value: Any, *, started_by: str, run_id: UUID | None = None) -> Run:
+    """A new run of the live version from one of its triggers, which nobody has started yet."""
     version = workflow.live_version
     if version is None:
         raise Http404
-    return start_run(
+    return new_run(
         run_id=run_id,
         workspace_id=workflow.workspace_id,
         workflow_id=workflow.pk,
@@ -160,8 +149,14 @@ def start_at(
         input=value,
         started_by=started_by,
         facts=facts_of(workflow),
-        settings=settings,
     )
+
+
+def start_at(
+    workflow: Workflow, node: str, value: Any, *, started_by: str, run_id: UUID | None = None
+) -> Run:
+    """The same, started; raises ConcurrencyFull."""
+    return start_run(run_at(workflow, node, value, started_by=started_by, run_id=run_id))
 
 
 def takes_runs(workflow: Workflow) -> bool:

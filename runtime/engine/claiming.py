@@ -40,8 +40,9 @@ SUSPECTS_TRIED = 8
 class Claim:
     """The right to write to a run: host and fence, and the last event number that was read or written.
 
-    settings   the revision of the workspace's settings that calls go by
-    is_taken   false as long as nothing but this claim says so: the first write takes the run, if it is as it was accepted
+    settings      the revision of the workspace's settings that calls go by
+    is_taken      false as long as nothing but this claim says so: the first write takes the run, if it is as it was accepted
+    is_inserted   false as long as the run is known to nobody else: the first write inserts it
     """
 
     run_id: UUID
@@ -54,6 +55,7 @@ class Claim:
     settings: int
     gateways: Gateways
     is_taken: bool = True
+    is_inserted: bool = True
 
 
 def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
@@ -61,7 +63,7 @@ def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
     run = new.run
     run.host_id, run.fence = host_id, run.fence + new_runs.FENCE
     claim = _claim(run, host_id, gateways, new.settings, fence=run.fence)
-    claim.is_taken = False
+    claim.is_taken, claim.is_inserted = False, new.is_inserted
     return claim
 
 

@@ -5,6 +5,7 @@ a hint goes out after the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -46,7 +47,7 @@ def freeze(graph: Graph) -> str:
     return key
 
 
-def start_run(
+def new_run(
     *,
     workspace_id: UUID,
     workflow_id: UUID,
@@ -58,17 +59,12 @@ def start_run(
     facts: Mapping[str, Any],
     run_id: UUID | None = None,
     parent: Parent | None = None,
-    settings: int | None = None,
 ) -> Run:
-    """Insert a run that is due at once.
+    """A run that is in no database yet.
 
-    run_id    chosen by a caller who listened for its news before it exists
-
+    run_id    chosen by a caller who listens for its news before it exists
     version   None for a test of the draft
     facts     {"workflow": {...}, "workspace": {"timezone"}, "vars": {...}}: fixed for the life of the run
-    settings  the revision of the workspace's settings that all of it goes by, if it was read some time ago
-
-    raises    SettingsChanged when that revision does not stand any more, ConcurrencyFull
     """
     run_id = run_id or new_id()
     run = Run(
@@ -88,7 +84,31 @@ def start_run(
         run.depth = parent.run.depth + 1
         # The same for a retry of the parent, so that the keys of the child's calls are the same too.
         run.origin_id = uuid5(parent.run.origin_id, parent.path)
-    return _queue(run, {"trigger": trigger}, settings=settings)
+    return run
+
+
+def start_run(run: Run, *, settings: int | None = None) -> Run:
+    """Insert a new run that is due at once.
+
+    settings  the revision of the workspace's settings that all of it goes by, if it was read some time ago
+
+    raises    SettingsChanged when that revision does not stand any more, ConcurrencyFull
+    """
+    return _queue(run, {"trigger": run.trigger}, settings=settings)
+
+
+def begin_run(run: Run, *, settings: int) -> Future[bool] | None:
+    """Have the host in this process begin a new run before anybody else can know of it: its first write inserts it.
+
+    For who waits for its answer anyway: a transaction less, and nothing is waited for before the first step.
+
+    returns   whether it was inserted, as soon as that is known; otherwise nothing was done, and it can be started with the
+              same id. It may raise what the database raises: then nobody knows whether it was inserted.
+              None without such a host, or where a run may have to wait for others.
+    """
+    if slots.are_limited(run):
+        return None
+    return hints.begin(NewRun(run, settings, is_inserted=False))
 
 
 def retry_run(run: Run, *, started_by: str) -> Run:

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -36,6 +37,8 @@ class LocalHost(Protocol):
     def offer(self, run_id: UUID) -> None: ...
 
     def offer_new(self, new: NewRun) -> None: ...
+
+    def begin(self, new: NewRun) -> Future[bool]: ...
 
     def offer_errand(self) -> None: ...
 
@@ -120,6 +123,11 @@ def offer_new_run(new: NewRun) -> None:
         _local.offer_new(new)
     elif _publisher is not None:
         _publisher.put(Hint(new.run.pk, new))
+
+
+def begin(new: NewRun) -> Future[bool] | None:
+    """Have the host in this process begin a run that its first write inserts: whether it did. None without such a host."""
+    return _local.begin(new) if _local is not None else None
 
 
 def offer_errand() -> None:

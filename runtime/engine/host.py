@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -16,7 +17,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -69,7 +71,7 @@ NEAR_S = 60.0
 
 
 class Host:
-    """Runs until `stop()`; every method but `start`, `offer`, `offer_errand` and `stop` belongs to the loop."""
+    """Runs until `stop()`; every method but `start`, the hints and `stop` belongs to the loop."""
 
     def __init__(
         self,
@@ -100,6 +102,7 @@ class Host:
         self._lease = lease.Lease(self.id, self.name)
         self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1))
         self._claims: dict[UUID, Claim] = {}
+        self._begun: dict[UUID, Future[bool]] = {}
         self._drives: dict[UUID, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._offered: set[UUID] = set()
@@ -127,6 +130,20 @@ class Host:
         if self._loop is not None and self._up.is_set():
             self._loop.call_soon_threadsafe(self._offer_new, new)
 
+    def begin(self, new: NewRun) -> Future[bool]:
+        """Begin a run that is in no database yet: whether its first write inserted it; see `commands.begin_run`."""
+        begun: Future[bool] = Future()
+        # From here on it cannot be cancelled by who waits for it.
+        begun.set_running_or_notify_cancel()
+        is_heard = False
+        if self._loop is not None and self._up.is_set():
+            with suppress(RuntimeError):  # the loop has just closed
+                self._loop.call_soon_threadsafe(self._begin_run, new, begun)
+                is_heard = True
+        if not is_heard:
+            begun.set_result(False)
+        return begun
+
     def offer_errand(self) -> None:
         """A hint that an errand waits."""
         if self._loop is not None and self._up.is_set():
@@ -145,15 +162,20 @@ class Host:
 
     # --- what a drive borrows (drive.Surroundings) ------------------------------------------------
 
-    async def in_database(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run ORM work on a database thread; while it is away it is tried again, as long as the lease holds."""
+    async def in_database(
+        self, function: Callable[..., Any], *args: Any, patience_s: float = math.inf
+    ) -> Any:
+        """Run ORM work on a database thread; while it is away it is tried again, as long as the lease holds.
+
+        patience_s   for so long at most
+        """
         loop = asyncio.get_running_loop()
-        pause = 0.1
+        pause, until = 0.1, loop.time() + patience_s
         while True:
             try:
                 return await loop.run_in_executor(self._threads, partial(_with_connection, function, *args))
             except AnyDatabaseError as error:
-                if not is_outage(error):
+                if not is_outage(error) or loop.time() >= until:
                     raise
                 if self._lease.is_lost():
                     raise LeaseLost("The database was away for longer than the lease.") from error
@@ -164,7 +186,11 @@ class Host:
                 pause = min(pause * 2, 2.0)
 
     async def write(self, write: store.Write) -> bool:
-        return await self._writer.write(write)
+        was_inserted = write.claim.is_inserted
+        is_written = await self._writer.write(write)
+        if not was_inserted:
+            self._tell_begun(write.claim, is_written)
+        return is_written
 
     def now(self) -> datetime:
         return self._lease.now()
@@ -342,6 +368,25 @@ class Host:
 
     def _offer_new(self, new: NewRun) -> None:
         """Begin it at once: its first write takes it, or finds that somebody else was quicker."""
+        state = self._state_of_new(new)
+        if state is None:
+            self._offer(new.run.pk)
+        else:
+            self._hold(claiming.claim_new(new, self.id, self.gateways), state)
+
+    def _begin_run(self, new: NewRun, begun: Future[bool]) -> None:
+        run, at = new.run, self.now()
+        run.created_at = run.due_at = run.progress_at = at
+        state = self._state_of_new(new)
+        if state is None:
+            begun.set_result(False)
+            return
+        state.emit("run.queued", at, data={"trigger": run.trigger})
+        self._begun[run.pk] = begun
+        self._hold(claiming.claim_new(new, self.id, self.gateways), state)
+
+    def _state_of_new(self, new: NewRun) -> RunState | None:
+        """Of a run that can be begun at once; None if there is no room, or if it has to be read first."""
         run = new.run
         if (
             run.pk in self._claims
@@ -349,11 +394,19 @@ class Host:
             or self._lease.is_lost()
             or self._held()[run.workspace_id] >= self._per_workspace
             or len(self._claims) + len(self._offered) >= self.capacity
-            or (state := loading.state_of_new(run)) is None
         ):
-            self._offer(run.pk)
+            return None
+        return loading.state_of_new(run)
+
+    def _tell_begun(self, claim: Claim, what: bool | Exception) -> None:
+        """Tell whoever wants to know whether the first write of a run has inserted it."""
+        begun = self._begun.pop(claim.run_id, None)
+        if begun is None:
             return
-        self._hold(claiming.claim_new(new, self.id, self.gateways), state)
+        if isinstance(what, Exception):
+            begun.set_exception(what)
+        else:
+            begun.set_result(what)
 
     async def _claim_offered(self) -> None:
         """Take what hints told of, if that is the simple case that it mostly is; else it is found by the sweep."""
@@ -420,7 +473,9 @@ class Host:
             # A run that was given back may have been claimed anew before this task got here.
             if self._claims.get(claim.run_id) is claim:
                 del self._claims[claim.run_id]
-        if not claim.is_taken:
+            if not claim.is_inserted:
+                self._tell_begun(claim, False)
+        if claim.is_inserted and not claim.is_taken:
             # Something has happened to it since it was accepted, which a claim that reads it will see.
             self._offer(claim.run_id)
         self.claim_more()
@@ -443,9 +498,13 @@ class Host:
         except asyncio.CancelledError:
             await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))
             raise
-        except Exception:
+        except Exception as error:
+            if not claim.is_inserted and isinstance(error, AnyDatabaseError) and is_outage(error):
+                self._tell_begun(claim, error)
+                return
             logger.exception("a run could not be driven", extra={"action": "drive", "run_id": claim.run_id})
-            await self.in_database(store.fail_broken, claim)
+            if claim.is_inserted:
+                await self.in_database(store.fail_broken, claim)
         finally:
             if self._drives.get(claim.run_id) is drive:
                 self._drives.pop(claim.run_id, None)

@@ -1,4 +1,4 @@
-"""A run that was just accepted, on its way to a host that begins it without reading it back."""
+"""A run that was just accepted, or is about to be, on its way to a host that begins it without reading it back."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ that was long under way, can be told from who began it on the word of a hint."""
 
 @dataclass(frozen=True)
 class NewRun:
-    """run: its row as it was committed; settings: the revision of its workspace's settings at that time"""
+    """run: its row as it was committed; settings: the revision of its workspace's settings at that time
+
+    is_inserted   false of a run that is in no database yet: its first write inserts it
+    """
 
     run: Run
     settings: int
+    is_inserted: bool = True
 
     @classmethod
     def of(cls, run: Run, settings: int) -> NewRun:

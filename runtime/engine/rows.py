@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -87,13 +88,25 @@ Rows: TypeAlias = tuple[Iterable[Any], ...]
 Table: TypeAlias = type[models.Model]
 
 
-def write_all(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
-    """Write each change whose conditions hold, all in one transaction; which of them held."""
+@dataclass(frozen=True)
+class Written:
+    """What a host writes of a run; new is the run itself where it is in no database yet, and is inserted as it is by now."""
+
+    change: Change
+    rows: Rows
+    new: Run | None = None
+
+
+def write_all(changes: Sequence[Written]) -> list[bool]:
+    """Write each change whose conditions hold, all in one transaction; which of them held.
+
+    A new run is inserted if it is not there yet, and if the settings that it goes by still stand.
+    """
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         return _write_postgresql(changes)
     with in_one_transaction():
-        return [_write_sqlite(change, rows) for change, rows in changes]
+        return [_write_sqlite(written) for written in changes]
 
 
 def insert_run(run: Run, event: Event, settings: int | None = None) -> int:
@@ -149,35 +162,44 @@ def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
 # --- PostgreSQL -------------------------------------------------------------------------------------
 
 
-def _write_postgresql(changes: Sequence[tuple[Change, Rows]]) -> list[bool]:
-    given = [_given(change, rows) for change, rows in changes]
-    if any(apart for _, apart in given):
-        statement = _change_statement(keeps_apart=True)
-        values = [(*known, _as_json(apart)) for known, apart in given]
-    else:
-        statement, values = _change_statement(), [known for known, _ in given]
+def _write_postgresql(changes: Sequence[Written]) -> list[bool]:
+    given = [_given(written) for written in changes]
+    keeps_apart = any(apart for _, apart in given)
+    values = [(*known, _as_json(apart)) if keeps_apart else known for known, apart in given]
     with connection.wrap_database_errors:
         cursor = preparing()
-        if len(values) == 1:
+        if len(changes) == 1:
+            statement = _statement(is_new=changes[0].new is not None, keeps_apart=keeps_apart)
             return [_held(cursor.execute(statement, values[0]))]
+        held = [False] * len(changes)
         with transaction.atomic():
-            cursor.executemany(statement, values, returning=True)
-            held = [_held(cursor)]
-            while cursor.nextset():
-                held.append(_held(cursor))
-            return held
+            for is_new in (False, True):
+                places = [at for at, written in enumerate(changes) if (written.new is not None) is is_new]
+                if places:
+                    statement = _statement(is_new=is_new, keeps_apart=keeps_apart)
+                    cursor.executemany(statement, [values[at] for at in places], returning=True)
+                for at in places:
+                    held[at] = _held(cursor)
+                    cursor.nextset()
+        return held
 
 
-def _given(change: Change, rows: Rows) -> tuple[tuple[Any, ...], list[dict[str, Any]]]:
+def _given(written: Written) -> tuple[tuple[Any, ...], list[dict[str, Any]]]:
     """The values of a statement, and those of steps that are kept apart."""
     steps, *others = (
-        [_values(table, row) for row in found] for table, found in zip(TABLES, rows, strict=True)
+        [_values(table, row) for row in found] for table, found in zip(TABLES, written.rows, strict=True)
     )
     text, apart = _as_json(steps), []
     # All of them together are small, so that each is: no value has to be looked at.
     if _is_large(text) and (apart := set_apart(steps)):
         text = _as_json(steps)
-    return (_as_json(change), change["id"], text, *map(_as_json, others)), apart
+    change, new = written.change, written.new
+    run = (
+        (_as_json(change), change["id"])
+        if new is None
+        else (_as_json([_row_of_new(new, change)]), change["settings"])
+    )
+    return (*run, text, *map(_as_json, others)), apart
 
 
 def _as_json(value: Any) -> str:
@@ -194,11 +216,9 @@ def _held(cursor: psycopg.Cursor[Any]) -> bool:
     return row is not None and row[0] == 1
 
 
-@lru_cache(maxsize=2)
-def _change_statement(*, keeps_apart: bool = False) -> str:
-    types = {**CONDITIONS, **{name: _type(Run, name) for name in WRITTEN}}
-    given = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    written = ", ".join(f"{name} = w.{name}" for name in WRITTEN)
+@lru_cache(maxsize=4)
+def _statement(*, is_new: bool, keeps_apart: bool) -> str:
+    """The run's own row, and if that is written all others; in the order of the values that `_given` gives."""
     apart = ""
     if keeps_apart:
         apart = (
@@ -208,18 +228,7 @@ def _change_statement(*, keeps_apart: bool = False) -> str:
     # The names are those of this module and of the models.
     return f"""
         WITH changed AS (
-            UPDATE runtime_run AS r SET {written}, progress_at = now(),
-                charges = CASE WHEN w.settles THEN 0 ELSE r.charges END,
-                host_id = CASE WHEN w.releases THEN NULL ELSE w.host_id END, fence = w.fence,
-                due_at = CASE WHEN w.releases THEN w.due_at ELSE r.due_at END
-            FROM json_to_record(%s) AS w ({given})
-            WHERE r.id = %s AND r.event_seq = w.seq_before
-                AND (w.takes OR r.host_id = w.host_id AND r.fence = w.fence)
-                AND (NOT w.takes OR {_untouched("r.", "w.fence")})
-                AND (w.wakes IS NULL OR r.wakes = w.wakes)
-                AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)
-                AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
-                AND (w.settings IS NULL OR w.settings = {revision_sql("r.workspace_id")})
+            {_insert_new_run() if is_new else _change_run()}
             RETURNING 1
         ), steps AS (
             {_insert_from_json(Step)} WHERE EXISTS (SELECT FROM changed){_on_conflict(Step)}
@@ -231,6 +240,30 @@ def _change_statement(*, keeps_apart: bool = False) -> str:
             {_insert_from_json(Spend)} WHERE EXISTS (SELECT FROM changed)
         ){apart}
         SELECT count(*) FROM changed"""  # noqa: S608
+
+
+def _change_run() -> str:
+    types = {**CONDITIONS, **{name: _type(Run, name) for name in WRITTEN}}
+    given = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    written = ", ".join(f"{name} = w.{name}" for name in WRITTEN)
+    return f"""UPDATE runtime_run AS r SET {written}, progress_at = now(),
+                charges = CASE WHEN w.settles THEN 0 ELSE r.charges END,
+                host_id = CASE WHEN w.releases THEN NULL ELSE w.host_id END, fence = w.fence,
+                due_at = CASE WHEN w.releases THEN w.due_at ELSE r.due_at END
+            FROM json_to_record(%s) AS w ({given})
+            WHERE r.id = %s AND r.event_seq = w.seq_before
+                AND (w.takes OR r.host_id = w.host_id AND r.fence = w.fence)
+                AND (NOT w.takes OR {_untouched("r.", "w.fence")})
+                AND (w.wakes IS NULL OR r.wakes = w.wakes)
+                AND (NOT w.unless_cancelled OR r.cancel_requested_at IS NULL)
+                AND (NOT w.if_pausing OR r.pause_requested_at IS NOT NULL)
+                AND (w.settings IS NULL OR w.settings = {revision_sql("r.workspace_id")})"""  # noqa: S608
+
+
+def _insert_new_run() -> str:
+    insert = _insert_from_json(Run, {"progress_at": "now()"})
+    # Who accepts it in the usual way after all may have been quicker.
+    return f"{insert} WHERE %s = {revision_sql('x.workspace_id')} ON CONFLICT (id) DO NOTHING"
 
 
 @lru_cache(maxsize=1)
@@ -262,7 +295,29 @@ def _type(table: Table, name: str) -> str:
 # --- SQLite -----------------------------------------------------------------------------------------
 
 
-def _write_sqlite(change: Change, rows: Rows) -> bool:
+def _write_sqlite(written: Written) -> bool:
+    change, new = written.change, written.new
+    is_written = _change_sqlite(change) if new is None else _insert_new_sqlite(new, change)
+    if is_written:
+        for table, found in zip(TABLES, written.rows, strict=True):
+            if table is Step:
+                _insert_steps_sqlite(found)
+            elif values := [_plain(table, row) for row in found]:
+                underlying().executemany(_sqlite_insert(table), values)
+    return is_written
+
+
+def _insert_new_sqlite(new: Run, change: Change) -> bool:
+    ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [new.workspace_id])
+    if revision != change["settings"]:
+        return False
+    row = _row_of_new(new, change)
+    insert = _sqlite_insert(Run) + " ON CONFLICT (id) DO NOTHING"
+    values = list(_adapted_row(Run, row | {"progress_at": clock.now()}).values())
+    return bool(underlying().execute(insert, values).rowcount)
+
+
+def _change_sqlite(change: Change) -> bool:
     conditions = "".join(
         text
         for name, text in (
@@ -284,14 +339,7 @@ def _write_sqlite(change: Change, rows: Rows) -> bool:
         f" WHERE id = :id AND {is_own} AND event_seq = :seq_before{conditions}",
         given,
     )
-    if not cursor.rowcount:
-        return False
-    for table, found in zip(TABLES, rows, strict=True):
-        if table is Step:
-            _insert_steps_sqlite(found)
-        elif values := [_plain(table, row) for row in found]:
-            underlying().executemany(_sqlite_insert(table), values)
-    return True
+    return bool(cursor.rowcount)
 
 
 def _insert_steps_sqlite(found: Iterable[Any]) -> None:
@@ -335,6 +383,14 @@ def _adapted(value: Any) -> Any:
 
 
 # --- both -------------------------------------------------------------------------------------------
+
+
+def _row_of_new(run: Run, change: Change) -> dict[str, Any]:
+    """The row of a run that is inserted by the write that this change stands for."""
+    written = {name: change[name] for name in WRITTEN}
+    # The run itself says that it is held from its beginning.
+    held = {"host_id": None, "due_at": change["due_at"]} if change["releases"] else {}
+    return _values(Run, run) | written | held
 
 
 def _untouched(row: str, fence: str) -> str:

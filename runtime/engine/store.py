@@ -13,7 +13,7 @@ from django.db import transaction
 
 from runtime.engine import clock, faults, rows, slots
 from runtime.engine.claiming import Claim
-from runtime.engine.commands import Parent, cancel_run, run_ended, start_run
+from runtime.engine.commands import Parent, cancel_run, new_run, run_ended, start_run
 from runtime.engine.delta import Child, Delta, ended_data
 from runtime.engine.lease import clear_suspect
 from runtime.engine.state import RunState
@@ -118,6 +118,15 @@ class Write:
     def ends(self) -> bool:
         return self.change["ended_at"] is not None
 
+    @property
+    def written(self) -> rows.Written:
+        delta, claim = self.delta, self.claim
+        own = (delta.steps.values(), delta.attempts.values(), delta.events, delta.spent)
+        if claim.is_inserted:
+            return rows.Written(self.change, own)
+        # What accepted it went by these settings too, whether or not this write makes a call.
+        return rows.Written(self.change | {"settings": claim.settings}, own, new=self.state.run)
+
 
 def checkpoint(claim: Claim, state: RunState, delta: Delta, intents: bool) -> Write:
     """Outcomes and intents.
@@ -190,13 +199,13 @@ def commit(writes: Sequence[Write]) -> list[bool]:
         if len(writes) == 1 and writes[0].stands_alone:
             done = [_commit_alone(writes[0])]
         else:
-            done = rows.write_all([(write.change, _rows(write.delta)) for write in writes])
+            done = rows.write_all([write.written for write in writes])
         if len(writes) == 1 and not done[0]:
             done = [_was_written(writes[0])]
     for write, is_written in zip(writes, done, strict=True):
         if is_written:
             write.claim.event_seq = write.change["event_seq"]
-            write.claim.is_taken = True
+            write.claim.is_taken = write.claim.is_inserted = True
     return done
 
 
@@ -206,7 +215,7 @@ def _commit_alone(write: Write) -> bool:
     with transaction.atomic():
         if write.ends:
             slots.lock(run)
-        if not rows.write_all([(write.change, _rows(write.delta))])[0]:
+        if not rows.write_all([write.written])[0]:
             return False
         _write_waits(claim.gateways, write.state, write.delta)
         if is_cleared:
@@ -338,10 +347,6 @@ def _write(stage: str, claim: Claim, state: RunState, delta: Delta, **fields: An
     return Write(stage, claim, state, delta, change | fields)
 
 
-def _rows(delta: Delta) -> rows.Rows:
-    return delta.steps.values(), delta.attempts.values(), delta.events, delta.spent
-
-
 def _was_written(write: Write) -> bool:
     """Tell a write that was committed before an error hid it from one that came too late, or that news refused.
 
@@ -422,16 +427,18 @@ def _kept_until(state: RunState) -> datetime | None:
 def _start_child(run: Run, child: Child) -> None:
     start = child.start
     start_run(
-        workspace_id=run.workspace_id,
-        workflow_id=start.workflow_id,
-        graph_id=start.graph_id,
-        version=start.version,
-        trigger=start.trigger,
-        input=start.input,
-        started_by=run.started_by,
-        facts=start.facts,
-        run_id=start.run_id,
-        parent=Parent(run, child.path, child.wait_key),
+        new_run(
+            workspace_id=run.workspace_id,
+            workflow_id=start.workflow_id,
+            graph_id=start.graph_id,
+            version=start.version,
+            trigger=start.trigger,
+            input=start.input,
+            started_by=run.started_by,
+            facts=start.facts,
+            run_id=start.run_id,
+            parent=Parent(run, child.path, child.wait_key),
+        )
     )
 
 

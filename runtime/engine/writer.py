@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from runtime.engine import store
 from runtime.engine.store import Write
 
 MAX_TOGETHER = 64
+HITCH_S = 1.0
 
 InDatabase = Callable[..., Awaitable[Any]]
 
@@ -64,7 +66,8 @@ class Writer:
         if len(asked) > 1:
             # One of them may be at fault; each finds out by itself.
             with suppress(Exception):
-                written = await self._in_database(store.commit, [write for write, _ in asked])
+                writes = [write for write, _ in asked]
+                written = await self._in_database(store.commit, writes, patience_s=_patience_s(writes))
         for (write, done), is_written in zip(asked, written, strict=True):
             if is_written:
                 _settle(done, True)
@@ -79,7 +82,13 @@ class Writer:
                 done.set_exception(error)
 
     async def _alone(self, write: Write) -> bool:
-        return bool((await self._in_database(store.commit, [write]))[0])
+        found = await self._in_database(store.commit, [write], patience_s=_patience_s([write]))
+        return bool(found[0])
+
+
+def _patience_s(writes: Sequence[Write]) -> float:
+    """Whoever waits for a run to be accepted hears of an outage that is more than a hitch, instead of waiting for its end."""
+    return math.inf if all(write.claim.is_inserted for write in writes) else HITCH_S
 
 
 def _settle(done: asyncio.Future[bool], result: bool) -> None:

@@ -23,6 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "builder.settings")
 django.setup()
 
 from django.core.management import call_command
+from django.db import IntegrityError
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -122,8 +123,9 @@ def is_through(actor: Actor) -> bool:
 class StoreModel(RuleBasedStateMachine):
     """One run, two hosts, one of them with two hands, and everything that can happen to them."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(is_accepted=booleans())
+    def begin(self, is_accepted: bool) -> None:
+        """is_accepted: by the usual way; else the run is in no database, and a host may begin it."""
         ids = [new_id() for _ in set(HOSTS)]
         self.actors = [Actor(ids[host]) for host in HOSTS]
         for host_id in ids:
@@ -132,7 +134,7 @@ class StoreModel(RuleBasedStateMachine):
         Run.objects.all().delete()
         self.workspace_id = new_id()
         loading.frozen_graph(commands.freeze(GRAPH))
-        run = commands.start_run(
+        self.run = commands.new_run(
             workspace_id=self.workspace_id,
             workflow_id=new_id(),
             graph_id=commands.freeze(GRAPH),
@@ -142,7 +144,10 @@ class StoreModel(RuleBasedStateMachine):
             started_by="",
             facts={},
         )
-        self.run_id, self.accepted, self.hints = run.pk, copy(run), len(HOSTS)
+        self.run_id, self.hints = self.run.pk, 0
+        self.may_begin, self.is_accepted = not is_accepted, False
+        if is_accepted:
+            self.is_accepted_after_all()
         self.holder_of: dict[int, UUID] = {}
         self.ended = ""
         self.consumed: dict[UUID, UUID] = {}
@@ -150,6 +155,19 @@ class StoreModel(RuleBasedStateMachine):
         self.intents_at_cancel: int | None = None
 
     # --- hosts -------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self._those(is_idle) and self.may_begin)
+    @rule(number=sampled_from(ACTORS))
+    def begins_before_it_is_inserted(self, number: int) -> None:
+        actor = self._one(number, is_idle)
+        self.may_begin = False
+        new = NewRun(copy(self.run), 0, is_inserted=False)
+        new.run.created_at = new.run.due_at = new.run.progress_at = clock.now()
+        actor.claim = claiming.claim_new(new, actor.id, GATEWAYS)
+        actor.state = loading.state_of_new(new.run)
+        assert actor.state is not None
+        actor.state.emit("run.queued", clock.now(), data={"trigger": "start"})
+        actor.state.begin(clock.now())
 
     @precondition(lambda self: self._those(is_idle))
     @precondition(lambda self: self.hints)
@@ -167,7 +185,7 @@ class StoreModel(RuleBasedStateMachine):
         assert actor.state is not None
         actor.state.begin(clock.now())
 
-    @precondition(lambda self: self._those(is_idle))
+    @precondition(lambda self: self._those(is_idle) and self._is_there())
     @rule(number=sampled_from(ACTORS), is_hinted=booleans())
     def claims(self, number: int, is_hinted: bool) -> None:
         actor = self._one(number, is_idle)
@@ -204,7 +222,7 @@ class StoreModel(RuleBasedStateMachine):
         """It stood still for too long, and does not know it."""
         Host.objects.filter(pk=self.actors[number].id).update(lease_until=clock.now() - timedelta(seconds=1))
 
-    @precondition(lambda self: self._those(is_idle) and self._those(is_busy))
+    @precondition(lambda self: self._those(is_idle) and self._those(is_busy) and self._is_there())
     @rule(number=sampled_from(ACTORS))
     def is_overtaken(self, number: int) -> None:
         """It stood still, another took its run, and it goes on with what it was about to do."""
@@ -269,7 +287,7 @@ class StoreModel(RuleBasedStateMachine):
         due_at = at + timedelta(hours=1) if path == "nap" else None
         state.park(path, Park("time" if path == "nap" else "handoff", due_at), at, inputs={})
 
-    @precondition(lambda self: self._those(is_busy))
+    @precondition(lambda self: self._those(is_busy) and self._is_there())
     @rule(number=sampled_from(ACTORS))
     def looks_for_news(self, number: int) -> None:
         claim, state = self._one(number, is_busy).holds()
@@ -312,6 +330,17 @@ class StoreModel(RuleBasedStateMachine):
 
     # --- the world ---------------------------------------------------------------------------------
 
+    @precondition(lambda self: not self.is_accepted)
+    @rule()
+    def is_accepted_after_all(self) -> None:
+        """In the usual way: nobody may know of it, or the host that is about to insert it was not waited for."""
+        self.is_accepted = True
+        try:
+            accepted = commands.start_run(copy(self.run))
+        except IntegrityError:
+            return
+        self.accepted, self.hints = copy(accepted), len(HOSTS)
+
     @rule()
     def time_passes(self) -> None:
         """Everything that was due at some time is due now."""
@@ -345,7 +374,9 @@ class StoreModel(RuleBasedStateMachine):
 
     @invariant()
     def an_end_is_for_ever(self) -> None:
-        run = Run.objects.get(pk=self.run_id)
+        run = Run.objects.filter(pk=self.run_id).first()
+        if run is None:
+            return
         assert not self.ended or run.status == self.ended, f"{self.ended} became {run.status}"
         self.ended = str(run.status) if run.status in ENDED else ""
 
@@ -416,19 +447,25 @@ class StoreModel(RuleBasedStateMachine):
     def _write(self, actor: Actor, write: store.Write, *, is_hidden: bool = False) -> bool:
         """Whether it was written; a host that learns that it lost the run forgets it."""
         assert actor.claim is not None
-        takes = not actor.claim.is_taken
-        owner = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True)[0] + takes * FENCE
+        takes, inserts, was_there = not actor.claim.is_taken, not actor.claim.is_inserted, self._is_there()
+        fence = Run.objects.filter(pk=self.run_id).values_list("fence", flat=True).first() or 0
+        owner = fence + takes * FENCE
         number = actor.claim.event_seq
         try:
             written = self._commit(write)
             if is_hidden and written:
                 # An error hid that it was committed, and it is tried again as if it had not been.
                 actor.claim.event_seq = number
+                actor.claim.is_taken, actor.claim.is_inserted = not takes, not inserts
                 written = self._commit(write)
         except LeaseLost:
             actor.claim = actor.state = None
             return False
         assert not written or actor.claim.fence == owner, "a stale host wrote"
+        assert not (written and inserts and was_there), "a run was inserted twice"
+        assert not (written and inserts) or actor.claim.settings == self._settings(), (
+            "it was accepted by settings of before"
+        )
         if written and takes:
             assert owner not in self.holder_of, "a fence was given twice"
             self.holder_of[owner] = actor.id
@@ -442,6 +479,9 @@ class StoreModel(RuleBasedStateMachine):
             if written:
                 return True
         return store.commit([write])[0]
+
+    def _is_there(self) -> bool:
+        return Run.objects.filter(pk=self.run_id).exists()
 
     def _settings(self) -> int:
         found = SettingsRevision.objects.filter(workspace_id=self.workspace_id)
@@ -464,15 +504,15 @@ BUGS = {
 
 def leave_out(name: str) -> None:
     """Take a condition out of the statement of every change; fails if it is not there to be taken out."""
-    whole = rows._change_statement
+    whole = rows._change_run
 
-    def lacking(*, keeps_apart: bool = False) -> str:
-        text = whole(keeps_apart=keeps_apart)
+    def lacking() -> str:
+        text = whole()
         assert BUGS[name] in text, f"{name} is no condition of {text}"
         return text.replace(BUGS[name], "")
 
     lacking()
-    rows._change_statement = lacking
+    rows._change_run = lacking
 
 
 def main() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 
 from tests.bench.workloads import order_status
 from tests.support.cluster import Cluster
+from tests.support.commits import counted_commits
 from tests.support.product import Api, Example, a_document, a_node, eventually, published
 
 
@@ -178,28 +178,8 @@ def test_runs_are_shared_between_the_workers(admin: Api) -> None:
 @pytest.fixture
 def commits(cluster: Cluster) -> Iterator[Callable[[str], int]]:
     """How many transactions wrote a run's row."""
-    with psycopg.connect(cluster.env["DATABASE_URL"], autocommit=True) as database:
-        database.execute("CREATE TABLE written (run uuid, by xid8)")
-        database.execute(
-            # What is counted for pages is folded in later, for many runs at once.
-            "CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " IF TG_OP = 'INSERT' OR NEW.uncounted = OLD.uncounted THEN"
-            " INSERT INTO written VALUES (NEW.id, pg_current_xact_id()); END IF; RETURN NEW; END $$"
-        )
-        database.execute(
-            "CREATE TRIGGER note_write BEFORE INSERT OR UPDATE ON runtime_run"
-            " FOR EACH ROW EXECUTE FUNCTION note_write()"
-        )
-
-        def count(run_id: str) -> int:
-            (found,) = database.execute(
-                "SELECT count(DISTINCT by) FROM written WHERE run = %s", [run_id]
-            ).fetchone() or (0,)
-            return int(found)
-
+    with counted_commits(cluster.env["DATABASE_URL"]) as count:
         yield count
-        database.execute("DROP FUNCTION note_write() CASCADE")
-        database.execute("DROP TABLE written")
 
 
 def test_a_run_with_two_outside_calls_commits_four_times(admin: Api, commits: Callable[[str], int]) -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from runtime.engine import clock, commands, loading, store, sweeping
-from runtime.engine.claiming import claim_due, claim_free, claim_new
+from runtime.engine.claiming import Claim, claim_due, claim_free, claim_new
 from runtime.engine.health import STALL_S, health
 from runtime.engine.held_up import held_up_by
 from runtime.engine.loading import frozen_graph
@@ -19,7 +20,7 @@ from runtime.errors import LeaseLost
 from runtime.gateways import Gateways
 from runtime.graph.schema import parse_graph
 from runtime.identifiers import new_id
-from runtime.models import ENGINE_LEVEL, Graph, Host, Run
+from runtime.models import ENGINE_LEVEL, Graph, Host, Run, SettingsRevision
 from runtime.nodes.catalogue import EXECUTABLE_TYPES
 from tests.support.product import a_document, a_node
 
@@ -38,10 +39,9 @@ def a_host() -> Host:
     return host
 
 
-def a_run(**columns: Any) -> Run:
-    """One that is overdue, with these values besides."""
+def a_new_run() -> Run:
     graph = parse_graph(a_document([a_node("start", "manual_trigger")], ""))
-    run = commands.start_run(
+    return commands.new_run(
         workspace_id=new_id(),
         workflow_id=new_id(),
         graph_id=commands.freeze(graph),
@@ -51,6 +51,11 @@ def a_run(**columns: Any) -> Run:
         started_by="test",
         facts={},
     )
+
+
+def a_run(**columns: Any) -> Run:
+    """One that is overdue, with these values besides."""
+    run = commands.start_run(a_new_run())
     at = clock.now() - LONG_AGO
     Run.objects.filter(pk=run.pk).update(**{"due_at": at, "progress_at": at, "created_at": at, **columns})
     return Run.objects.get(pk=run.pk)
@@ -79,6 +84,51 @@ def test_what_a_hint_began_is_not_taken_for_what_a_sweep_of_the_same_host_took()
 
     with pytest.raises(LeaseLost):
         store.commit([store.checkpoint(begun, state, state.take_delta(), True)])
+
+
+def begun_by(host: Host, run: Run) -> tuple[Claim, RunState]:
+    """A new run that is in no database yet."""
+    claim = claim_new(NewRun(run, 0, is_inserted=False), host.pk, NOWHERE)
+    run.created_at = run.due_at = run.progress_at = clock.now()
+    state = RunState(run, frozen_graph(run.graph_id), EXECUTABLE_TYPES)
+    state.emit("run.queued", clock.now())
+    state.begin(clock.now())
+    return claim, state
+
+
+def checkpoint(claim: Claim, state: RunState) -> list[bool]:
+    return store.commit([store.checkpoint(claim, state, state.take_delta(), False)])
+
+
+def test_a_run_is_inserted_by_its_first_write_or_in_the_usual_way_and_not_by_both() -> None:
+    host, run = a_host(), a_new_run()
+    assert checkpoint(*begun_by(host, copy(run))) == [True]
+    with transaction.atomic(), pytest.raises(IntegrityError):
+        commands.start_run(copy(run))
+
+    other = a_new_run()
+    late = begun_by(host, copy(other))
+    commands.start_run(copy(other))
+    with pytest.raises(LeaseLost):
+        checkpoint(*late)
+    assert Run.objects.get(pk=other.pk).host_id is None
+
+
+def test_a_first_write_whose_answer_was_lost_is_known_for_its_own() -> None:
+    host, run = a_host(), a_new_run()
+    claim, state = begun_by(host, run)
+    write = store.checkpoint(claim, state, state.take_delta(), False)
+    assert store.commit([write]) == [True]
+    claim.event_seq, claim.is_taken, claim.is_inserted = 0, False, False
+    assert store.commit([write]) == [True]
+
+
+def test_a_run_is_not_inserted_by_settings_of_before() -> None:
+    host, run = a_host(), a_new_run()
+    SettingsRevision.objects.create(workspace_id=run.workspace_id, revision=1)
+    with pytest.raises(LeaseLost):
+        checkpoint(*begun_by(host, run))
+    assert not Run.objects.filter(pk=run.pk).exists()
 
 
 @pytest.mark.parametrize("attention", ["quarantined", "budget_exceeded"])

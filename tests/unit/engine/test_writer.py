@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from runtime.engine.writer import Writer
+from runtime.engine.writer import HITCH_S, Writer
 from runtime.errors import LeaseLost
 
 
-def a_write(name: str, *, alone: bool = False) -> Any:
-    return SimpleNamespace(name=name, stands_alone=alone)
+def a_write(name: str, *, alone: bool = False, is_inserted: bool = True) -> Any:
+    return SimpleNamespace(name=name, stands_alone=alone, claim=SimpleNamespace(is_inserted=is_inserted))
 
 
 class Database:
@@ -22,11 +23,13 @@ class Database:
 
     def __init__(self, **answers: bool | Exception) -> None:
         self.committed: list[list[str]] = []
+        self.patience_s: list[float] = []
         self.gate = asyncio.Event()
         self._answers = answers
 
-    async def call(self, _: Callable[..., Any], writes: Sequence[Any]) -> list[bool]:
+    async def call(self, _: Callable[..., Any], writes: Sequence[Any], *, patience_s: float) -> list[bool]:
         names = [write.name for write in writes]
+        self.patience_s.append(patience_s)
         self.committed.append(names)
         await self.gate.wait()
         if len(names) > 1:
@@ -76,6 +79,12 @@ async def test_one_that_breaks_the_transaction_harms_nobody_else() -> None:
     database = Database(c=broken)
     assert await written(database, a_write("a"), a_write("b"), a_write("c")) == [True, True, broken]
     assert database.committed == [["a"], ["b", "c"], ["b"], ["c"]]
+
+
+async def test_an_outage_is_not_waited_out_for_a_run_that_somebody_waits_to_be_accepted() -> None:
+    database = Database()
+    await written(database, a_write("a"), a_write("b"), a_write("c", is_inserted=False))
+    assert database.patience_s == [math.inf, HITCH_S]
 
 
 async def test_one_whose_owner_was_stopped_is_written_and_disturbs_nobody() -> None:

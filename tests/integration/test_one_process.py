@@ -1,0 +1,201 @@
+"""Web and worker in one process, on SQLite and on PostgreSQL: a run whose answer is waited for is begun before it is inserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.support.commits import counted_commits
+from tests.support.product import (
+    Embedded,
+    Example,
+    a_document,
+    a_node,
+    eventually,
+    manage_all,
+    published,
+)
+from tests.support.services import (
+    POSTGRES_URL,
+    drop_database,
+    fresh_database,
+    redis_database,
+    require_services,
+)
+
+pytestmark = pytest.mark.timeout(240)
+
+DATABASE = "patchbay_test_one_process"
+
+GRAPH = a_document(
+    [
+        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+        a_node(
+            "asked",
+            "condition",
+            {
+                "branches": [
+                    {
+                        "id": "yes",
+                        "when": {"all": [{"left": "{{ trigger.body.email }}", "op": "is_not_empty"}]},
+                    }
+                ]
+            },
+        ),
+        a_node(
+            "call",
+            "mcp_tool",
+            {"server": "crm", "tool": "create_contact", "arguments": {"email": "{{ trigger.body.email }}"}},
+        ),
+        a_node("done", "reply", {"data": "{{ steps.call.contact_id }}"}),
+        a_node("nothing", "reply", {"data": "nothing"}),
+    ],
+    "start>asked, asked.yes>call, call>done, asked.otherwise>nothing",
+)
+
+
+class Place:
+    """An installation, and its workflow that adds a contact."""
+
+    def __init__(self, product: Embedded, crm: Example) -> None:
+        self.product, self.crm = product, crm
+        self.api = product.api()
+        server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
+        registered = self.api("POST", "/mcp-servers", server)
+        assert self.api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
+        self.workflow = published(self.api, "Add a contact", GRAPH)
+
+    @property
+    def database_url(self) -> str:
+        return self.product.env["DATABASE_URL"]
+
+    def restart(self, **env: str) -> None:
+        """Anew with more in its environment, and with its webhook called once, so that its address is remembered."""
+        self.product.stop()
+        before = dict(self.product.env)
+        self.product.env |= env
+        self.product.start()
+        self.product.env = before
+        assert self.post({}).json() == "nothing"
+
+    def post(self, body: dict[str, Any]) -> httpx2.Response:
+        return httpx2.post(self.workflow["hook"], json=body, timeout=60, trust_env=False)
+
+    def runs_of(self, email: str) -> list[dict[str, Any]]:
+        found = self.api("GET", f"/runs?workflow={self.workflow['id']}&limit=200")["items"]
+        runs = [self.api("GET", f"/runs/{run['id']}") for run in found]
+        return [run for run in runs if run["input"]["body"].get("email") == email]
+
+    def contacts(self, email: str) -> int:
+        return len(self.crm.rows(f"SELECT * FROM contacts WHERE email = '{email}'"))
+
+
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("one")
+    env = {"PATCHBAY_PASSWORD": "a long password"}
+    if request.param == "PostgreSQL":
+        require_services()
+        env |= {
+            "DATABASE_URL": fresh_database(DATABASE),
+            "BROKER_URL": redis_database(13),
+            "REDIS_URL": redis_database(14),
+        }
+    product, crm = Embedded(folder, demo=False, env=env), Example("crm_server", folder)
+    try:
+        product.start()
+        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
+        manage_all(["create_workspace", "demo"], person, env=product.env)
+        yield Place(product, crm)
+    finally:
+        product.stop()
+        crm.process.kill()
+        if request.param == "PostgreSQL":
+            drop_database(DATABASE)
+
+
+ON_POSTGRESQL = pytest.mark.parametrize("place", ["PostgreSQL"], indirect=True)
+
+
+def test_its_first_write_inserts_it(place: Place) -> None:
+    place.restart()
+    answer = place.post({"email": "first@example.com"})
+    run_id = answer.headers["x-run-id"]
+    run = place.api("GET", f"/runs/{run_id}")
+    assert (answer.status_code, run["status"], run["result"]) == (200, "succeeded", answer.json())
+    assert run["created_at"] <= run["started_at"] <= run["ended_at"]
+    told = place.api("GET", f"/runs/{run_id}/events")["items"]
+    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
+    assert [event["type"] for event in told[:3]] == ["run.queued", "run.started", "step.started"]
+    assert told[0]["data"] == {"trigger": "start"}
+
+
+@ON_POSTGRESQL
+def test_a_run_with_one_outside_call_commits_twice(place: Place) -> None:
+    """Accepted and taken with the intent of its call; the outcome with the end."""
+    place.restart()
+    with counted_commits(place.database_url) as commits:
+        found = {
+            commits(place.post({"email": f"{number}@example.com"}).headers["x-run-id"]) for number in range(5)
+        }
+    assert found == {2}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("way", ["database", "exception"])
+def test_what_goes_wrong_at_its_first_write_is_not_felt(place: Place, when: str, way: str) -> None:
+    """The database is away for a moment, or something that nobody foresaw happens, before it is inserted or after."""
+    email = f"{when}-{way}@example.com"
+    place.restart(PATCHBAY_FAULT=f"{when}_intent:{way}")
+    answer = place.post({"email": email})
+    assert answer.status_code == 200, answer.text
+    assert "fault reached" in place.product.process.log.read_text()
+    [run] = place.runs_of(email)
+    assert (run["id"], run["status"]) == (answer.headers["x-run-id"], "succeeded")
+    assert place.contacts(email) == 1
+
+
+def test_it_is_nowhere_when_the_process_dies_before_its_first_write(place: Place) -> None:
+    place.restart(PATCHBAY_FAULT="before_intent:kill")
+    with pytest.raises(httpx2.HTTPError):
+        place.post({"email": "nowhere@example.com"})
+    place.restart()
+    assert place.runs_of("nowhere@example.com") == []
+    assert place.post({"email": "nowhere@example.com"}).status_code == 200
+    assert place.contacts("nowhere@example.com") == 1
+
+
+def test_it_goes_on_when_the_process_dies_after_its_first_write(place: Place) -> None:
+    place.restart(PATCHBAY_FAULT="after_intent:kill")
+    with pytest.raises(httpx2.HTTPError):
+        place.post({"email": "goes-on@example.com"})
+    place.restart()
+    [run] = place.runs_of("goes-on@example.com")
+    ended = place.api.run_until(run["id"], "succeeded", "failed", within_s=45)
+    assert ended["status"] == "succeeded", ended["error"]
+    assert place.contacts("goes-on@example.com") == 1
+
+
+@ON_POSTGRESQL
+def test_an_outage_is_told_and_nothing_is_left_of_the_request(place: Place) -> None:
+    place.restart()
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [DATABASE]
+        )
+        try:
+            answer = place.post({"email": "away@example.com"})
+            assert answer.status_code == 503, answer.text
+            assert answer.json()["retryable"] is True
+            assert "retry-after" in answer.headers
+        finally:
+            server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true")
+    eventually(
+        lambda: place.post({"email": "away@example.com"}).status_code == 200, what="being accepted again"
+    )
+    assert len(place.runs_of("away@example.com")) == 1
