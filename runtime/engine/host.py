@@ -47,6 +47,7 @@ from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, answer_topic, run_topic
+from runtime.engine.loop_database import LoopDatabase
 from runtime.engine.new_runs import NewRun
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
@@ -83,8 +84,12 @@ class Host:
         capacity: int = CAPACITY,
         per_workspace: int = PER_WORKSPACE,
         memory_mib: int = 0,
+        on_loop: LoopDatabase | None = None,
     ) -> None:
-        """per_workspace: runs of one workspace that it holds at most; memory_mib: it ends when it has more, 0 never"""
+        """per_workspace: runs of one workspace that it holds at most; memory_mib: it ends when it has more, 0 never
+
+        on_loop   where changes go to without a thread, if the database is PostgreSQL
+        """
         self.id = new_id()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.gateways = gateways
@@ -100,7 +105,8 @@ class Host:
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._lease = lease.Lease(self.id, self.name)
-        self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1))
+        self._on_loop = on_loop
+        self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1), on_loop=on_loop)
         self._claims: dict[UUID, Claim] = {}
         self._begun: dict[UUID, Future[bool]] = {}
         self._drives: dict[UUID, Drive] = {}
@@ -259,6 +265,8 @@ class Host:
             await self.clients.mcp.close()
             await self.clients.llm.close()
             await self.live.close()
+            if self._on_loop is not None:
+                await self._on_loop.close()
             self._ended.set()
         logger.info("host stopped", extra={"action": "host", "host": self.name})
 

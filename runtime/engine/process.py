@@ -6,12 +6,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils.module_loading import import_string
 from kombu import Connection, Producer
 from kombu.exceptions import ChannelError
 
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
+from runtime.engine.loop_database import LoopDatabase
 from runtime.gateways import Gateways
 from runtime.outbound.policy import OutboundPolicy
 
@@ -52,6 +54,7 @@ def start_host() -> Host:
         live=live_updates(),
         # SQLite has one writer: more threads would only wait for each other.
         database_threads=1 if settings.EMBEDDED else DATABASE_THREADS,
+        on_loop=None if settings.EMBEDDED else LoopDatabase(connection.get_connection_params()),
         per_workspace=settings.WORKSPACE_RUNS,
         memory_mib=settings.WORKER_MEMORY_MIB,
     )

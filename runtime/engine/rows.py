@@ -15,7 +15,6 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import psycopg
 from django.db import connection, models, transaction
 from pydantic_core import to_json
 
@@ -162,6 +161,20 @@ def answer_of(run_id: UUID) -> tuple[bool, Any] | None:
 # --- PostgreSQL -------------------------------------------------------------------------------------
 
 
+def statement_of(written: Written) -> tuple[str, tuple[Any, ...]] | None:
+    """The statement that is a transaction by itself, and its values; None where values are to be kept apart.
+
+    Its row is for `held` to read.
+    """
+    values, apart = _given(written)
+    return None if apart else (_statement(is_new=written.new is not None, keeps_apart=False), values)
+
+
+def held(row: tuple[Any, ...] | None) -> bool:
+    """Whether the conditions of a change held, by the row that its statement gave."""
+    return row is not None and row[0] == 1
+
+
 def _write_postgresql(changes: Sequence[Written]) -> list[bool]:
     given = [_given(written) for written in changes]
     keeps_apart = any(apart for _, apart in given)
@@ -170,8 +183,8 @@ def _write_postgresql(changes: Sequence[Written]) -> list[bool]:
         cursor = preparing()
         if len(changes) == 1:
             statement = _statement(is_new=changes[0].new is not None, keeps_apart=keeps_apart)
-            return [_held(cursor.execute(statement, values[0]))]
-        held = [False] * len(changes)
+            return [held(cursor.execute(statement, values[0]).fetchone())]
+        found = [False] * len(changes)
         with transaction.atomic():
             for is_new in (False, True):
                 places = [at for at, written in enumerate(changes) if (written.new is not None) is is_new]
@@ -179,9 +192,9 @@ def _write_postgresql(changes: Sequence[Written]) -> list[bool]:
                     statement = _statement(is_new=is_new, keeps_apart=keeps_apart)
                     cursor.executemany(statement, [values[at] for at in places], returning=True)
                 for at in places:
-                    held[at] = _held(cursor)
+                    found[at] = held(cursor.fetchone())
                     cursor.nextset()
-        return held
+        return found
 
 
 def _given(written: Written) -> tuple[tuple[Any, ...], list[dict[str, Any]]]:
@@ -209,11 +222,6 @@ def _as_json(value: Any) -> str:
 
 def _is_large(text: str) -> bool:
     return len(text.encode()) > MAX_BYTES_IN_ROW
-
-
-def _held(cursor: psycopg.Cursor[Any]) -> bool:
-    row = cursor.fetchone()
-    return row is not None and row[0] == 1
 
 
 @lru_cache(maxsize=4)

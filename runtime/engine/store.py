@@ -16,6 +16,7 @@ from runtime.engine.claiming import Claim
 from runtime.engine.commands import Parent, cancel_run, new_run, run_ended, start_run
 from runtime.engine.delta import Child, Delta, ended_data
 from runtime.engine.lease import clear_suspect
+from runtime.engine.loop_database import LoopDatabase
 from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
@@ -204,9 +205,29 @@ def commit(writes: Sequence[Write]) -> list[bool]:
             done = [_was_written(writes[0])]
     for write, is_written in zip(writes, done, strict=True):
         if is_written:
-            write.claim.event_seq = write.change["event_seq"]
-            write.claim.is_taken = write.claim.is_inserted = True
+            _note(write)
     return done
+
+
+async def commit_on_loop(write: Write, database: LoopDatabase) -> bool:
+    """Write what does not stand alone, on PostgreSQL; when false, `commit` does it or finds out why it cannot be done.
+
+    raises   psycopg.Error, TimeoutError: nobody knows whether it was written, but `commit` finds out
+    """
+    known = rows.statement_of(write.written)
+    if known is None:
+        return False
+    with faults.around(write.stage):
+        is_written = rows.held(await database.row(*known))
+    if is_written:
+        _note(write)
+    return is_written
+
+
+def _note(write: Write) -> None:
+    """What the claim knows of the run's row from here on."""
+    write.claim.event_seq = write.change["event_seq"]
+    write.claim.is_taken = write.claim.is_inserted = True
 
 
 def _commit_alone(write: Write) -> bool:

@@ -9,7 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import psycopg
+from django.db import Error as DatabaseError
+
 from runtime.engine import store
+from runtime.engine.loop_database import LoopDatabase
 from runtime.engine.store import Write
 
 MAX_TOGETHER = 64
@@ -23,10 +27,12 @@ class Writer:
 
     in_database   runs a function on a database thread, and again while the database is away and the lease holds
     at_once       transactions under way at the same time; further changes wait, and go together
+    on_loop       PostgreSQL without a way to a thread, for a change that goes by itself and touches nothing but its run
     """
 
-    def __init__(self, in_database: InDatabase, *, at_once: int) -> None:
+    def __init__(self, in_database: InDatabase, *, at_once: int, on_loop: LoopDatabase | None = None) -> None:
         self._in_database = in_database
+        self._on_loop = on_loop
         self._waiting: deque[tuple[Write, asyncio.Future[bool]]] = deque()
         self._free = at_once
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,6 +88,11 @@ class Writer:
                 done.set_exception(error)
 
     async def _alone(self, write: Write) -> bool:
+        if self._on_loop is not None and not write.stands_alone:
+            # Why it was not written, or whether it was, is found out by the other way.
+            with suppress(psycopg.Error, DatabaseError, TimeoutError):
+                if await store.commit_on_loop(write, self._on_loop):
+                    return True
         found = await self._in_database(store.commit, [write], patience_s=_patience_s([write]))
         return bool(found[0])
 

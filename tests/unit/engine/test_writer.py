@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import OperationalError
 
+from runtime.engine import store
 from runtime.engine.writer import HITCH_S, Writer
 from runtime.errors import LeaseLost
 
@@ -125,3 +128,43 @@ async def test_two_that_end_at_once_leave_nothing_for_the_second_to_write(
         await asyncio.sleep(0)
     assert database.committed == [["a"], ["b"], ["c"]]
     assert caplog.records == []
+
+
+class OnLoop:
+    """What becomes of a write that goes to PostgreSQL without a thread."""
+
+    def __init__(self, answer: bool | Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        self._answer = answer
+        monkeypatch.setattr(store, "commit_on_loop", self._commit)
+
+    async def _commit(self, write: Any, database: Any) -> bool:
+        assert database is self
+        self.seen.append(write.name)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+async def written_on_loop(database: Database, on_loop: Any, *writes: Any) -> list[bool]:
+    writer = Writer(database.call, at_once=2, on_loop=on_loop)
+    database.gate.set()
+    return [await writer.write(write) for write in writes]
+
+
+async def test_a_plain_change_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    database, on_loop = Database(), OnLoop(True, monkeypatch)
+    writes = [a_write("a"), a_write("b", alone=True), a_write("c")]
+    assert await written_on_loop(database, on_loop, *writes) == [True] * 3
+    assert (on_loop.seen, database.committed) == (["a", "c"], [["b"]])
+
+
+@pytest.mark.parametrize(
+    "answer", [False, TimeoutError(), psycopg.OperationalError("gone"), OperationalError("gone")]
+)
+async def test_what_did_not_come_through_is_left_to_the_way_that_finds_out_why(
+    answer: bool | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, on_loop = Database(a=False), OnLoop(answer, monkeypatch)
+    assert await written_on_loop(database, on_loop, a_write("a"), a_write("b")) == [False, True]
+    assert (on_loop.seen, database.committed) == (["a", "b"], [["a"], ["b"]])
