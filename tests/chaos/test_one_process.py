@@ -1,0 +1,146 @@
+"""R1, R5 in one process: it is killed again and again under webhooks whose replies are waited for, which it begins before they are stored."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.chaos.figures import Figures, beyond_daily, sized
+from tests.support.effects import EffectsServer
+from tests.support.histories import unlike_their_events
+from tests.support.product import Api, Embedded, a_document, a_node, eventually, manage_all, published
+from tests.support.services import drop_database, fresh_database, redis_database
+
+STORM_S = sized(10.0, 30.0, 90.0)
+KILL_EVERY_S = 6.0
+SENDERS = 8
+SETTLED_WITHIN_S = 30.0
+DATABASE = "patchbay_test_one_process_storm"
+
+pytestmark = [beyond_daily, pytest.mark.timeout(sized(120, 240, 400))]
+
+TOOLS = ("put", "send")
+GRAPH = a_document(
+    [
+        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+        *(
+            a_node(
+                tool, "mcp_tool", {"server": "effects", "tool": tool, "arguments": {"label": label, "ms": 40}}
+            )
+            for tool in TOOLS
+            for label in [f"{{{{ trigger.body.name }}}}/{tool}"]
+        ),
+        a_node("tell", "reply", {"data": "{{ trigger.body.name }}"}),
+    ],
+    "start>put, put>send, send>tell",
+)
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedded]:
+    env = {"PATCHBAY_PASSWORD": "a long password"}
+    if request.param == "PostgreSQL":
+        env |= {
+            "DATABASE_URL": fresh_database(DATABASE),
+            "BROKER_URL": redis_database(13),
+            "REDIS_URL": redis_database(14),
+        }
+    found = Embedded(tmp_path, demo=False, env=env)
+    try:
+        found.start()
+        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
+        manage_all(["create_workspace", "demo"], person, env=found.env)
+        yield found
+    finally:
+        found.stop()
+        if request.param == "PostgreSQL":
+            drop_database(DATABASE)
+
+
+def test_what_was_answered_is_stored_and_done_once_however_often_the_process_dies(
+    product: Embedded, effects: EffectsServer, figures: Figures
+) -> None:
+    api = product.api()
+    effects.register(api)
+    workflow = published(api, "Storm", GRAPH)
+    prefix = "one-postgresql" if product.env["DATABASE_URL"] else "one-sqlite"
+    stop, numbers = threading.Event(), itertools.count()
+    answered: dict[str, str] = {}
+
+    def send() -> None:
+        with httpx2.Client(timeout=40, trust_env=False) as http:
+            while not stop.is_set():
+                name = f"{prefix}-{next(numbers)}"
+                try:
+                    answer = http.post(workflow["hook"], json={"name": name})
+                except httpx2.HTTPError:
+                    time.sleep(0.1)
+                    continue
+                if answer.status_code == 200:
+                    assert answer.json() == name
+                    answered[answer.headers["x-run-id"]] = name
+                else:
+                    assert answer.status_code in {202, 503}, answer.text
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        senders = [pool.submit(send) for _ in range(SENDERS)]
+        started, kills = time.monotonic(), 0
+        try:
+            while time.monotonic() - started < STORM_S:
+                time.sleep(KILL_EVERY_S)
+                assert product.process is not None
+                product.process.kill()
+                product.start()
+                kills += 1
+        finally:
+            stop.set()
+        for sender in senders:
+            sender.result(60)
+    last_kill = time.monotonic()
+    settled = {"succeeded", "failed", "cancelled", "needs_attention"}
+
+    def unsettled() -> int:
+        return sum(run["status"] not in settled for run in all_runs(api, workflow["id"]))
+
+    eventually(lambda: unsettled() == 0, within_s=3 * SETTLED_WITHIN_S, what="every run being settled")
+    settled_s = time.monotonic() - last_kill
+    runs = all_runs(api, workflow["id"])
+    stored = {run["id"]: run for run in runs}
+    log = effects.log(prefix)
+    parked = sum(run["status"] == "needs_attention" for run in runs)
+    lost = [run for run in answered if stored.get(run, {}).get("status") != "succeeded"]
+    figures.note(
+        "R5",
+        f"{prefix}: process killed",
+        "again and again",
+        f"{kills} times, {len(answered)} answers",
+        kills > 1,
+    )
+    figures.at_most("R5", f"{prefix}: answered but lost", 0, len(lost))
+    figures.at_most("R1", f"{prefix}: idempotent effects doubled", 0, len(log.doubled("put")))
+    figures.at_most("R1", f"{prefix}: non-idempotent calls repeated", 0, len(log.repeated("send")))
+    figures.at_most("R1", f"{prefix}: runs that failed", 0, sum(run["status"] == "failed" for run in runs))
+    figures.at_most("R1", f"{prefix}: parked, a call for each sender and kill", kills * SENDERS, parked)
+    figures.at_most("R1", f"{prefix}: settled after the last kill", SETTLED_WITHIN_S, settled_s, " s")
+    product.stop()
+    where = product.env["DATABASE_URL"] or Path(product.env["PATCHBAY_DATA_DIR"]) / "patchbay.sqlite3"
+    figures.at_most("R1", f"{prefix}: runs unlike their events", 0, len(unlike_their_events(where)))
+    figures.check()
+
+
+def all_runs(api: Api, workflow: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = api("GET", f"/runs?workflow={workflow}&limit=200&cursor={cursor}")
+        found += page["items"]
+        cursor = page["next"]
+    return found
