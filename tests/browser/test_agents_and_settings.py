@@ -74,6 +74,7 @@ def test_a_workflow_is_told_how_many_runs_go_on_at_once(make_visitor: Any, api: 
     dialog.get_by_role("button", name="Replace").click()
     dialog.get_by_label("Steps", exact=True).fill("50")
     dialog.get_by_label("Keep runs for so many days").fill("30")
+    dialog.get_by_label("Time zone of its schedules").fill("Asia/Tokyo")
     picture(page, "workflow-settings")
     dialog.get_by_role("button", name="Close").click()
     saved(page, api, workflow)
@@ -82,6 +83,7 @@ def test_a_workflow_is_told_how_many_runs_go_on_at_once(make_visitor: Any, api: 
     key = "{{ trigger.body.customer }}"
     assert kept["concurrency"] == {"key": key, "limit": 2, "when_full": "replace"}
     assert (kept["budgets"], kept["keep_days"]) == ({"steps": 50}, 30)
+    assert kept["timezone"] == "Asia/Tokyo"
 
 
 def test_the_turns_and_calls_of_an_agent_are_looked_at_one_after_the_other(

@@ -55,6 +55,7 @@ def test_a_note_on_a_loop_is_selected_copied_moved_and_written_in(page: Page, ap
     page.keyboard.press("Escape")
     page.keyboard.press("Delete")
     expect(notes).to_have_count(2)
+    expect(page.get_by_role("region", name="Canvas")).to_be_focused()
     page.keyboard.press("Control+z")
 
     def saved() -> bool:

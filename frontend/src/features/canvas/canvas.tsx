@@ -173,6 +173,8 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
         refusedLine(useGraph.getState().graph, asEdge(connection), nodeType) === ''
       }
       onDelete={({ nodes: goneNodes, edges: goneEdges }) => {
+        // The card that had the focus goes; whoever works by keys stays where the steps are.
+        document.querySelector<HTMLElement>('.canvas')?.focus({ preventScroll: true })
         const keys = new Set(goneEdges.map(edge => edge.id))
         const ids = goneNodes.map(node => node.id)
         useGraph.getState().change(current =>

@@ -1,4 +1,4 @@
-/** What holds for every run of the workflow: how many at once, what one may use, how long it is kept. */
+/** What holds for every run of the workflow: how many at once, what one may use, how long it is kept, whose clock it goes by. */
 import { type ReactNode, useEffect } from 'react'
 import type { Problem } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
@@ -7,12 +7,14 @@ import { useView } from '../../app/store/view'
 import type { Budget, Concurrency, GraphSettings } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
 import { NumberInput } from '../../shared/ui/number-input'
+import { ZoneInput } from '../../shared/ui/zone-input'
 
 const LIMIT_FIELD = 'settings/concurrency/limit'
 const KEY_FIELD = 'settings/concurrency/key'
 const KEEP_FIELD = 'settings/keep_days'
+const ZONE_FIELD = 'settings/timezone'
 /** Settings that programs and files bring, and that have no box here. */
-const WITHOUT_BOX = ['timezone', 'never_stored'] as const
+const WITHOUT_BOX = ['never_stored'] as const
 const budgetField = (name: Budget) => `settings/budgets/${name}`
 const WHEN_FULL: [NonNullable<Concurrency['when_full']>, string, string][] = [
   ['queue', 'Wait', 'It begins when another one ends, oldest first.'],
@@ -26,7 +28,7 @@ const BUDGETS: [Budget, string, string][] = [
   ['cost_usd', 'US dollars for models', '100'],
   ['bytes', 'Data (bytes)', '33,554,432'],
 ]
-const FIELDS = [LIMIT_FIELD, KEY_FIELD, KEEP_FIELD, ...BUDGETS.map(([name]) => budgetField(name))]
+const FIELDS = [LIMIT_FIELD, KEY_FIELD, KEEP_FIELD, ZONE_FIELD, ...BUDGETS.map(([name]) => budgetField(name))]
 /** A tenth of a cent: budgets of models are small, and none is a budget of nothing. */
 const LEAST_USD = 0.001
 
@@ -171,6 +173,16 @@ export function WorkflowSettings({ onClose }: { onClose: () => void }) {
           value={settings.keep_days ?? undefined}
           onChange={value => set({ keep_days: value ?? null })}
         />
+      </Setting>
+      <Setting {...at(ZONE_FIELD)} id="zone" label="Time zone of its schedules">
+        <ZoneInput
+          id="zone"
+          readOnly={readOnly}
+          placeholder="that of the workspace"
+          value={settings.timezone ?? undefined}
+          onChange={value => set({ timezone: value ?? null })}
+        />
+        <p className="field-hint">For schedules that name no other.</p>
       </Setting>
     </Dialog>
   )

@@ -1,27 +1,20 @@
-/** A time zone by its name, with every name that the browser knows as a suggestion. */
+/** A time zone as a field of a step. */
+import { ZoneInput } from '../../../shared/ui/zone-input'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
 
 export function TimezoneField({ schema, path, value, label, onChange }: SharedProps) {
   const form = useForm()
-  const list = `${fieldId(path)}-zones`
   return (
     <FieldFrame path={path} label={label} hint={schema.description}>
-      <input
+      <ZoneInput
         id={fieldId(path)}
-        className="input"
-        list={list}
-        value={typeof value === 'string' ? value : ''}
+        value={typeof value === 'string' ? value : undefined}
         readOnly={form.readOnly}
         placeholder={schema['x-placeholder']}
-        onChange={event => onChange(event.target.value.trim() || undefined)}
+        onChange={onChange}
       />
-      <datalist id={list}>
-        {Intl.supportedValuesOf('timeZone').map(zone => (
-          <option key={zone} value={zone} />
-        ))}
-      </datalist>
     </FieldFrame>
   )
 }
