@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 HOLD_S = 30.0
 BEGUN_WITHIN_S = 5.0
+"""A host that takes longer to insert a run is not waited for: it is inserted in the usual way."""
 ROUTE = "hooks/<str:token>"
 METHODS = MOUNTED[ROUTE]
 KEPT_HEADERS = {
