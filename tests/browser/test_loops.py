@@ -260,6 +260,8 @@ def test_a_loop_is_filled_copied_and_deleted_by_keyboard(page: Page, api: Api) -
     outline = page.get_by_role("navigation", name="Steps as a list")
     expect(outline.get_by_role("button", name="Add a step inside For each").first).to_be_visible()
     picture(page, "loop-as-list")
+    outline.get_by_role("button", name=re.compile("^Delete ")).last.click()
+    expect(outline).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])

@@ -24,6 +24,7 @@ import { edgeKey, noteOf, type Position } from '../../shared/graph/document'
 import { connect, refusedLine, removeChosen, WALL } from '../../shared/graph/edit'
 import { containerAt } from '../../shared/graph/frames'
 import { parentOf } from '../../shared/graph/nesting'
+import { focusSteps } from '../../shared/ui/focus-steps'
 import { CanvasToolbar } from './canvas-toolbar'
 import { ContainerCard } from './container-card'
 import { beginDrag, drop, showTarget, takePlaces } from './drag'
@@ -174,7 +175,7 @@ function Surface({ onDropStep }: { onDropStep?: DropStep }) {
       }
       onDelete={({ nodes: goneNodes, edges: goneEdges }) => {
         // The card that had the focus goes; whoever works by keys stays where the steps are.
-        document.querySelector<HTMLElement>('.canvas')?.focus({ preventScroll: true })
+        focusSteps()
         const keys = new Set(goneEdges.map(edge => edge.id))
         const ids = goneNodes.map(node => node.id)
         useGraph.getState().change(current =>

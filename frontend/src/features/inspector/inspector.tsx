@@ -9,6 +9,7 @@ import { type InspectorTab, useView } from '../../app/store/view'
 import { MAX_TITLE, nodeOf } from '../../shared/graph/document'
 import { remove, setConfig, updateNode } from '../../shared/graph/edit'
 import { placesFor } from '../../shared/graph/inside'
+import { focusSteps } from '../../shared/ui/focus-steps'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill } from '../../shared/ui/status'
 import { StepResult } from '../run-panel/step-result'
@@ -149,6 +150,7 @@ export function Inspector() {
             onClick={() => {
               useGraph.getState().change(current => remove(current, [node.id], []))
               useView.getState().select([])
+              focusSteps()
             }}
           >
             <Trash2 aria-hidden /> {type.is_container ? 'Delete loop' : 'Delete step'}

@@ -10,6 +10,7 @@ import { type GraphNode, nodeOf } from '../../shared/graph/document'
 import { remove, runOrder } from '../../shared/graph/edit'
 import { placesFor, spotInside } from '../../shared/graph/inside'
 import { portsOf, summaryOf } from '../../shared/graph/ports'
+import { focusSteps } from '../../shared/ui/focus-steps'
 import { Icon } from '../../shared/ui/icon'
 import { StatusPill } from '../../shared/ui/status'
 
@@ -114,7 +115,10 @@ function OutlineRow({ node, selected, readOnly, title }: LevelProps & { node: Gr
               type="button"
               className="icon-button"
               aria-label={`Delete ${title(node.id)}`}
-              onClick={() => useGraph.getState().change(current => remove(current, [node.id], []))}
+              onClick={() => {
+                useGraph.getState().change(current => remove(current, [node.id], []))
+                focusSteps()
+              }}
             >
               <Trash2 aria-hidden />
             </button>
@@ -145,7 +149,10 @@ function OutlineRow({ node, selected, readOnly, title }: LevelProps & { node: Gr
                 <button
                   type="button"
                   className="link-button"
-                  onClick={() => useGraph.getState().change(current => remove(current, [], [edge]))}
+                  onClick={() => {
+                    useGraph.getState().change(current => remove(current, [], [edge]))
+                    focusSteps()
+                  }}
                 >
                   Disconnect
                 </button>

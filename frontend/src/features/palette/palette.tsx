@@ -1,6 +1,7 @@
 /** The steps that can be added: searched, dragged onto the canvas, or clicked. */
 import { Search } from 'lucide-react'
 import { useState } from 'react'
+import { focusSteps } from '../../shared/ui/focus-steps'
 import { Icon } from '../../shared/ui/icon'
 import { DRAG_TYPE } from '../canvas/canvas'
 import { type Entry, matching, useEntries } from './catalogue'
@@ -23,11 +24,7 @@ export function Palette() {
           onChange={event => setText(event.target.value)}
         />
       </label>
-      <button
-        type="button"
-        className="btn btn-sm skip-palette"
-        onClick={() => document.querySelector<HTMLElement>('.canvas, .outline')?.focus()}
-      >
+      <button type="button" className="btn btn-sm skip-palette" onClick={focusSteps}>
         Skip the list of steps
       </button>
       <div className="palette-list">
