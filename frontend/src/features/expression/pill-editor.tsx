@@ -1,5 +1,10 @@
 /** A text field in which `{{ }}` parts are shown as pills. CodeMirror lives in this file only and is loaded when needed. */
-import { autocompletion, type CompletionContext, completionKeymap } from '@codemirror/autocomplete'
+import {
+  autocompletion,
+  type CompletionContext,
+  type CompletionResult,
+  completionKeymap,
+} from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { Compartment, EditorState, type Range, StateField } from '@codemirror/state'
 import {
@@ -84,13 +89,15 @@ export default function PillEditor(props: PillEditorProps) {
   // The view is made once; later values reach it below.
   // biome-ignore lint/correctness/useExhaustiveDependencies: made once per field
   useEffect(() => {
-    const complete = (context: CompletionContext) => {
+    const complete = (context: CompletionContext): CompletionResult | null => {
       const word = context.matchBefore(/(\/|\{\{)[\w.]*/)
       if (!word) return null
       const isInPart = endsInPart(context.state.sliceDoc(0, word.from))
       return {
         from: word.from,
         filter: false,
+        // At once with each letter: while it asked anew, Enter would make a new line instead of taking the hint that is shown.
+        update: (_result, _from, _to, now) => complete(now),
         options: latest.current
           .paths()
           .filter(path => path.path.toLowerCase().includes(word.text.replace(/^(\/|\{\{)/, '').toLowerCase()))
