@@ -20,6 +20,8 @@ COPY runtime runtime
 COPY examples examples
 COPY templates templates
 COPY --from=frontend /app/frontend/dist frontend/dist
+# Who runs them may not write them: each start would compile them anew.
+RUN python -m compileall -q builder runtime examples
 RUN useradd --create-home patchbay && mkdir /data && chown patchbay /data
 USER patchbay
 ENV PATCHBAY_DATA_DIR=/data

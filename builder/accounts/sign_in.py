@@ -15,7 +15,6 @@ MAX_FAILURES = 20
 WINDOW = timedelta(days=1)
 REFUSED = "E-mail or password is not right."
 TOO_MANY = "Too many tries for this account today. Try again tomorrow, or ask an admin."
-_DUMMY = make_password("no one has this password")
 
 
 def authenticate(email: str, password: str) -> tuple[User | None, str]:
@@ -26,9 +25,11 @@ def authenticate(email: str, password: str) -> tuple[User | None, str]:
     if not _may_try(email):
         return None, TOO_MANY
     user = User.objects.filter(email=email).first()
-    # The hash is computed for unknown people too, so that the time does not tell who has an account.
-    is_right = check_password(password, user.password if user else _DUMMY)
-    if user is None or not is_right or not user.is_active:
+    if user is None:
+        # As long as a check takes, so that the time does not tell who has an account.
+        make_password(password)
+        return None, REFUSED
+    if not check_password(password, user.password) or not user.is_active:
         return None, REFUSED
     SignInAttempts.objects.filter(key=keyed_hash(email)).delete()
     return user, ""
