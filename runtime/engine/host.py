@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -58,6 +57,7 @@ from runtime.gateways import Gateways
 from runtime.identifiers import new_id
 from runtime.llm.client import LlmClient, load_sdk
 from runtime.mcp.pool import McpPool
+from runtime.models import Run
 from runtime.outbound.policy import OutboundPolicy
 
 logger = logging.getLogger(__name__)
@@ -128,39 +128,40 @@ class Host:
 
     def offer(self, run_id: UUID) -> None:
         """A hint that a run may be due or has news; it may be dropped."""
-        if self._loop is not None and self._up.is_set():
-            self._loop.call_soon_threadsafe(self._offer, run_id)
+        self._tell_loop(self._offer, run_id)
 
     def offer_new(self, new: NewRun) -> None:
         """The same of a run that was accepted a moment ago, with its row."""
-        if self._loop is not None and self._up.is_set():
-            self._loop.call_soon_threadsafe(self._offer_new, new)
+        self._tell_loop(self._offer_new, new)
 
     def begin(self, new: NewRun) -> Future[bool]:
         """Begin a run that is in no database yet: whether its first write inserted it; see `commands.begin_run`."""
         begun: Future[bool] = Future()
         # From here on it cannot be cancelled by who waits for it.
         begun.set_running_or_notify_cancel()
-        is_heard = False
-        if self._loop is not None and self._up.is_set():
-            with suppress(RuntimeError):  # the loop has just closed
-                self._loop.call_soon_threadsafe(self._begin_run, new, begun)
-                is_heard = True
-        if not is_heard:
+        if not self._tell_loop(self._begin_run, new, begun):
             begun.set_result(False)
         return begun
 
     def offer_errand(self) -> None:
         """A hint that an errand waits."""
-        if self._loop is not None and self._up.is_set():
-            self._loop.call_soon_threadsafe(self._offer_errand)
+        self._tell_loop(self._offer_errand)
 
     def stop(self, grace_s: float = DRAIN_S) -> None:
         """Finish the calls that are in flight, hand everything else over, and end."""
         self._stopping.set()
-        if self._loop is not None and self._up.is_set():
-            self._loop.call_soon_threadsafe(self._kick.set)
+        self._tell_loop(self._kick.set)
         self._thread.join(grace_s + 5)
+
+    def _tell_loop(self, function: Callable[..., Any], *args: Any) -> bool:
+        """Call it on the host's loop, from any thread; False if that is not up, or has just closed."""
+        if self._loop is None or not self._up.is_set():
+            return False
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            return False
+        return True
 
     @property
     def is_alive(self) -> bool:
@@ -376,35 +377,29 @@ class Host:
 
     def _offer_new(self, new: NewRun) -> None:
         """Begin it at once: its first write takes it, or finds that somebody else was quicker."""
-        state = self._state_of_new(new)
+        state = loading.state_of_new(new.run) if self._can_begin(new.run) else None
         if state is None:
             self._offer(new.run.pk)
         else:
             self._hold(claiming.claim_new(new, self.id, self.gateways), state)
 
     def _begin_run(self, new: NewRun, begun: Future[bool]) -> None:
-        run, at = new.run, self.now()
-        run.created_at = run.due_at = run.progress_at = at
-        state = self._state_of_new(new)
+        state = loading.state_of_queued(new.run, self.now()) if self._can_begin(new.run) else None
         if state is None:
             begun.set_result(False)
             return
-        state.emit("run.queued", at, data={"trigger": run.trigger})
-        self._begun[run.pk] = begun
+        self._begun[new.run.pk] = begun
         self._hold(claiming.claim_new(new, self.id, self.gateways), state)
 
-    def _state_of_new(self, new: NewRun) -> RunState | None:
-        """Of a run that can be begun at once; None if there is no room, or if it has to be read first."""
-        run = new.run
-        if (
+    def _can_begin(self, run: Run) -> bool:
+        """Whether it is not held here already, and there is room for it."""
+        return not (
             run.pk in self._claims
             or self._draining
             or self._lease.is_lost()
             or self._held()[run.workspace_id] >= self._per_workspace
             or len(self._claims) + len(self._offered) >= self.capacity
-        ):
-            return None
-        return loading.state_of_new(run)
+        )
 
     def _tell_begun(self, claim: Claim, what: bool | Exception) -> None:
         """Tell whoever wants to know whether the first write of a run has inserted it."""

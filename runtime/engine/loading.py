@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from runtime.engine import claiming, clock, stored_values
@@ -51,6 +52,15 @@ def state_of_new(run: Run) -> RunState | None:
     """The state of a run that has not begun, without asking the database; None when its graph is not known here yet."""
     graph = _known_graphs.get(run.graph_id)
     return RunState(run, graph, EXECUTABLE_TYPES) if graph else None
+
+
+def state_of_queued(run: Run, at: datetime) -> RunState | None:
+    """The same of a run that is in no database yet, with what inserting it at this time would have done."""
+    run.created_at = run.due_at = run.progress_at = at
+    state = state_of_new(run)
+    if state is not None:
+        state.emit("run.queued", at, data={"trigger": run.trigger})
+    return state
 
 
 def frozen_graph(digest: str) -> Graph:

@@ -12,8 +12,7 @@ from typing import Any
 
 from psycopg import AsyncConnection, AsyncCursor
 
-WITHIN_S = 12.0
-"""Whoever writes for longer has lost its lease."""
+from runtime.engine.lease import LEASE_S
 
 
 class LoopDatabase:
@@ -33,7 +32,8 @@ class LoopDatabase:
         """
         link = self._free.pop() if self._free else await self._connected()
         try:
-            async with asyncio.timeout(WITHIN_S):
+            # Whoever writes for longer has lost its lease.
+            async with asyncio.timeout(LEASE_S):
                 cursor = await AsyncCursor(link).execute(statement, values)
                 row: tuple[Any, ...] | None = await cursor.fetchone()
         except BaseException:

@@ -128,12 +128,12 @@ def insert_run(run: Run, event: Event, settings: int | None = None) -> int:
         return int(revision)
     _begin_at(run, event, clock.now())
     with in_one_transaction():
-        ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
+        revision = _revision_sqlite(run)
         if settings not in (None, revision):
-            raise SettingsChanged(int(revision))
+            raise SettingsChanged(revision)
         underlying().execute(_sqlite_insert(Run), _plain(Run, run))
         underlying().execute(_sqlite_insert(Event), _plain(Event, event))
-        return int(revision)
+        return revision
 
 
 def _begin_at(run: Run, event: Event, at: Any) -> None:
@@ -316,13 +316,18 @@ def _write_sqlite(written: Written) -> bool:
 
 
 def _insert_new_sqlite(new: Run, change: Change) -> bool:
-    ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [new.workspace_id])
-    if revision != change["settings"]:
+    if _revision_sqlite(new) != change["settings"]:
         return False
     row = _row_of_new(new, change)
     insert = _sqlite_insert(Run) + " ON CONFLICT (id) DO NOTHING"
     values = list(_adapted_row(Run, row | {"progress_at": clock.now()}).values())
     return bool(underlying().execute(insert, values).rowcount)
+
+
+def _revision_sqlite(run: Run) -> int:
+    """Of its workspace's settings."""
+    ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
+    return int(revision)
 
 
 def _change_sqlite(change: Change) -> bool:

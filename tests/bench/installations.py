@@ -12,8 +12,8 @@ import psycopg
 
 from tests.bench.workloads import MODEL, WORKLOADS
 from tests.support.cluster import Cluster
-from tests.support.product import Api, Embedded, Process, free_port, manage, published, stopping, wait_ready
-from tests.support.services import drop_database, fresh_database, redis_database
+from tests.support.product import Api, Process, free_port, one_process, published, stopping, wait_ready
+from tests.support.services import drop_database, fresh_database, postgresql_and_redis
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,16 @@ def on_sqlite(folder: Path, outside: Outside) -> Iterator[Installation]:
 @contextmanager
 def on_postgresql(folder: Path, outside: Outside) -> Iterator[Installation]:
     """Web and worker in one process, with PostgreSQL and Redis."""
-    url = fresh_database("patchbay_bench_one")
-    env = {"DATABASE_URL": url, "BROKER_URL": redis_database(11), "REDIS_URL": redis_database(12)}
-    try:
-        with _one_process("PostgreSQL", folder, outside, env) as found:
-            yield found
-    finally:
-        drop_database("patchbay_bench_one")
+    with (
+        postgresql_and_redis("patchbay_bench_one", 11) as env,
+        _one_process("PostgreSQL", folder, outside, env) as found,
+    ):
+        yield found
 
 
 @contextmanager
 def _one_process(name: str, folder: Path, outside: Outside, env: Mapping[str, str]) -> Iterator[Installation]:
-    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password", **env})
-    try:
-        product.start()
-        manage("create_workspace", "demo", env=product.env)
-        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
-        manage(*person, env=product.env)
+    with one_process(folder, env) as product:
         urls = set_up(product.api(), outside)
         yield Installation(
             name,
@@ -119,8 +112,6 @@ def _one_process(name: str, folder: Path, outside: Outside, env: Mapping[str, st
             lambda: [product.process.pid] if product.process else [],
             product.env["DATABASE_URL"],
         )
-    finally:
-        product.stop()
 
 
 @contextmanager

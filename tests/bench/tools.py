@@ -31,7 +31,7 @@ from runtime.outbound.policy import OutboundPolicy
 from tests.bench.load import Timing, post_all
 from tests.bench.tool_server import TOOL
 from tests.support.processes import ROOT, server
-from tests.support.product import Api, Embedded, a_document, a_node, manage, published, stopping
+from tests.support.product import Api, a_document, a_node, one_process, published
 
 MODULE = "tests.bench.tool_server"
 TRANSPORTS = {
@@ -157,18 +157,11 @@ def register(api: Api, place: Place) -> str:
     return slug
 
 
-def product(folder: Path) -> Embedded:
+def with_echo(folder: Path) -> dict[str, str]:
+    """What the product is told, so that it may start the server as a command."""
     templates = folder / "templates.toml"
     templates.write_text(f'[echo]\ncommand = "{{python}}"\nargs = ["-m", "{MODULE}", "stdio"]\n')
-    env = {"PATCHBAY_PASSWORD": "a long password", "PATCHBAY_STDIO_TEMPLATES": str(templates)}
-    return Embedded(folder, demo=False, env=env)
-
-
-def set_up(installation: Embedded) -> Api:
-    person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
-    manage("create_workspace", "demo", env=installation.env)
-    manage(*person, env=installation.env)
-    return installation.api()
+    return {"PATCHBAY_STDIO_TEMPLATES": str(templates)}
 
 
 def stepped(api: Api, place: Place, empty: Timing, runs: int) -> tuple[float, float, float]:
@@ -185,10 +178,8 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=CALLS)
     calls = parser.parse_args().calls
     with tempfile.TemporaryDirectory() as name, places() as found:
-        installation = product(Path(name))
-        with stopping(installation):
-            installation.start()
-            api = set_up(installation)
+        with one_process(Path(name), with_echo(Path(name))) as product:
+            api = product.api()
             hook = published(api, "No calls", a_run("", 0))["hook"]
             post_all(hook, {}, callers=1, calls=5)
             empty = post_all(hook, {}, callers=1, calls=max(calls // STEPS, 20))

@@ -162,11 +162,9 @@ class StoreModel(RuleBasedStateMachine):
         actor = self._one(number, is_idle)
         self.may_begin = False
         new = NewRun(copy(self.run), 0, is_inserted=False)
-        new.run.created_at = new.run.due_at = new.run.progress_at = clock.now()
         actor.claim = claiming.claim_new(new, actor.id, GATEWAYS)
-        actor.state = loading.state_of_new(new.run)
+        actor.state = loading.state_of_queued(new.run, clock.now())
         assert actor.state is not None
-        actor.state.emit("run.queued", clock.now(), data={"trigger": "start"})
         actor.state.begin(clock.now())
 
     @precondition(lambda self: self._those(is_idle))

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,13 @@ import pytest
 from tests.chaos.figures import Figures, beyond_daily, sized
 from tests.support.effects import EffectsServer
 from tests.support.histories import unlike_their_events
-from tests.support.product import Api, Embedded, a_document, a_node, eventually, manage_all, published
-from tests.support.services import drop_database, fresh_database, redis_database
+from tests.support.product import Api, Embedded, a_document, a_node, eventually, one_process, published
+from tests.support.services import postgresql_and_redis
 
 STORM_S = sized(10.0, 30.0, 90.0)
 KILL_EVERY_S = 6.0
 SENDERS = 8
 SETTLED_WITHIN_S = 30.0
-DATABASE = "patchbay_test_one_process_storm"
 
 pytestmark = [beyond_daily, pytest.mark.timeout(sized(120, 240, 400))]
 
@@ -46,23 +47,55 @@ GRAPH = a_document(
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
 def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedded]:
-    env = {"PATCHBAY_PASSWORD": "a long password"}
+    stores: AbstractContextManager[dict[str, str]] = nullcontext({})
     if request.param == "PostgreSQL":
-        env |= {
-            "DATABASE_URL": fresh_database(DATABASE),
-            "BROKER_URL": redis_database(13),
-            "REDIS_URL": redis_database(14),
-        }
-    found = Embedded(tmp_path, demo=False, env=env)
-    try:
-        found.start()
-        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
-        manage_all(["create_workspace", "demo"], person, env=found.env)
+        stores = postgresql_and_redis("patchbay_test_one_process_storm", 13)
+    with stores as env, one_process(tmp_path, env) as found:
         yield found
-    finally:
-        found.stop()
-        if request.param == "PostgreSQL":
-            drop_database(DATABASE)
+
+
+@dataclass
+class Storm:
+    """Senders that post one name after the other and wait for its reply; answered: run -> name."""
+
+    hook: str
+    prefix: str
+    answered: dict[str, str] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    def over(self, product: Embedded) -> int:
+        """Kill the process every few seconds meanwhile; how often that was."""
+        started, kills = time.monotonic(), 0
+        with ThreadPoolExecutor(SENDERS) as pool:
+            senders = [pool.submit(self._send) for _ in range(SENDERS)]
+            try:
+                while time.monotonic() - started < STORM_S:
+                    time.sleep(KILL_EVERY_S)
+                    assert product.process is not None
+                    product.process.kill()
+                    product.start()
+                    kills += 1
+            finally:
+                self._is_over.set()
+            for sender in senders:
+                sender.result(60)
+        return kills
+
+    def _send(self) -> None:
+        with httpx2.Client(timeout=40, trust_env=False) as http:
+            while not self._is_over.is_set():
+                name = f"{self.prefix}-{next(self._numbers)}"
+                try:
+                    answer = http.post(self.hook, json={"name": name})
+                except httpx2.HTTPError:
+                    time.sleep(0.1)
+                    continue
+                if answer.status_code == 200:
+                    assert answer.json() == name
+                    self.answered[answer.headers["x-run-id"]] = name
+                else:
+                    assert answer.status_code in {202, 503}, answer.text
 
 
 def test_what_was_answered_is_stored_and_done_once_however_often_the_process_dies(
@@ -72,38 +105,8 @@ def test_what_was_answered_is_stored_and_done_once_however_often_the_process_die
     effects.register(api)
     workflow = published(api, "Storm", GRAPH)
     prefix = "one-postgresql" if product.env["DATABASE_URL"] else "one-sqlite"
-    stop, numbers = threading.Event(), itertools.count()
-    answered: dict[str, str] = {}
-
-    def send() -> None:
-        with httpx2.Client(timeout=40, trust_env=False) as http:
-            while not stop.is_set():
-                name = f"{prefix}-{next(numbers)}"
-                try:
-                    answer = http.post(workflow["hook"], json={"name": name})
-                except httpx2.HTTPError:
-                    time.sleep(0.1)
-                    continue
-                if answer.status_code == 200:
-                    assert answer.json() == name
-                    answered[answer.headers["x-run-id"]] = name
-                else:
-                    assert answer.status_code in {202, 503}, answer.text
-
-    with ThreadPoolExecutor(SENDERS) as pool:
-        senders = [pool.submit(send) for _ in range(SENDERS)]
-        started, kills = time.monotonic(), 0
-        try:
-            while time.monotonic() - started < STORM_S:
-                time.sleep(KILL_EVERY_S)
-                assert product.process is not None
-                product.process.kill()
-                product.start()
-                kills += 1
-        finally:
-            stop.set()
-        for sender in senders:
-            sender.result(60)
+    storm = Storm(workflow["hook"], prefix)
+    kills = storm.over(product)
     last_kill = time.monotonic()
     settled = {"succeeded", "failed", "cancelled", "needs_attention"}
 
@@ -116,12 +119,12 @@ def test_what_was_answered_is_stored_and_done_once_however_often_the_process_die
     stored = {run["id"]: run for run in runs}
     log = effects.log(prefix)
     parked = sum(run["status"] == "needs_attention" for run in runs)
-    lost = [run for run in answered if stored.get(run, {}).get("status") != "succeeded"]
+    lost = [run for run in storm.answered if stored.get(run, {}).get("status") != "succeeded"]
     figures.note(
         "R5",
         f"{prefix}: process killed",
         "again and again",
-        f"{kills} times, {len(answered)} answers",
+        f"{kills} times, {len(storm.answered)} answers",
         kills > 1,
     )
     figures.at_most("R5", f"{prefix}: answered but lost", 0, len(lost))

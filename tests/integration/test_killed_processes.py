@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import Cluster
-from tests.support.product import Api, Embedded, Example, a_document, a_node, eventually, manage, published
+from tests.support.product import Api, Example, a_document, a_node, eventually, one_process, published
 from tests.support.scripted_model import ScriptedModel, scripted_model
 from tests.support.services import require_services
 
@@ -145,12 +145,8 @@ def test_another_worker_goes_on_when_one_is_killed_in_mid_call(tmp_path: Path, s
 
 
 def test_a_restarted_installation_goes_on_where_it_was_killed(tmp_path: Path, slow_crm: Example) -> None:
-    product = Embedded(tmp_path, demo=False, env={"PATCHBAY_PASSWORD": "a long password"})
-    product.start()
-    manage("create_workspace", "demo", env=product.env)
-    manage("add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin", env=product.env)
-    api = product.api("admin")
-    try:
+    with one_process(tmp_path) as product:
+        api = product.api("admin")
         register(api, slow_crm)
         first = start_call(api, slow_crm, "create_contact", CONTACT)
         second = start_call(api, slow_crm, "create_ticket", TICKET)
@@ -159,5 +155,3 @@ def test_a_restarted_installation_goes_on_where_it_was_killed(tmp_path: Path, sl
         product.start()
         check_idempotent_call(api, slow_crm, first)
         check_once_call(api, slow_crm, second)
-    finally:
-        product.stop()

@@ -79,7 +79,7 @@ async def test_who_is_told_to_stop_leaves_no_statement_behind(
 async def test_what_takes_longer_than_a_lease_is_given_up(
     database: LoopDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop_database, "WITHIN_S", 0.2)
+    monkeypatch.setattr(loop_database, "LEASE_S", 0.2)
     with pytest.raises(TimeoutError):
         await database.row("SELECT pg_sleep(%s)", [60])
     assert await backend(database)

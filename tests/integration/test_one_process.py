@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import httpx2
@@ -16,16 +17,10 @@ from tests.support.product import (
     a_document,
     a_node,
     eventually,
-    manage_all,
+    one_process,
     published,
 )
-from tests.support.services import (
-    POSTGRES_URL,
-    drop_database,
-    fresh_database,
-    redis_database,
-    require_services,
-)
+from tests.support.services import POSTGRES_URL, postgresql_and_redis, require_services
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -97,25 +92,16 @@ class Place:
 @pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("one")
-    env = {"PATCHBAY_PASSWORD": "a long password"}
+    stores: AbstractContextManager[dict[str, str]] = nullcontext({})
     if request.param == "PostgreSQL":
         require_services()
-        env |= {
-            "DATABASE_URL": fresh_database(DATABASE),
-            "BROKER_URL": redis_database(13),
-            "REDIS_URL": redis_database(14),
-        }
-    product, crm = Embedded(folder, demo=False, env=env), Example("crm_server", folder)
+        stores = postgresql_and_redis(DATABASE, 13)
+    crm = Example("crm_server", folder)
     try:
-        product.start()
-        person = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
-        manage_all(["create_workspace", "demo"], person, env=product.env)
-        yield Place(product, crm)
+        with stores as env, one_process(folder, env) as product:
+            yield Place(product, crm)
     finally:
-        product.stop()
         crm.process.kill()
-        if request.param == "PostgreSQL":
-            drop_database(DATABASE)
 
 
 ON_POSTGRESQL = pytest.mark.parametrize("place", ["PostgreSQL"], indirect=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.effects import EffectsServer
-from tests.support.product import ROOT, Embedded, a_document, a_node, eventually, manage, published
+from tests.support.product import ROOT, Embedded, a_document, a_node, eventually, one_process, published
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -98,21 +98,19 @@ def test_closing_the_terminal_stops_everything(terminal: Terminal) -> None:
 @pytest.fixture
 def in_flight(tmp_path: Path) -> Iterator[tuple[Embedded, str]]:
     """An installation in which a call is under way that must not be made twice, and the run."""
-    effects, product = EffectsServer(tmp_path), Embedded(tmp_path, demo=False)
-    product.env["PATCHBAY_PASSWORD"] = "a long password"
-    product.start()
-    manage("create_workspace", "demo", env=product.env)
-    manage("add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin", env=product.env)
-    api = product.api()
-    effects.register(api, "effects")
-    call = {"server": "effects", "tool": "send", "arguments": {"label": "in-flight", "ms": 2000}}
-    graph = a_document([a_node("start", "manual_trigger"), a_node("send", "mcp_tool", call)], "start>send")
-    workflow = published(api, "In flight", graph)
-    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
-    eventually(lambda: effects.log("in-flight").calls, what="the call")
-    yield product, run
-    product.stop()
-    effects.process.kill()
+    effects = EffectsServer(tmp_path)
+    try:
+        with one_process(tmp_path) as product:
+            api = product.api()
+            effects.register(api, "effects")
+            call = {"server": "effects", "tool": "send", "arguments": {"label": "in-flight", "ms": 2000}}
+            nodes = [a_node("start", "manual_trigger"), a_node("send", "mcp_tool", call)]
+            workflow = published(api, "In flight", a_document(nodes, "start>send"))
+            run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+            eventually(lambda: effects.log("in-flight").calls, what="the call")
+            yield product, run
+    finally:
+        effects.process.kill()
 
 
 def test_a_supervisor_that_stops_it_lets_the_calls_in_flight_end(in_flight: tuple[Embedded, str]) -> None:

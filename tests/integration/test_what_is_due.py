@@ -13,7 +13,7 @@ from runtime.engine import clock, commands, loading, store, sweeping
 from runtime.engine.claiming import Claim, claim_due, claim_free, claim_new
 from runtime.engine.health import STALL_S, health
 from runtime.engine.held_up import held_up_by
-from runtime.engine.loading import frozen_graph
+from runtime.engine.loading import frozen_graph, state_of_queued
 from runtime.engine.new_runs import NewRun
 from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
@@ -89,9 +89,9 @@ def test_what_a_hint_began_is_not_taken_for_what_a_sweep_of_the_same_host_took()
 def begun_by(host: Host, run: Run) -> tuple[Claim, RunState]:
     """A new run that is in no database yet."""
     claim = claim_new(NewRun(run, 0, is_inserted=False), host.pk, NOWHERE)
-    run.created_at = run.due_at = run.progress_at = clock.now()
-    state = RunState(run, frozen_graph(run.graph_id), EXECUTABLE_TYPES)
-    state.emit("run.queued", clock.now())
+    frozen_graph(run.graph_id)
+    state = state_of_queued(run, clock.now())
+    assert state is not None
     state.begin(clock.now())
     return claim, state
 

@@ -236,6 +236,19 @@ class Embedded:
         return Api(self.base, self.token(role))
 
 
+@contextlib.contextmanager
+def one_process(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Embedded]:
+    """Everything in one process, without the demo: an empty workspace `demo` and its admin."""
+    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password", **(env or {})})
+    try:
+        product.start()
+        admin = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]
+        manage_all(["create_workspace", "demo"], admin, env=product.env)
+        yield product
+    finally:
+        product.stop()
+
+
 class Example:
     """One of the example servers as a process of its own, which no worker's death touches."""
 

@@ -6,6 +6,8 @@ Where there are none, the tests that need them are skipped with one line on a la
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -50,6 +52,20 @@ def fresh_database(name: str) -> str:
 def drop_database(name: str) -> None:
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def postgresql_and_redis(name: str, first: int) -> Iterator[dict[str, str]]:
+    """What an installation is told of an empty database of this name, and of two of Redis from the first on."""
+    env = {
+        "DATABASE_URL": fresh_database(name),
+        "BROKER_URL": redis_database(first),
+        "REDIS_URL": redis_database(first + 1),
+    }
+    try:
+        yield env
+    finally:
+        drop_database(name)
 
 
 def redis_database(number: int) -> str:
