@@ -1,7 +1,6 @@
 """A run in the memory of its host: what has settled, what waits, what may start next.
 
-Pure bookkeeping, no database and no clock: every change is noted, so that the next checkpoint can write it
-in one transaction. Loading a run and going on from its rows gives the same state.
+No database and no clock. Loading a run and going on from its rows gives the same state.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from runtime.engine.delta import Child, Delta, NewEvent, ended_data
+from runtime.engine.delta import Child, Delta
 from runtime.engine.levels import Level, OpenLoop, handled_failures, names_before_steps
+from runtime.engine.record import Record, told
 from runtime.engine.values import measured, storable
-from runtime.engine.wait_kinds import PAUSE, RETRY, SETTLE, wait_key
+from runtime.engine.wait_kinds import PAUSE, RETRY, SETTLE
 from runtime.errors import PatchbayError
 from runtime.graph.paths import containers_around, node_of, prefix_of
 from runtime.graph.scheduling import Change, Frontier, handles_error
@@ -32,10 +32,9 @@ class Ending:
     error: dict[str, Any] | None = None
 
 
-class RunState:
+class RunState(Record):
     """One run, from its rows to its end.
 
-    has_waited    whether anything in it may have waited, so that somebody else may have to hear of its end
     answer_told   whether who waits for its answer has been told of it
     """
 
@@ -48,23 +47,16 @@ class RunState:
         attempts: Sequence[Attempt] = (),
         waits: Sequence[Wait] = (),
     ) -> None:
-        self.run = run
+        super().__init__(run, steps, attempts, waits)
         self.graph = graph
         self.types = types
         self.nodes: dict[str, Node] = {node.id: node for node in graph.nodes}
-        self.steps: dict[str, Step] = {step.path: step for step in steps}
-        self.waits: dict[str, Wait] = {wait.path: wait for wait in waits}
-        self.open_attempts: dict[str, Attempt] = {row.path: row for row in attempts if row.ended_at is None}
         self.ready: list[str] = []
-        self.in_flight: set[str] = set()
         self.ending: Ending | None = None
-        self.has_waited = bool(steps)
         self.answer_told = False
-        self.delta = Delta()
         self._order = {node.id: position for position, node in enumerate(graph.nodes)}
         self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
         self._loops: dict[str, OpenLoop] = {}
-        self._seq = run.event_seq
         self._outside = Level("", Frontier(graph), names_before_steps(run))
         self._levels: dict[str, Level] = {"": self._outside}
         self._take_over()
@@ -78,10 +70,6 @@ class RunState:
     def goes_on(self, path: str) -> bool:
         """Whether anything new may start where the step stands."""
         return self.ending is None and not self._levels[prefix_of(path)].closed
-
-    @property
-    def has_replied(self) -> bool:
-        return self.run.replied_at is not None
 
     def node_at(self, path: str) -> Node:
         # Outside of containers a path is the node's id, and nothing is made up.
@@ -99,10 +87,6 @@ class RunState:
         return self.types[self.node_at(path).type]
 
     @property
-    def unknown(self) -> list[str]:
-        return [path for path, wait in self.waits.items() if wait.kind == SETTLE]
-
-    @property
     def is_over(self) -> bool:
         """Nothing is ready, in flight or waiting, or the run was ended and nothing is in flight."""
         if self.in_flight:
@@ -114,15 +98,6 @@ class RunState:
         if self.unknown:
             return RunStatus.NEEDS_ATTENTION
         return RunStatus.RUNNING if self.ready or self.in_flight else RunStatus.WAITING
-
-    @property
-    def steps_begun(self) -> int:
-        """How many steps were executed or are in flight; skipped ones do not count."""
-        return self.run.steps_done + self.delta.settled + len(self.in_flight)
-
-    def next_due(self) -> datetime | None:
-        times = [wait.due_at for wait in self.waits.values() if wait.due_at is not None]
-        return min(times, default=None)
 
     # --- beginning and going on -----------------------------------------------------
 
@@ -136,7 +111,7 @@ class RunState:
             self._resume_loops(at)
             return
         node = self.nodes[self.run.trigger]
-        step = self._open_step(node.id, at)
+        step = self._open_step(node.id, node, at)
         step.status, step.output, step.ports = StepStatus.SUCCEEDED, self.run.input, ["out"]
         step.attempts, step.ended_at = 1, at
         self._emit_end(step, at)
@@ -146,7 +121,7 @@ class RunState:
     def start_in_memory(self, path: str, at: datetime) -> Step:
         """A step without outside effect begins; nothing is committed yet."""
         self.ready.remove(path)
-        step = self._open_step(path, at)
+        step = self._open_step(path, self.node_at(path), at)
         step.attempts += 1
         return step
 
@@ -154,23 +129,11 @@ class RunState:
         """The intent to call out; it must be committed before the call is made."""
         if path in self.ready:
             self.ready.remove(path)
-        step = self._open_step(path, at)
+        step = self._open_step(path, self.node_at(path), at)
         step.attempts += 1
         step.input = inputs
         step.error = None
-        attempt = Attempt(
-            run_id=self.run.id,
-            path=path,
-            number=step.attempts,
-            effect=effect,
-            idempotency_key=key,
-            fence=self.run.fence,
-            started_at=at,
-        )
-        self.in_flight.add(path)
-        self.open_attempts[path] = attempt
-        self.delta.attempts[path, attempt.number] = attempt
-        return attempt
+        return self._open_attempt(step, at, effect=effect, key=key)
 
     # --- outcomes ---------------------------------------------------------------------
 
@@ -241,7 +204,7 @@ class RunState:
     def hold(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
         """A person must agree before the step's call is made; no attempt is counted."""
         self.ready.remove(path)
-        self._open_step(path, at)
+        self._open_step(path, self.node_at(path), at)
         self.park(path, park, at, inputs=inputs)
 
     def fail(self, path: str, error: PatchbayError, at: datetime) -> None:
@@ -249,7 +212,7 @@ class RunState:
         step, level = self.steps[path], self._levels[prefix_of(path)]
         self._close_attempt(path, at, error)
         self._loops.pop(path, None)
-        step.status, step.error, step.ended_at = StepStatus.FAILED, _told(error), at
+        step.status, step.error, step.ended_at = StepStatus.FAILED, told(error), at
         if level.planned or handles_error(self.graph, step.node):
             step.ports = ["error"]
             self.run.handled_errors += not level.planned
@@ -271,14 +234,14 @@ class RunState:
         """The attempt failed and another one follows; the row of the wait is what keeps it alive."""
         step = self.steps[path]
         self._close_attempt(path, at, error)
-        step.status, step.error = StepStatus.WAITING, _told(error)
-        self._open_wait(path, RETRY, due_at, at, {"attempt": step.attempts + 1}, told=False)
+        step.status, step.error = StepStatus.WAITING, told(error)
+        self._open_wait(path, RETRY, due_at, at, {"attempt": step.attempts + 1}, is_told=False)
         self.emit(
             "step.retrying",
             at,
             path,
             attempt=step.attempts,
-            data={"error": _told(error), "next_at": due_at.isoformat()},
+            data={"error": told(error), "next_at": due_at.isoformat()},
         )
         self._touch(step)
 
@@ -289,7 +252,7 @@ class RunState:
         step = self.steps[path]
         self._close_attempt(path, at, error)
         step.attempts -= 1
-        step.status, step.error = StepStatus.WAITING, _told(error)
+        step.status, step.error = StepStatus.WAITING, told(error)
         # By the event's number, because the attempt's comes again.
         self._open_wait(path, kind, due_at, at, {"code": error.code}, number=self._seq)
         self._touch(step)
@@ -298,7 +261,7 @@ class RunState:
         """A call that must not be repeated was sent and never answered: a person decides."""
         step = self.steps[path]
         self._close_attempt(path, at, error)
-        step.status, step.error = StepStatus.UNKNOWN, _told(error)
+        step.status, step.error = StepStatus.UNKNOWN, told(error)
         if not self.goes_on(path):
             self._drop(step, at)
             self._after(self._levels[prefix_of(path)], at)
@@ -331,7 +294,7 @@ class RunState:
         lost = attempt is not None and attempt.effect == "once"
         self._close_attempt(path, at, error)
         step.status = StepStatus.UNKNOWN if lost else StepStatus.CANCELLED
-        step.error, step.ended_at = _told(error), at
+        step.error, step.ended_at = told(error), at
         self._emit_end(step, at)
         self._touch(step)
 
@@ -353,32 +316,9 @@ class RunState:
         if self.goes_on(path):
             self._add_ready([path])
 
-    def emit(
-        self,
-        kind: str,
-        at: datetime,
-        path: str = "",
-        *,
-        attempt: int | None = None,
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._note(kind, at, path, attempt, storable(dict(data or {}), what="What happened"))
-
-    def _note(self, kind: str, at: datetime, path: str, attempt: int | None, data: dict[str, Any]) -> None:
-        """An event whose data is the engine's own, so that it needs no cleaning."""
-        self._seq += 1
-        self.delta.events.append(NewEvent(self.run.id, self._seq, at, kind, path, attempt, data))
-
     def title(self, path: str) -> str:
         """What people call the step."""
         return self.node_at(path).title or self.type_of(path).title
-
-    def take_delta(self) -> Delta:
-        """Everything to write; the state starts to note anew."""
-        delta, self.delta = self.delta, Delta()
-        self.run.event_seq = self._seq
-        self.run.steps_done += delta.settled
-        return delta
 
     def take_end(self, at: datetime) -> Delta:
         """The last thing to write: how the run ended."""
@@ -390,31 +330,17 @@ class RunState:
         self.emit("run.ended", at, data={"status": str(run.status), "error": run.error})
         return self.take_delta()
 
-    def give_back(self, delta: Delta) -> None:
-        """A write was refused: what it held is to be written again, before what came since."""
-        self.run.steps_done -= delta.settled
-        delta.add(self.delta)
-        self.delta = delta
-
     def withdraw(self, attempt: Attempt, at: datetime) -> None:
         """An intent that was never committed, because the run was cancelled in time."""
-        step = self._unmake(attempt)
+        step = self._unmake_attempt(attempt)
         step.status, step.ended_at = StepStatus.CANCELLED, at
         self._emit_end(step, at)
         self._touch(step)
 
     def take_back(self, attempt: Attempt) -> None:
         """An intent that was not committed, because what its call goes by has changed: the step begins anew."""
-        self._unmake(attempt)
+        self._unmake_attempt(attempt)
         self._add_ready([attempt.path])
-
-    def _unmake(self, attempt: Attempt) -> Step:
-        self.in_flight.discard(attempt.path)
-        self.open_attempts.pop(attempt.path, None)
-        self.delta.attempts.pop((attempt.path, attempt.number), None)
-        step = self.steps[attempt.path]
-        step.attempts -= 1
-        return step
 
     # --- inside ---------------------------------------------------------------------------
 
@@ -628,64 +554,6 @@ class RunState:
         error = {"code": "stalled", "message": message, "retryable": False, "details": {"nodes": left}}
         return Ending(RunStatus.FAILED, {**error, "node": None, "path": None})
 
-    def _open_step(self, path: str, at: datetime) -> Step:
-        step = self.steps.get(path)
-        if step is None:
-            node = self.node_at(path)
-            step = Step(
-                run_id=self.run.id,
-                path=path,
-                node=node.id,
-                type=node.type,
-                position=len(self.steps),
-                started_at=at,
-            )
-            self.steps[path] = step
-        step.status = StepStatus.RUNNING
-        self._note("step.started", at, path, step.attempts + 1, {"node": step.node, "type": step.type})
-        self._touch(step)
-        return step
-
-    def _touch(self, step: Step) -> None:
-        self.delta.steps[step.path] = step
-
-    def _close_attempt(self, path: str, at: datetime, error: PatchbayError | None) -> None:
-        self.in_flight.discard(path)
-        attempt = self.open_attempts.pop(path, None)
-        if attempt is not None:
-            attempt.ended_at = at
-            attempt.error = _told(error) if error else None
-            self.delta.attempts[path, attempt.number] = attempt
-
-    def _open_wait(
-        self,
-        path: str,
-        kind: str,
-        due_at: datetime | None,
-        at: datetime,
-        data: dict[str, Any],
-        *,
-        told: bool = True,
-        number: int | None = None,
-        part: int = 0,
-    ) -> None:
-        number = self.steps[path].attempts if number is None else number
-        wait = Wait(
-            run_id=self.run.id,
-            path=path,
-            kind=kind,
-            key=wait_key(kind, self.run.id, path, f"{number}.{part}" if part else number),
-            due_at=due_at,
-            data=data,
-            opened_at=at,
-        )
-        self.waits[path] = wait
-        self.has_waited = True
-        self.delta.opened.append(wait)
-        if told:
-            due = due_at.isoformat() if due_at else None
-            self.emit("step.waiting", at, path, data={"kind": kind, "due_at": due})
-
     def _settle(self, step: Step, at: datetime) -> None:
         level = self._levels[prefix_of(step.path)]
         level.active.discard(step.path)
@@ -699,28 +567,8 @@ class RunState:
         if self.ending is not None or level.closed:
             return
         for node_id in change.skipped:
-            path = level.prefix + node_id
-            step = Step(
-                run_id=self.run.id,
-                path=path,
-                node=node_id,
-                type=self.nodes[node_id].type,
-                position=len(self.steps),
-                status=StepStatus.SKIPPED,
-                ended_at=at,
-            )
-            self.steps[path] = step
-            self._touch(step)
-            self._emit_end(step, at)
+            self._skip_step(level.prefix + node_id, self.nodes[node_id], at)
         self._add_ready(level.prefix + node_id for node_id in change.ready)
-
-    def _emit_end(self, step: Step, at: datetime) -> None:
-        data = ended_data(step)
-        if step.started_at is not None:
-            data["duration_ms"] = round((at - step.started_at).total_seconds() * 1000)
-        if step.error is not None:
-            data["error"] = step.error
-        self._note("step.ended", at, step.path, step.attempts or None, data)
 
     def _reply(self, value: Any, path: str, at: datetime) -> bool:
         """The first reply is the run's result; a later one is not sent."""
@@ -750,12 +598,6 @@ def _loop_of(loop: OpenLoop) -> Loop[Any]:
     if found is None:
         raise TypeError(f"{loop.node_type.name} is no container")
     return found
-
-
-def _told(error: PatchbayError) -> dict[str, Any]:
-    """The error as rows keep it: servers and models have their words in it, so it may hold anything."""
-    told: dict[str, Any] = storable(error.as_dict(), what="The error")
-    return told
 
 
 def _decides_end(step: Step) -> bool:
