@@ -187,6 +187,7 @@ class RunOut(BaseModel):
 class UnknownCallOut(BaseModel):
     """A call that was sent and never answered, and that nobody knows the outcome of."""
 
+    run_id: str = Field(description="The run that made it: this one, or one that a step of it started.")
     path: str
     node: str
     title: str

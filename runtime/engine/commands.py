@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from runtime.engine import clock, hints, rows, slots, stored_values
+from runtime.engine import children, clock, hints, rows, slots, stored_values
 from runtime.engine.claiming import HELD_BACK
 from runtime.engine.delta import ended_data
 from runtime.engine.forking import check_trigger, settled_steps
@@ -118,11 +118,53 @@ def retry_run(run: Run, *, started_by: str) -> Run:
     """
     if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
         raise NotAllowedNow("Only a run that failed or was cancelled can be tried again.")
+    _check_children(run)
     again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
-    again.origin_id, again.retry_of = run.origin_id, run.pk
+    again.origin_id = run.origin_id
+    return _queue_retry(again, run)
+
+
+def start_child(run: Run) -> Run:
+    """Insert a run that a step of another one starts; in a retry it is one too, of the run that the step had started before."""
+    before = None
+    if run.parent_id is not None and run.parent_key:
+        parent = Run.objects.only("retry_of").get(pk=run.parent_id)
+        before = children.tried_before(parent, run.parent_path)
+    if before is None or before.workflow_id != run.workflow_id:
+        return start_run(run)
+    # As it was, so that what was done fits.
+    run.graph_id, run.version, run.trigger = before.graph_id, before.version, before.trigger
+    run.input, run.facts = before.input, before.facts
+    return _queue_retry(run, before)
+
+
+def _queue_retry(again: Run, run: Run) -> Run:
+    again.retry_of = run.pk
     steps = stored_values.steps_of(run.pk)
     taken = settled_steps(run, steps, frozen_graph(run.graph_id), EXECUTABLE_TYPES, new_id=again.pk)
     return _queue_with(again, run, taken, {"retry_of": str(run.pk)})
+
+
+def _check_children(run: Run) -> None:
+    """What the run has started is tried again with it, and so must have come to an end whose calls are known.
+
+    raises   NotAllowedNow, ForkImpossible
+    """
+    for child in children.unfinished(run):
+        about = {"path": child.parent_path, "run_id": str(child.pk)}
+        if not child.has_ended:
+            raise NotAllowedNow(
+                f'The run that "{child.parent_path}" started has not come to its end yet. Try again when it has.',
+                details=about,
+            )
+        unknown = Step.objects.filter(run_id=child.pk, status=StepStatus.UNKNOWN).order_by("position").first()
+        if unknown is not None:
+            raise ForkImpossible(
+                f'Nobody has said yet what became of "{unknown.path}" in the run that "{child.parent_path}" started;'
+                " settle it there first.",
+                details=about,
+            )
+        _check_children(child)
 
 
 def replay_run(

@@ -37,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 STEPS_PER_TURN = 200
 """In-memory steps between two checkpoints, so that one run cannot hold the loop."""
-
+TURN_S = 0.25
+"""Nor for longer than this, where they take long."""
+SLOW_S = 0.02
+"""Expressions of a step that take longer make those of the next one go to a thread."""
 
 PROGRESS_EVERY_S = 1.0
 
@@ -88,6 +91,7 @@ class Drive:
         self._cancelled = False
         self._stopping = False
         self._pausing = False
+        self._is_slow = False
         self._has_progress, self._shown_at = False, 0.0
         self._used_up = ""
         self._began, self._active_before_ms = time.monotonic(), state.run.active_ms
@@ -194,13 +198,15 @@ class Drive:
     # --- steps without outside effect ----------------------------------------------------------
 
     async def _work_in_memory(self) -> None:
-        done = 0
-        while done < STEPS_PER_TURN:
+        until = time.monotonic() + TURN_S
+        for _ in range(STEPS_PER_TURN):
             path = next((path for path in self.state.ready if not self._calls_out(path)), None)
             if path is None or not self._may_start():
                 return
             await self._step_in_memory(path)
-            done += 1
+            # A run of another workflow is to be started before anything follows: a cancel may have come.
+            if self._is_woken or self.state.delta.children or time.monotonic() > until:
+                break
         await asyncio.sleep(0)
 
     def _calls_out(self, path: str) -> bool:
@@ -213,7 +219,7 @@ class Drive:
             if node.settings.disabled:
                 self.state.leave(path, Leave({}), self.host.now())
                 return
-            inputs, config = self._given(path)
+            inputs, config = await self._rendered(path)
             step.input = inputs
             outcome = await run_attempt(node_type, config, self._context(node_type, path))
             self._outcomes.apply(path, outcome, inputs)
@@ -242,7 +248,7 @@ class Drive:
             if node_type.ask_first is not None and path in self.state.steps:
                 asked, calls_with_questions = await self._asked_before(path)
             # What a person was asked about is what is called, whatever expressions would give by now.
-            inputs, config = self._stored(path) if asked else self._given(path)
+            inputs, config = self._stored(path) if asked else await self._rendered(path)
             context = self._context(node_type, path, asked)
             if node_type.ask_first is not None:
                 question = await node_type.ask_first(config, context)
@@ -258,6 +264,14 @@ class Drive:
             path, self.host.now(), effect=effect, key=context.idempotency_key, inputs=inputs
         )
         return Started(node_type, attempt, config, inputs, context, calls_with_questions)
+
+    async def _rendered(self, path: str) -> tuple[dict[str, Any], BaseModel]:
+        """What `_given` says; on a thread while that takes long, so that other runs of the host go on."""
+        began = time.monotonic()
+        try:
+            return await asyncio.to_thread(self._given, path) if self._is_slow else self._given(path)
+        finally:
+            self._is_slow = time.monotonic() - began > SLOW_S
 
     def _given(self, path: str) -> tuple[dict[str, Any], BaseModel]:
         """What the step is executed with, as its row keeps it and as its type reads it.
@@ -480,16 +494,15 @@ class Drive:
         return True
 
     async def _wait_for_something(self) -> None:
-        """The end of a call, news, a due time, or progress that is to be shown."""
-        if not self._calls:
-            return
-        with suppress(TimeoutError):
-            while not self._is_woken and not any(call.done() for call in self._calls):
-                self._bell.clear()
-                async with asyncio.timeout(self._patience()):
-                    await self._bell.wait()
-        self._collect()
-        self._questions.drop_closed()
+        """The end of a call, news, a due time, or progress that is to be shown; with no call under way only what is there."""
+        if self._calls:
+            with suppress(TimeoutError):
+                while not self._is_woken and not any(call.done() for call in self._calls):
+                    self._bell.clear()
+                    async with asyncio.timeout(self._patience()):
+                        await self._bell.wait()
+            self._collect()
+            self._questions.drop_closed()
         if self._is_woken or self._until_due() == 0:
             await self._look_for_news()
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from runtime.engine import clock, faults, rows, slots
 from runtime.engine.claiming import Claim
-from runtime.engine.commands import Parent, cancel_run, new_run, run_ended, start_run
+from runtime.engine.commands import Parent, cancel_run, new_run, run_ended, start_child
 from runtime.engine.delta import Child, Delta, ended_data
 from runtime.engine.lease import clear_suspect
 from runtime.engine.loop_database import LoopDatabase
@@ -447,7 +447,7 @@ def _kept_until(state: RunState) -> datetime | None:
 
 def _start_child(run: Run, child: Child) -> None:
     start = child.start
-    start_run(
+    start_child(
         new_run(
             workspace_id=run.workspace_id,
             workflow_id=start.workflow_id,

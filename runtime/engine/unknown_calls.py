@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from runtime.engine import children
+from runtime.engine.children import MAX_CHAIN
 from runtime.engine.forking import is_settled
 from runtime.engine.loading import frozen_graph
 from runtime.errors import OutcomeUnknown
@@ -13,14 +15,14 @@ from runtime.graph.paths import containers_around
 from runtime.models import Event, Run, RunStatus, Step, StepStatus
 from runtime.nodes.catalogue import EXECUTABLE_TYPES
 
-MAX_CHAIN = 20
-"""Retries of retries that are looked back on; who goes on longer has been told often enough."""
-
 
 @dataclass(frozen=True)
 class UnknownCall:
-    """server, tool   what was called, where the step names it"""
+    """path           in the run that made it: the one that is looked at, or one that a step of it started
+    server, tool   what was called, where the step names it
+    """
 
+    run_id: str
     path: str
     node: str
     title: str
@@ -30,12 +32,19 @@ class UnknownCall:
 
 def unknown_calls(run: Run) -> list[UnknownCall]:
     """Those that a retry of the run would make again, or that the run, itself a retry, has not come to yet."""
-    found: list[UnknownCall] = []
+    found: list[tuple[str, UnknownCall]] = []
     # From the oldest on: what a retry has come to is its own affair, and no longer that of the run before.
     for one in reversed(_chain(run)):
-        own = _present(one.pk, (call.path for call in found)) if found else {}
-        found = [call for call in found if call.path not in own] + (_given_up(one) if one.has_ended else [])
-    return found
+        own = _present(one.pk, (path for path, _ in found)) if found else {}
+        found = [(path, call) for path, call in found if path not in own]
+        if one.has_ended:
+            found += [(call.path, call) for call in _given_up(one)]
+            found += [
+                (child.parent_path, call)
+                for child in children.unfinished(one)
+                for call in unknown_calls(child)
+            ]
+    return [call for _, call in found]
 
 
 def _chain(run: Run) -> list[Run]:
@@ -84,6 +93,7 @@ def _call(run: Run, step: Step) -> UnknownCall:
     node = next((node for node in frozen_graph(run.graph_id).nodes if node.id == step.node), None)
     node_type = EXECUTABLE_TYPES.get(step.type)
     return UnknownCall(
+        run_id=str(run.pk),
         path=step.path,
         node=step.node,
         title=(node.title if node else "") or (node_type.title if node_type else step.node),

@@ -2640,6 +2640,11 @@ export interface components {
       node: string
       /** Path */
       path: string
+      /**
+       * Run Id
+       * @description The run that made it: this one, or one that a step of it started.
+       */
+      run_id: string
       /** Server */
       server: string
       /** Title */
