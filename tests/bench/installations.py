@@ -96,7 +96,7 @@ def on_sqlite(folder: Path, outside: Outside) -> Iterator[Installation]:
 def on_postgresql(folder: Path, outside: Outside) -> Iterator[Installation]:
     """Web and worker in one process, with PostgreSQL and Redis."""
     with (
-        postgresql_and_redis("patchbay_bench_one", 11) as env,
+        postgresql_and_redis("patchbay_bench_one", 13) as env,
         _one_process("PostgreSQL", folder, outside, env) as found,
     ):
         yield found

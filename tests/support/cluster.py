@@ -19,7 +19,7 @@ class Cluster:
         self.name = f"patchbay_test_{os.getpid()}_{number}"
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        slot = 1 + 2 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2 * 3 + number % 3)
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
         self.env = {
             "PORT": str(self.port),
             "PATCHBAY_DATA_DIR": str(folder / "data"),
@@ -33,7 +33,8 @@ class Cluster:
         if self._owns_database:
             self.env["DATABASE_URL"] = fresh_database(self.name)
         if "BROKER_URL" not in self.env:
-            self.env |= {"BROKER_URL": redis_database(slot), "REDIS_URL": redis_database(slot + 1)}
+            url = redis_database(1 + worker % 4 * 3 + number % 3)
+            self.env |= {"BROKER_URL": url, "REDIS_URL": url}
         self.web: Process | None = None
         self.workers: list[Process] = []
         self._started = 0

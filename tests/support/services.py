@@ -55,13 +55,10 @@ def drop_database(name: str) -> None:
 
 
 @contextmanager
-def postgresql_and_redis(name: str, first: int) -> Iterator[dict[str, str]]:
-    """What an installation is told of an empty database of this name, and of two of Redis from the first on."""
-    env = {
-        "DATABASE_URL": fresh_database(name),
-        "BROKER_URL": redis_database(first),
-        "REDIS_URL": redis_database(first + 1),
-    }
+def postgresql_and_redis(name: str, number: int) -> Iterator[dict[str, str]]:
+    """What an installation is told of an empty database of this name, and of an empty one of Redis."""
+    url = redis_database(number)
+    env = {"DATABASE_URL": fresh_database(name), "BROKER_URL": url, "REDIS_URL": url}
     try:
         yield env
     finally:
