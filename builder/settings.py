@@ -201,5 +201,7 @@ LOGGING = {
         "uvicorn.access": {"level": "WARNING"},
         # It logs replies that do not fit as they came, tokens included; what went wrong is told as an error of ours.
         "mcp.client.auth": {"level": "CRITICAL"},
+        # They write down addresses, and those of providers may hold keys. A worker's --loglevel is not for them.
+        **{name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "aiohttp", "openai", "mcp")},
     },
 }

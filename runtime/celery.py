@@ -5,6 +5,7 @@ The host starts before the broker is reached, so a worker whose broker is away s
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from typing import Any
@@ -27,6 +28,8 @@ from runtime.engine.process import start_host, stop_host
 from runtime.mcp.confinement import protect_process_memory
 from runtime.tasks import Hints
 
+logger = logging.getLogger(__name__)
+
 KEEPALIVE = {
     getattr(socket, name): value
     for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -41,6 +44,8 @@ app.conf.update(
     worker_prefetch_multiplier=0,
     worker_disable_prefetch=False,
     worker_hijack_root_logger=False,
+    # Whoever reaches the broker could stop every worker with it, and read its settings.
+    worker_enable_remote_control=False,
     task_default_queue="patchbay",
     task_ignore_result=True,
     task_acks_late=False,
@@ -65,7 +70,12 @@ app.steps["consumer"].add(Hints)
 def start(**_: Any) -> None:
     """Start the host; it waits by itself for the database and its tables."""
     protect_process_memory()
-    start_host()
+    try:
+        start_host()
+    except Exception as error:
+        # Celery would pass over it, and go on without a host.
+        logger.exception("the host could not be started", extra={"action": "host"})
+        raise SystemExit(1) from error
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]

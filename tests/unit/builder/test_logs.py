@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pytest
 from django.test import RequestFactory
 
 from builder.http.logs import LineFormatter
@@ -20,6 +21,17 @@ def test_what_was_added_follows_the_sentence() -> None:
     assert line("host started", action="host", cap_mib=3).endswith(
         "WARNING django.request  host started  action=host cap_mib=3"
     )
+
+
+@pytest.mark.parametrize("library", ["httpx2", "aiohttp.client", "openai._base_client", "mcp.client"])
+def test_a_library_does_not_write_addresses_down_whatever_a_worker_is_asked_to_log(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root, "level", logging.INFO)
+    for logger in [logging.root.manager.loggerDict[name] for name in list(logging.root.manager.loggerDict)]:
+        if isinstance(logger, logging.Logger):
+            logger._cache.clear()  # type: ignore[attr-defined]
+    assert not logging.getLogger(library).isEnabledFor(logging.INFO)
 
 
 def test_keys_in_addresses_and_queries_are_left_out() -> None:
