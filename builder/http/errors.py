@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
 DATABASE_AWAY = (
-    "The database cannot be written to just now. Nothing was stored: send it again in a few seconds."
+    "The database cannot be reached or written to just now. Send it again in a few seconds; with an"
+    " Idempotency-Key, or a webhook-id, what may have been stored all the same is not done twice."
 )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.db import Error as AnyDatabaseError
 
+from runtime.database_outage import is_outage
 from runtime.engine.live import Subscription
 from runtime.engine.rows import answer_of
 from runtime.models import Errand, Run
@@ -24,6 +27,15 @@ async def _in_request_thread(function: Callable[[], Any]) -> Any:
     return await sync_to_async(function)()
 
 
+@contextmanager
+def suppressed_outage() -> Iterator[None]:
+    try:
+        yield
+    except AnyDatabaseError as error:
+        if not is_outage(error):
+            raise
+
+
 async def until(
     subscription: Subscription,
     look: Callable[[], Found | None],
@@ -35,6 +47,8 @@ async def until(
 ) -> Found | None:
     """What `look` finds, asked after each piece of news and at least every 250 ms; None when time is up.
 
+    What is waited for is stored already: a database that is away meanwhile finds nothing, and is asked again.
+
     hear          reads it from the news itself, where it was brought along
     look_first    false where there cannot be anything before the first news
     in_database   how `look` is called
@@ -42,9 +56,11 @@ async def until(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     while True:
-        found: Found | None = await in_database(look) if look_first else None
-        if found is not None:
-            return found
+        if look_first:
+            with suppressed_outage():
+                found: Found | None = await in_database(look)
+                if found is not None:
+                    return found
         look_first = True
         remaining = deadline - loop.time()
         if remaining <= 0:

@@ -12,8 +12,10 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.support.effects import EffectsServer
@@ -109,6 +111,34 @@ def in_flight(tmp_path: Path) -> Iterator[tuple[Embedded, str]]:
             run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
             eventually(lambda: effects.log("in-flight").calls, what="the call")
             yield product, run
+    finally:
+        effects.process.kill()
+
+
+def test_a_webhook_that_waits_is_told_of_its_run_when_the_product_is_stopped(tmp_path: Path) -> None:
+    effects = EffectsServer(tmp_path)
+    try:
+        with one_process(tmp_path) as product, ThreadPoolExecutor(1) as pool:
+            api = product.api()
+            effects.register(api, "effects")
+            call = {"server": "effects", "tool": "send", "arguments": {"label": "held", "ms": 6000}}
+            nodes = [
+                a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+                a_node("send", "mcp_tool", call),
+                a_node("tell", "reply", {"text": "Sent."}),
+            ]
+            workflow = published(api, "Held", a_document(nodes, "start>send, send>tell"))
+            held = pool.submit(httpx2.post, workflow["hook"], json={}, timeout=40, trust_env=False)
+            eventually(lambda: effects.log("held").calls, what="the call")
+            assert product.process is not None
+            assert product.process.stop() == 0
+
+            answer = held.result(40)
+            assert answer.status_code == 202, answer.text
+            product.start()
+            ended = product.api().run_until(answer.json()["run_id"], "succeeded", "needs_attention")
+            assert ended["result"] == {"text": "Sent."}
+            assert len(effects.log("held").calls) == 1
     finally:
         effects.process.kill()
 
