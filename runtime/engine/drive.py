@@ -29,7 +29,7 @@ from runtime.engine.values import storable
 from runtime.engine.wait_kinds import AGAIN, BUDGET, PAUSE, SETTLE
 from runtime.errors import PatchbayError
 from runtime.mcp.server_log import LogLine
-from runtime.models import Wait
+from runtime.models import Signal, Wait
 from runtime.nodes.base import Leave, NodeType, Outcome, Park, Proceed, Waited
 from runtime.settings_revisions import SettingsChanged
 
@@ -375,17 +375,22 @@ class Drive:
         self.claim.wakes = news.wakes
         self.state.run.cancel_reason = news.cancel_reason
         if news.cancel_requested:
+            # What an operator said of a call was acknowledged, and stands in the record.
+            self._hear_of([signal for signal in news.signals if signal[0].kind == SETTLE], news.at)
             self._cancel([])
             return
         self._pausing = news.pause_requested
-        for wait, signal in news.signals:
-            if self._is_open(wait):
-                self._signalled(wait, signal.payload, news.at, signal.id)
+        self._hear_of(news.signals, news.at)
         for wait in waits:
             is_due = wait.due_at is not None and wait.due_at <= news.at
             if is_due and self._is_open(wait) and await self._may_expire(wait):
                 # By the clock that said so: what this host remembers of it is wrong where it has just jumped.
                 self._due(wait, news.at)
+
+    def _hear_of(self, signals: Sequence[tuple[Wait, Signal]], at: datetime) -> None:
+        for wait, signal in signals:
+            if self._is_open(wait):
+                self._signalled(wait, signal.payload, at, signal.id)
 
     def _is_open(self, wait: Wait) -> bool:
         """False when what was heard before it has ended the run, or the loop that it stands in."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,14 @@ FIELDS = [{"id": "email", "title": "E-mail", "kind": "text", "required": True}]
 @pytest.fixture(scope="module")
 def contacts(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     """A CRM of this module alone, whose calls take a second."""
-    server = Example("crm_server", tmp_path_factory.mktemp("contacts"), delay_ms=1000)
-    body = {"slug": "contacts", "transport": "http", "url": f"{server.url}/mcp", "enable": "all"}
+    with slow_crm(api, tmp_path_factory.mktemp("contacts"), "contacts") as server:
+        yield server
+
+
+@contextmanager
+def slow_crm(api: Api, folder: Path, slug: str) -> Iterator[Example]:
+    server = Example("crm_server", folder, delay_ms=1000)
+    body = {"slug": slug, "transport": "http", "url": f"{server.url}/mcp", "enable": "all"}
     registered = api("POST", "/mcp-servers", body)
     assert api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
     yield server
@@ -178,10 +186,10 @@ def test_an_answer_to_a_paused_run_counts_when_it_is_resumed(api: Api) -> None:
     assert api.run_until(run_id, "succeeded", "failed")["result"] == {"text": "yes"}
 
 
-def with_a_lost_call(api: Api, subject: str) -> str:
+def with_a_lost_call(api: Api, subject: str, server: str = "contacts") -> str:
     """A run whose call must not happen twice, and was not waited for until its answer came."""
     call = {
-        "server": "contacts",
+        "server": server,
         "tool": "create_ticket",
         "arguments": {"email": "nia@example.com", "subject": subject},
     }
@@ -229,7 +237,8 @@ def test_a_retry_tells_of_the_calls_that_it_makes_again_although_they_may_have_h
     told = [{"run_id": run_id, **UNKNOWN_CALL}]
     assert api("GET", f"/runs/{run_id}")["unknown_calls"] == []
     api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": "give_up"})
-    assert api.run_until(run_id, "failed")["unknown_calls"] == told
+    failed = api.run_until(run_id, "failed")
+    assert failed["unknown_calls"] == told, api.steps(run_id)
     before = contacts.rows(TICKET_CALLS)
 
     again = api("POST", f"/runs/{run_id}/retry")
@@ -257,6 +266,28 @@ def test_what_is_said_of_a_call_after_the_end_of_its_run_counts_for_a_retry(
     api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": outcome})
 
     assert api("GET", f"/runs/{run_id}")["unknown_calls"] == [{"run_id": run_id, **call} for call in told]
+
+
+def test_what_was_said_of_a_call_stands_although_the_run_is_cancelled_before_it_goes_on(
+    api: Api, tmp_path: Path
+) -> None:
+    output = {"ticket_id": "T-9", "status": "open"}
+    # A server of its own: one that is not waited for too often is given a rest.
+    with slow_crm(api, tmp_path, "settled_contacts") as crm:
+        run_id = with_a_lost_call(api, "Said, then cancelled", "settled_contacts")
+        api("POST", f"/runs/{run_id}/pause")
+        api.run_until(run_id, "paused")
+        api("POST", f"/runs/{run_id}/steps/ticket/settle", {"outcome": "happened", "output": output})
+
+        api("POST", f"/runs/{run_id}/cancel")
+
+        assert api.run_until(run_id, "cancelled", "succeeded")["status"] == "cancelled"
+        told = [event["type"] for event in api("GET", f"/runs/{run_id}/events")["items"]]
+        assert "step.settled" in told
+        again = api("POST", f"/runs/{run_id}/retry")
+        api.run_until(again["id"], "succeeded")
+        assert api.steps(again["id"])["ticket"]["output"] == output
+        assert len(crm.rows(TICKET_CALLS)) == 1
 
 
 def test_a_paused_run_can_be_cancelled(api: Api) -> None:
