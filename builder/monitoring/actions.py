@@ -11,7 +11,7 @@ from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.triggers.starting import fitting_input
-from builder.workflows.actions import problems_of, refuse
+from builder.workflows.actions import problems_of, refuse, refuse_archived
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
 from runtime.engine.loading import frozen_graph
@@ -63,6 +63,7 @@ def resume_run(by: Member, run: Run) -> Run:
 @transaction.atomic
 def retry_run(by: Member, run: Run) -> Run:
     """A new run that goes on where a failed one ended."""
+    refuse_archived(Workflow.objects.get(pk=run.workflow_id))
     repeated = [call.path for call in unknown_calls(run)]
     again = commands.retry_run(run, started_by=by.actor)
     _record(by, "run.retry", run, new_run=str(again.pk), **({"repeated": repeated} if repeated else {}))
@@ -78,6 +79,7 @@ def replay_run(
     version   a number, "draft", or None for the graph that the run had
     """
     workflow = Workflow.objects.select_related("workspace").get(pk=run.workflow_id)
+    refuse_archived(workflow)
     graph_id, number = _graph_of(workflow, run, version)
     trigger = next((node for node in frozen_graph(graph_id).nodes if node.id == run.trigger), None)
     edits = dict(data)

@@ -78,9 +78,11 @@ def pass_on(run: Run) -> list[Run]:
     if not run.slot_key:
         return []
     held = _open(run.slot_key).filter(has_slot=True).count()
+    # The limit that holds by now, also for those that came before it was changed.
+    limit = _open(run.slot_key).order_by("-pk").values_list("slot_limit", flat=True).first() or 0
     admitted = []
     for waiting in _open(run.slot_key).filter(has_slot=False, cancel_requested_at=None).order_by("pk")[:100]:
-        if held >= waiting.slot_limit:
+        if held >= limit:
             break
         Run.objects.filter(pk=waiting.pk).update(has_slot=True, due_at=clock.later(0))
         held += 1

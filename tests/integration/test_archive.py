@@ -16,6 +16,7 @@ from builder.accounts.models import Membership, Workspace
 from builder.accounts.tokens import create_token
 from builder.audit.models import AuditEntry
 from builder.mcp_endpoint.offered import offered_tools
+from builder.triggers.starting import start_live
 from builder.workflows import actions
 from builder.workflows.models import Workflow
 from runtime.engine import clock, process, schedules
@@ -105,6 +106,25 @@ def test_an_archived_workflow_is_neither_changed_nor_started(
     answer = call(method, f"/{workflow.pk}{path}", body, role="admin")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "archived")
+
+
+@pytest.mark.parametrize(
+    ("action", "body"), [("retry", None), ("replay", {}), ("replay", {"version": "draft"})]
+)
+def test_no_run_of_an_archived_workflow_is_tried_or_run_again(
+    admin: Member, client: Client, action: str, body: dict[str, Any] | None
+) -> None:
+    workflow = publish(admin, "Old", HOURLY)
+    run = start_live(workflow, "start", {}, started_by="schedule")
+    assert run is not None
+    Run.objects.filter(pk=run.pk).update(status="failed", ended_at=clock.now(), due_at=None)
+    actions.archive_workflow(admin, workflow)
+    client.force_login(admin.user)
+
+    answer = client.post(f"/api/v1/runs/{run.pk}/{action}", body or {}, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "archived")
+    assert Run.objects.count() == 1
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -71,6 +71,37 @@ def test_a_queued_run_can_be_cancelled_and_the_next_one_follows(api: Api) -> Non
     api.run_until(third, "waiting")
 
 
+def test_a_limit_that_was_raised_holds_for_those_that_wait_too(api: Api) -> None:
+    workflow = asking(api, "Limit raised", "queue")
+    first, second, third, fourth = (started(api, workflow, "ida") for _ in range(4))
+    api.run_until(first, "waiting")
+    draft = api("GET", f"/workflows/{workflow['id']}")
+    graph = draft["graph"]
+    graph["settings"]["concurrency"]["limit"] = 2
+    api("PUT", f"/workflows/{workflow['id']}/draft", {"graph": graph, "revision": draft["revision"]})
+    api("POST", f"/workflows/{workflow['id']}/publish", {})
+    fifth = started(api, workflow, "ida")
+    assert api.run_until(fifth, "waiting", "queued")["id"] == fifth
+
+    answer(api, first)
+
+    running = eventually(
+        lambda: (
+            [
+                one
+                for one in (second, third, fourth, fifth)
+                if api("GET", f"/runs/{one}")["status"] == "waiting"
+            ]
+            if api("GET", f"/runs/{second}")["status"] == "waiting"
+            else None
+        ),
+        what="the oldest of those that wait",
+    )
+    assert len(running) <= 2
+    for one in (second, third, fourth, fifth):
+        api("POST", f"/runs/{one}/cancel")
+
+
 def test_a_newer_run_replaces_the_one_before_it(api: Api) -> None:
     workflow = asking(api, "The newest counts", "replace")
     first = started(api, workflow, "ida")
