@@ -1,15 +1,15 @@
 """What a new run takes over from another one: outcomes that stand, so that nothing is called again for them.
 
 A retry takes over everything that was settled. A fork takes over what is settled and neither the named step nor
-reachable from it; inside a container, also the iterations before the named one. A container that had not come to
-its end, or that the named step stands in, begins where its iterations are. Steps that the new graph does not have
-any more are left out; those whose type, place or exits it changed are refused.
+reachable from it; inside a container, also the iterations before the named one, with their failures if it goes on after
+them. A container that had not come to its end, or that the named step stands in, begins where its iterations are. Steps
+that the new graph does not have any more are left out; those whose type, place or exits it changed are refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,7 @@ def settled_steps(
     copies, edits = [], dict(data or {})
     whole: set[str] = set()
     anew: set[str] = set()
+    tolerant = {step.path for step in steps if _goes_on_after_failures(step)}
     for step in steps:
         node = drawing.node_for(step)
         around = [container for container, _ in containers_around(step.path)]
@@ -57,6 +58,11 @@ def settled_steps(
         elif not whole.isdisjoint(around):
             # The record of a container that is over: nothing follows from it any more.
             copies.append(_copy(step, run, new_id, {}))
+        elif step.status == StepStatus.FAILED and again.leaves_behind(step.path, tolerant):
+            _check_fits(step, node, types)
+            copies.append(_copy(step, run, new_id, {}))
+            if _holds_steps(types[node.type]):
+                whole.add(step.path)
         elif again.enters(step.path) or _had_entered(step, types[node.type]):
             _check_fits(step, node, types)
             given = _given_again(step, node, before, types)
@@ -102,6 +108,13 @@ class _Again:
     def enters(self, path: str) -> bool:
         """Whether it is a container around the named step."""
         return path in self._entered
+
+    def leaves_behind(self, path: str, tolerant: Container[str]) -> bool:
+        """Whether it stands in an iteration before the named step's, of a container that goes on after failures."""
+        return any(
+            index < self._entered.get(container, 0) and container in tolerant
+            for container, index in containers_around(path)
+        )
 
     def executes(self, path: str) -> bool:
         if node_of(path) in self._reachable.get(prefix_of(path), ()):
@@ -170,6 +183,10 @@ def _holds_steps(node_type: NodeTypeFacts) -> bool:
 def _had_entered(step: Step, node_type: NodeTypeFacts) -> bool:
     """Whether it is a container that had begun and came to no outcome that stands."""
     return _holds_steps(node_type) and step.input is not None and not is_settled(step)
+
+
+def _goes_on_after_failures(step: Step) -> bool:
+    return (step.input or {}).get("on_item_error") == "continue"
 
 
 def is_settled(step: Step) -> bool:

@@ -60,6 +60,27 @@ def test_elements_that_fail_are_told_and_the_others_go_on(api: Api) -> None:
     assert api.run_until(again["id"], *ENDED)["handled_errors"] == 1
 
 
+def test_a_fork_in_a_loop_that_goes_on_after_failures_keeps_those_before_it(api: Api) -> None:
+    workflow = a_loop(
+        api,
+        "Orders, some of them unknown",
+        lookup("{{ item }}"),
+        on_item_error="continue",
+        collect="{{ steps.lookup.order_id }}",
+    )
+    numbers = ["12345", "99999", "12347", "99998"]
+    run = api.run_until(started(api, workflow, {"body": {"numbers": numbers}}), *ENDED)
+
+    again = api("POST", f"/runs/{run['id']}/replay", {"from": "loop[2]/lookup"})
+
+    ended = api.run_until(again["id"], *ENDED)
+    assert (ended["result"], ended["handled_errors"]) == (run["result"], 2)
+    steps = api.steps(again["id"])
+    assert [steps[f"loop[{index}]/lookup"]["attempts"] for index in range(4)] == [0, 0, 1, 1]
+    assert steps["loop[1]/lookup"]["taken_from"] == run["id"]
+    assert steps["loop[1]/lookup"]["error"] == api.steps(run["id"])["loop[1]/lookup"]["error"]
+
+
 def test_a_retry_begins_in_the_iteration_that_failed_and_calls_nothing_again(api: Api) -> None:
     workflow = a_loop(api, "Until one fails", lookup("{{ item }}"), collect="{{ steps.lookup.order_id }}")
     run = api.run_until(started(api, workflow, {"body": {"numbers": ["12345", "99999"]}}), *ENDED)

@@ -165,6 +165,23 @@ def test_a_fork_inside_keeps_earlier_iterations_and_runs_later_ones_again() -> N
     assert rows[1].status == "running"
 
 
+@pytest.mark.parametrize(
+    ("on_item_error", "kept"), [("continue", ["loop[0]/a", "loop[0]/b"]), ("fail", ["loop[0]/a"])]
+)
+def test_a_fork_inside_keeps_earlier_failures_of_a_loop_that_goes_on_after_them(
+    on_item_error: str, kept: list[str]
+) -> None:
+    loop = a_loop()
+    loop.input = {**loop.input, "on_item_error": on_item_error}
+    failed = in_loop(0, "b", "failed", error={"code": "outcome_unknown"})
+    steps = [the_trigger(), loop, in_loop(0, "a"), failed, in_loop(1, "a"), in_loop(1, "b", "failed")]
+
+    rows = settled_steps(a_run(), steps, LOOPED, KINDS, new_id=NEW_ID, again_from="loop[1]/a")
+
+    assert taken(rows) == ["start", "loop", *kept]
+    assert [row.error for row in rows if row.path == "loop[0]/b"] == [failed.error] * (len(kept) - 1)
+
+
 def test_a_fork_behind_a_loop_takes_it_over_with_its_record() -> None:
     steps = [the_trigger(), a_loop(), *all_of(2), in_loop(2, "a", "failed"), a_step("after")]
 
