@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from runtime.engine import children, clock, hints, rows, slots, stored_values
+from runtime.engine import budgets, children, clock, hints, rows, slots, stored_values
 from runtime.engine.claiming import HELD_BACK
 from runtime.engine.delta import ended_data
 from runtime.engine.forking import check_trigger, settled_steps
@@ -356,7 +356,9 @@ def resume_run(run_id: UUID) -> None:
         run.status = RunStatus.RUNNING if run.started_at else RunStatus.QUEUED
         # A budget of the workspace is not the run's to be given once more.
         is_workspaces = Wait.objects.filter(run_id=run_id, kind=BUDGET, closed_at=None).exists()
-        run.budget_grants += run.attention == "budget_exceeded" and not is_workspaces
+        if run.attention == "budget_exceeded" and not is_workspaces:
+            limits = frozen_graph(run.graph_id).settings.budgets
+            run.budget_grants = budgets.grants_for_more(run, limits)
         is_unknown = Wait.objects.filter(run_id=run_id, kind=SETTLE, closed_at=None).exists()
         run.attention = "outcome_unknown" if is_unknown else ""
         run.charges, run.event_seq = 0, run.event_seq + 1
