@@ -32,6 +32,8 @@ from runtime.models import Errand
 
 logger = logging.getLogger(__name__)
 
+BATCH = 1_000
+KEPT_S = 24 * 3600.0
 DEFAULT_TIMEOUT_S = 40.0
 INSPECT_TIMEOUT_S = 30.0
 
@@ -63,6 +65,14 @@ def claim(host_id: UUID, limit: int) -> list[Errand]:
             status=Errand.Status.RUNNING, host_id=host_id
         )
     return rows
+
+
+def forget_old() -> int:
+    """Remove a batch of those that nobody can be waiting for any more; what they gave was told long ago."""
+    old = Errand.objects.filter(expires_at__lt=clock.later(-KEPT_S)).order_by("pk")
+    found = list(old.values_list("pk", flat=True)[:BATCH])
+    Errand.objects.filter(pk__in=found).delete()
+    return len(found)
 
 
 async def do(errand: Errand, clients: Clients) -> None:

@@ -49,6 +49,6 @@ def _statement() -> str:
         f"{run} WHERE host_id = %s",
         f"{schedule} WHERE kind = '{Schedule.Kind.TIMES}' AND NOT {is_paused} AND {due} AND slot IS NOT NULL",
         f"{schedule} WHERE kind = '{Schedule.Kind.WATCH}' AND NOT {is_paused} AND {due}",
-        f"{errand} WHERE status = '{Errand.Status.QUEUED}'",
+        f"{errand} WHERE status = '{Errand.Status.QUEUED}' AND expires_at > {now}",
     )
     return f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {text})' for text in asked)}"  # noqa: S608
