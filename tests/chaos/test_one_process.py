@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -18,7 +17,7 @@ import pytest
 from tests.chaos.figures import Figures, beyond_daily, sized
 from tests.support.effects import EffectsServer
 from tests.support.histories import unlike_their_events
-from tests.support.product import Api, Embedded, a_document, a_node, eventually, one_process, published
+from tests.support.product import Embedded, a_document, a_node, eventually, one_process, published
 from tests.support.services import postgresql_and_redis
 
 STORM_S = sized(10.0, 30.0, 90.0)
@@ -111,11 +110,11 @@ def test_what_was_answered_is_stored_and_done_once_however_often_the_process_die
     settled = {"succeeded", "failed", "cancelled", "needs_attention"}
 
     def unsettled() -> int:
-        return sum(run["status"] not in settled for run in all_runs(api, workflow["id"]))
+        return sum(run["status"] not in settled for run in api.all_of(f"/runs?workflow={workflow['id']}"))
 
     eventually(lambda: unsettled() == 0, within_s=3 * SETTLED_WITHIN_S, what="every run being settled")
     settled_s = time.monotonic() - last_kill
-    runs = all_runs(api, workflow["id"])
+    runs = list(api.all_of(f"/runs?workflow={workflow['id']}"))
     stored = {run["id"]: run for run in runs}
     log = effects.log(prefix)
     parked = sum(run["status"] == "needs_attention" for run in runs)
@@ -137,13 +136,3 @@ def test_what_was_answered_is_stored_and_done_once_however_often_the_process_die
     where = product.env["DATABASE_URL"] or Path(product.env["PATCHBAY_DATA_DIR"]) / "patchbay.sqlite3"
     figures.at_most("R1", f"{prefix}: runs unlike their events", 0, len(unlike_their_events(where)))
     figures.check()
-
-
-def all_runs(api: Api, workflow: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = api("GET", f"/runs?workflow={workflow}&limit=200&cursor={cursor}")
-        found += page["items"]
-        cursor = page["next"]
-    return found

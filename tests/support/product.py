@@ -131,15 +131,18 @@ class Api:
 
     def workflow(self, slug: str) -> dict[str, Any]:
         """A workflow by its slug, however many there are."""
-        cursor = ""
-        while cursor is not None:
-            page = self("GET", f"/workflows?limit=200&cursor={cursor}")
-            for row in page["items"]:
-                if row["slug"] == slug:
-                    found: dict[str, Any] = row
-                    return found
-            cursor = page["next"]
+        for row in self.all_of("/workflows"):
+            if row["slug"] == slug:
+                return row
         raise AssertionError(f"there is no workflow {slug}")
+
+    def all_of(self, path: str) -> Iterator[dict[str, Any]]:
+        """The items of a list, page after page."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self("GET", f"{path}{'&' if '?' in path else '?'}limit=200&cursor={cursor}")
+            yield from page["items"]
+            cursor = page["next"]
 
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Path -> step."""
