@@ -159,7 +159,7 @@ def _refused(error: PatchbayError) -> HttpResponse:
 
 
 def database_unavailable(error: BaseException) -> HttpResponse:
-    """Nothing was stored, and nothing is acknowledged that is not: whoever sent it sends it again."""
+    """Nothing is acknowledged that is not known to be stored: whoever sent it sends it again."""
     logger.warning(
         "the database is away, a request was turned away",
         extra={"action": "http", "error": str(error)[:200]},

@@ -28,7 +28,7 @@ async def _in_request_thread(function: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def suppressed_outage() -> Iterator[None]:
+def _outage_suppressed() -> Iterator[None]:
     try:
         yield
     except AnyDatabaseError as error:
@@ -57,7 +57,7 @@ async def until(
     deadline = loop.time() + timeout_s
     while True:
         if look_first:
-            with suppressed_outage():
+            with _outage_suppressed():
                 found: Found | None = await in_database(look)
                 if found is not None:
                     return found
