@@ -34,6 +34,7 @@ from builder.triggers.starting import start_by_person, started_run
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
 from runtime.engine.live import answer_topic
+from runtime.engine.unknown_calls import unknown_calls
 from runtime.engine.waiting import answer_within
 from runtime.models import Event, Run
 
@@ -156,7 +157,9 @@ def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunDetailOut]:
     `unknown_calls` of the failed run are, although they may have taken effect: look at them before.
     """
     run, member = run_for(request, run_id)
-    return Status(201, _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run)))
+    again = _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run))
+    # Those of the failed run: the new one may have come to them already.
+    return Status(201, RunDetailOut.of(again, unknown_calls(run)))
 
 
 @router.post("/runs/{uuid:run_id}/replay", response={201: RunDetailOut})
@@ -170,15 +173,15 @@ def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = No
             member, run, again_from=wanted.again_from, data=wanted.data, version=wanted.version
         )
 
-    return Status(201, _again(request, run, "runs.replay", wanted.dict(), act))
+    return Status(201, RunDetailOut.of(_again(request, run, "runs.replay", wanted.dict(), act)))
 
 
 def _again(
     request: HttpRequest, run: Run, scope: str, content: dict[str, Any], act: Callable[[], Run]
-) -> RunDetailOut:
+) -> Run:
     """Do it once for each idempotency key."""
     answer, _ = once(run.pk, scope, key_of(request), body_digest(content), lambda: {"run_id": str(act().pk)})
-    return RunDetailOut.of(started_run(UUID(answer["run_id"])))
+    return started_run(UUID(answer["run_id"]))
 
 
 @router.post("/runs/{uuid:run_id}/steps/{path:path}/settle", response=RunOut)

@@ -1,5 +1,6 @@
 """What requests about runs bring, and what they are answered with. A page of answers is built in half the time from plain models."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.engine.held_up import held_up_by
 from runtime.engine.run_counts import DayCount
-from runtime.engine.unknown_calls import unknown_calls
+from runtime.engine.unknown_calls import UnknownCall, unknown_calls
 from runtime.models import Event, Run
 
 
@@ -216,9 +217,10 @@ class RunDetailOut(WatchedRunOut):
     )
 
     @staticmethod
-    def of(run: Run) -> "RunDetailOut":
-        calls = [UnknownCallOut(**asdict(call)) for call in unknown_calls(run)]
-        return RunDetailOut(**WatchedRunOut.of(run).model_dump(), unknown_calls=calls)
+    def of(run: Run, calls: Sequence[UnknownCall] | None = None) -> "RunDetailOut":
+        """calls   those to be told; None for those that the run has before it by now"""
+        told = [UnknownCallOut(**asdict(call)) for call in (unknown_calls(run) if calls is None else calls)]
+        return RunDetailOut(**WatchedRunOut.of(run).model_dump(), unknown_calls=told)
 
 
 class EventOut(BaseModel):

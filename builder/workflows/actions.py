@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from builder.accounts.access import Member
+from builder.accounts.models import Workspace
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import free_slug
@@ -21,6 +22,7 @@ from runtime.graph.schema import Graph, dump_graph, parse_graph
 from runtime.graph.upgrades import upgrade_nodes
 from runtime.graph.validation import check_graph
 from runtime.nodes.catalogue import NODE_TYPES
+from runtime.nodes.sub_workflow import WORKFLOW_CYCLE
 
 EMPTY_GRAPH: dict[str, Any] = {"schema": 1, "settings": {}, "nodes": [], "edges": [], "notes": []}
 
@@ -116,7 +118,7 @@ def current_graph(document: Any) -> Graph:
 @transaction.atomic
 def publish_workflow(by: Member, workflow: Workflow) -> Version:
     """Freeze the draft as the next version and make it live; raises GraphInvalid with the list of problems."""
-    workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    workflow = _locked(workflow)
     refuse_archived(workflow)
     graph = parse_graph(workflow.draft)
     problems = check_graph(upgrade_nodes(graph, NODE_TYPES), NODE_TYPES, known_to(workflow))
@@ -132,7 +134,7 @@ def publish_workflow(by: Member, workflow: Workflow) -> Version:
 @transaction.atomic
 def publish_version(by: Member, workflow: Workflow, version: Version) -> Version:
     """Make an earlier version live again."""
-    workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    workflow = _locked(workflow)
     refuse_archived(workflow)
     graph = current_graph(version.graph.document)
     refuse(check_graph(graph, NODE_TYPES, known_to(workflow)))
@@ -184,9 +186,13 @@ def archive_workflow(by: Member, workflow: Workflow) -> None:
 
 @transaction.atomic
 def restore_workflow(by: Member, workflow: Workflow) -> Workflow:
-    """Bring it back from the archive under its own slug, paused: nothing starts before somebody resumes it."""
-    workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    """Bring it back from the archive under its own slug, paused: nothing starts before somebody resumes it.
+
+    raises   GraphInvalid when workflows that it starts have come to start it in the meantime
+    """
+    workflow = _locked(workflow)
     if workflow.archived_at is not None:
+        refuse(_cycles_of(workflow))
         workflow.archived_at = None
         if workflow.live_version_id is None:
             # Nothing can start what was never published; a pause would only surprise after the first publish.
@@ -246,6 +252,23 @@ def import_workflow(by: Member, document: Any) -> Workflow:
         description=str(document.get("description") or ""),
         graph=document.get("graph"),
     )
+
+
+def _locked(workflow: Workflow) -> Workflow:
+    """The workflow as it is now; until the transaction ends no other one of its workspace becomes startable or changes
+    what it starts, so that two cannot come to lead to each other at the same moment."""
+    Workspace.objects.select_for_update(no_key=True).get(pk=workflow.workspace_id)
+    return Workflow.objects.select_for_update().get(pk=workflow.pk)
+
+
+def _cycles_of(workflow: Workflow) -> list[Problem]:
+    """Ways on which what is live of it leads back to it."""
+    if workflow.live_version is None:
+        return []
+    problems = check_graph(
+        current_graph(workflow.live_version.graph.document), NODE_TYPES, known_to(workflow)
+    )
+    return [problem for problem in problems if problem.code == WORKFLOW_CYCLE]
 
 
 def _make_live(by: Member, workflow: Workflow, version: Version, graph: Graph) -> None:

@@ -14,6 +14,9 @@ from runtime.graph.schema import Node
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, Waited
 
+WORKFLOW_CYCLE = "workflow_cycle"
+"""The code of a step that starts a workflow which leads back to the step's own."""
+
 
 class Config(NodeConfig):
     workflow: str = Field(
@@ -55,7 +58,7 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
         return
     if _leads_back(slug, known):
         text = f'"{found.name}" leads back to this workflow, so that neither would ever end.'
-        yield Problem(node.id, "workflow", "workflow_cycle", text)
+        yield Problem(node.id, "workflow", WORKFLOW_CYCLE, text)
         return
     if found.input_schema is None:
         text = (

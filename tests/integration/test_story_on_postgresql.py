@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -192,3 +193,19 @@ def test_a_run_with_two_outside_calls_commits_four_times(admin: Api, commits: Ca
         found.append(commits(answer.headers["x-run-id"]))
     # A worker that does not know the graph yet, or that was slower than the sweep, claims the run apart.
     assert (min(found), max(found)) in {(4, 4), (4, 5)}
+
+
+def test_two_workflows_that_are_published_at_one_moment_do_not_come_to_start_each_other(admin: Api) -> None:
+    form = a_node("start", "manual_trigger")
+    pair = [published(admin, f"Starts the other {side}", a_document([form], "")) for side in "ab"]
+    for own, other in (pair, pair[::-1]):
+        graph = a_document([form, a_node("call", "sub_workflow", {"workflow": other["slug"]})], "start>call")
+        draft = admin("GET", f"/workflows/{own['id']}")
+        admin("PUT", f"/workflows/{own['id']}/draft", {"graph": graph, "revision": draft["revision"]})
+
+    def publish(workflow: dict[str, Any]) -> int:
+        path = f"/api/v1/workflows/{workflow['id']}/publish"
+        return int(admin.http.post(path, json={}).status_code)
+
+    with ThreadPoolExecutor(2) as both:
+        assert sorted(both.map(publish, pair)) == [200, 422]

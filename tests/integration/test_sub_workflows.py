@@ -29,6 +29,10 @@ def a_parent(api: Api, name: str, slug: str, *nodes: dict[str, Any], lines: str 
     return str(run["id"])
 
 
+def a_call(slug: str) -> dict[str, Any]:
+    return a_node("call", "sub_workflow", {"workflow": slug, "input": {"n": 1}})
+
+
 def test_a_step_waits_for_the_other_workflow_and_gives_its_result(api: Api) -> None:
     double = a_node("answer", "reply", {"data": {"double": "{{ trigger.n * 2 }}"}})
     slug = a_child(api, "Doubles", double, lines="start>answer")
@@ -85,11 +89,10 @@ def test_input_that_the_other_workflow_does_not_take_is_a_failure(api: Api) -> N
 
 def test_workflows_cannot_start_each_other_in_a_circle(api: Api) -> None:
     slug = a_child(api, "First of two", a_node("end", "reply", {"text": "."}), lines="start>end")
-    call = a_node("call", "sub_workflow", {"workflow": slug, "input": {"n": 1}})
-    second = a_child(api, "Second of two", call, lines="start>call")
+    second = a_child(api, "Second of two", a_call(slug), lines="start>call")
     first = api.workflow(slug)
-    back = a_node("call", "sub_workflow", {"workflow": second, "input": {"n": 1}})
-    graph = a_document([a_node("start", "manual_trigger", {"fields": [NUMBER]}), back], "start>call")
+    form = a_node("start", "manual_trigger", {"fields": [NUMBER]})
+    graph = a_document([form, a_call(second)], "start>call")
     draft = api("GET", f"/workflows/{first['id']}")
     api("PUT", f"/workflows/{first['id']}/draft", {"graph": graph, "revision": draft["revision"]})
 
@@ -97,6 +100,23 @@ def test_workflows_cannot_start_each_other_in_a_circle(api: Api) -> None:
     assert [
         problem["code"] for problem in refusal["details"]["problems"] if problem["severity"] == "error"
     ] == ["workflow_cycle"]
+
+
+def test_a_workflow_is_not_restored_where_it_would_close_a_circle(api: Api) -> None:
+    last = a_child(api, "Last of three", a_node("end", "reply", {"text": "."}), lines="start>end")
+    middle = a_child(api, "Middle of three", a_call(last), lines="start>call")
+    first = a_child(api, "First of three", a_call(middle), lines="start>call")
+    away, other = api.workflow(middle), api.workflow(last)
+    api("DELETE", f"/workflows/{away['id']}")
+    form = a_node("start", "manual_trigger", {"fields": [NUMBER]})
+    draft = {"graph": a_document([form, a_call(first)], "start>call"), "revision": other["revision"]}
+    api("PUT", f"/workflows/{other['id']}/draft", draft)
+    api("POST", f"/workflows/{other['id']}/publish", {})
+
+    refusal = api("POST", f"/workflows/{away['id']}/restore", expect=422)
+
+    assert [problem["code"] for problem in refusal["details"]["problems"]] == ["workflow_cycle"]
+    assert middle not in [row["slug"] for row in api.all_of("/workflows")]
 
 
 def test_every_element_of_a_loop_may_start_one(api: Api) -> None:
