@@ -10,7 +10,7 @@ from django.db import transaction
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
-from builder.triggers.starting import fitting_input
+from builder.triggers.starting import fitting_input, refitted_input
 from builder.workflows.actions import problems_of, refuse, refuse_archived
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
@@ -85,6 +85,8 @@ def replay_run(
     edits = dict(data)
     if trigger is not None and trigger.id in edits:
         edits[trigger.id] = fitting_input(trigger, edits[trigger.id])
+    elif trigger is not None and graph_id != run.graph_id and again_from in (None, trigger.id):
+        edits[trigger.id] = refitted_input(trigger, run.input)
     again = commands.replay_run(
         run, graph_id=graph_id, version=number, again_from=again_from, data=edits, started_by=by.actor
     )

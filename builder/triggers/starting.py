@@ -232,6 +232,14 @@ def fitting_input(node: Node, value: Any) -> Any:
     return given
 
 
+def refitted_input(node: Node, value: Any) -> Any:
+    """What a run was given, for its trigger in another version: fields that it does not ask for there are left out."""
+    if node.type == FORM.name and isinstance(value, dict):
+        asked = {field.id for field in FormConfig.model_validate(node.config).fields}
+        value = {name: answer for name, answer in value.items() if name in asked}
+    return fitting_input(node, value)
+
+
 def checked_arguments(node: Node, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a tool trigger, if they fit its definition."""
     try:

@@ -185,7 +185,8 @@ def replay_run(
     again = _follower(run, graph_id=graph_id, version=version, started_by=started_by)
     again.replay_of = run.pk
     graph = frozen_graph(graph_id)
-    check_trigger(run, graph)
+    before = None if graph_id == run.graph_id else frozen_graph(run.graph_id)
+    check_trigger(run, graph, before)
     if again_from is None or again_from == run.trigger:
         again.input = storable(edits.pop(run.trigger, run.input), what="The input")
         if edits:
@@ -203,7 +204,7 @@ def replay_run(
         EXECUTABLE_TYPES,
         new_id=again.pk,
         again_from=again_from,
-        before=None if graph_id == run.graph_id else frozen_graph(run.graph_id),
+        before=before,
         data={path: _edited_output(path, output) for path, output in edits.items()},
     )
     return _queue_with(again, run, taken, {"replay_of": str(run.pk), "from": again_from})

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import networkx
 
+from runtime.engine.edits import Edits
 from runtime.errors import ForkImpossible
 from runtime.graph.node_types import NodeTypeFacts
 from runtime.graph.paths import containers_around, is_path, node_of, prefix_of, shape_of, split_prefix
@@ -38,13 +39,14 @@ def settled_steps(
 
     before       the graph of the run, where the new one has another
     again_from   the step to begin again at; None takes over everything that was settled
-    data         path -> another output for a step that is taken over
+    data         path -> another output for a step that is taken over, see edits.py
     raises       ForkImpossible
     """
     drawing = _Drawing(graph, types)
-    _check_start(run, steps, drawing, again_from)
-    again = _Again(graph, again_from)
-    copies, edits = [], dict(data or {})
+    check_trigger(run, graph, before)
+    _check_start(steps, drawing, again_from)
+    again, edits = _Again(graph, again_from), Edits(data or {}, run.trigger)
+    copies: list[Step] = []
     whole: set[str] = set()
     anew: set[str] = set()
     tolerant = {step.path for step in steps if _goes_on_after_failures(step)}
@@ -53,36 +55,32 @@ def settled_steps(
         around = [container for container, _ in containers_around(step.path)]
         if node is None or again.executes(step.path) or not anew.isdisjoint(around):
             continue
-        if is_settled(step) and drawing.lost_failure(step):
+        node_type = types[node.type]
+        is_behind = _has_failed_for_good(step) and again.leaves_behind(step.path, tolerant)
+        if is_settled(step) and drawing.lost_failure(step) and step.path not in (data or {}):
             anew.add(step.path)
         elif not whole.isdisjoint(around):
             # The record of a container that is over: nothing follows from it any more.
-            copies.append(_copy(step, run, new_id, {}))
-        elif step.status == StepStatus.FAILED and again.leaves_behind(step.path, tolerant):
+            copies.append(_copy(step, run, new_id))
+        elif not is_behind and (again.enters(step.path) or _had_entered(step, node_type)):
             _check_fits(step, node, types)
-            copies.append(_copy(step, run, new_id, {}))
-            if _holds_steps(types[node.type]):
-                whole.add(step.path)
-        elif again.enters(step.path) or _had_entered(step, types[node.type]):
-            _check_fits(step, node, types)
-            given = _given_again(step, node, before, types)
-            copies.append(_entered_again(step, given, new_id))
-        elif is_settled(step):
-            _check_fits(step, node, types)
-            copies.append(_copy(step, run, new_id, edits))
-            if _holds_steps(types[node.type]):
+            edits.check_container(step, node, node_type)
+            copies.append(_entered_again(step, _given_again(step, node, before, types), new_id))
+        elif is_behind or is_settled(step):
+            copy = _copy(step, run, new_id)
+            if not is_behind:
+                edits.apply(copy, node, node_type)
+            _check_fits(copy, node, types)
+            copies.append(copy)
+            if _holds_steps(node_type):
                 whole.add(step.path)
         elif step.status == StepStatus.UNKNOWN:
             raise ForkImpossible(
                 f'Nobody has said yet what became of "{step.path}"; settle it first.',
                 details={"path": step.path},
             )
-    if edits:
-        path = next(iter(edits))
-        raise ForkImpossible(
-            f'"{path}" is not taken over, so its data cannot be replaced.', details={"path": path}
-        )
-    return _placed(run, drawing, copies, new_id, whole)
+    edits.check_all_used()
+    return _placed(run, drawing, copies, new_id, whole, again_from)
 
 
 class _Again:
@@ -189,21 +187,33 @@ def _goes_on_after_failures(step: Step) -> bool:
     return (step.input or {}).get("on_item_error") == "continue"
 
 
+def _has_failed_for_good(step: Step) -> bool:
+    """Nothing took its failure but what is around it."""
+    return step.status == StepStatus.FAILED and not step.ports
+
+
 def is_settled(step: Step) -> bool:
     """It left by an exit: a `stop` and a failure that ended the run did not, and are executed again."""
     return step.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and bool(step.ports)
 
 
-def check_trigger(run: Run, graph: Graph) -> None:
-    """Raises ForkImpossible where the graph does not have the trigger that the run began at."""
-    if all(node.id != run.trigger for node in graph.nodes):
-        raise ForkImpossible(
-            f'The workflow no longer has the trigger "{run.trigger}".', details={"path": run.trigger}
-        )
+def check_trigger(run: Run, graph: Graph, before: Graph | None = None) -> None:
+    """Raises ForkImpossible where the graph does not have the trigger that the run began at in its own graph, before."""
+    nodes = {node.id: node for node in graph.nodes}
+    trigger = nodes.get(run.trigger)
+    details = {"path": run.trigger}
+    if trigger is None:
+        raise ForkImpossible(f'The workflow no longer has the trigger "{run.trigger}".', details=details)
+    old = next((node for node in before.nodes if node.id == run.trigger), None) if before else None
+    if old is None:
+        return
+    if trigger.type != old.type:
+        raise ForkImpossible(f'"{run.trigger}" is another kind of step now: {trigger.type}.', details=details)
+    if trigger.settings.disabled and not old.settings.disabled:
+        raise ForkImpossible(f'The trigger "{run.trigger}" is switched off there.', details=details)
 
 
-def _check_start(run: Run, steps: Iterable[Step], drawing: _Drawing, again_from: str | None) -> None:
-    check_trigger(run, drawing.graph)
+def _check_start(steps: Iterable[Step], drawing: _Drawing, again_from: str | None) -> None:
     if again_from is None:
         return
     level = prefix_of(again_from)
@@ -228,7 +238,7 @@ def _check_fits(step: Step, node: Node, types: Mapping[str, NodeTypeFacts]) -> N
         )
 
 
-def _copy(step: Step, run: Run, new_id: UUID, edits: dict[str, Any]) -> Step:
+def _copy(step: Step, run: Run, new_id: UUID) -> Step:
     return Step(
         run_id=new_id,
         path=step.path,
@@ -237,7 +247,7 @@ def _copy(step: Step, run: Run, new_id: UUID, edits: dict[str, Any]) -> Step:
         status=step.status,
         ports=step.ports,
         input=step.input,
-        output=edits.pop(step.path, step.output),
+        output=step.output,
         error=step.error,
         started_at=step.started_at,
         ended_at=step.ended_at,
@@ -285,8 +295,13 @@ def _entered_again(step: Step, given: dict[str, Any], new_id: UUID) -> Step:
     )
 
 
-def _placed(run: Run, drawing: _Drawing, copies: list[Step], new_id: UUID, whole: set[str]) -> list[Step]:
-    """The copies in their order, followed by what is skipped; copies on a way that is dead now are left out."""
+def _placed(
+    run: Run, drawing: _Drawing, copies: list[Step], new_id: UUID, whole: set[str], again_from: str | None
+) -> list[Step]:
+    """The copies in their order, followed by what is skipped; copies on a way that is dead now are left out.
+
+    raises   ForkImpossible where the step to begin again at is on such a way
+    """
     graph = drawing.graph
     levels: dict[str, Frontier] = {"": Frontier(graph)}
     skipped = [*levels[""].fire(run.trigger, {"out"}).skipped]
@@ -301,12 +316,13 @@ def _placed(run: Run, drawing: _Drawing, copies: list[Step], new_id: UUID, whole
             change = levels[level].settle(step.node, set(step.ports))
             skipped += [level + node_id for node_id in change.skipped]
     dead = set(skipped)
-    rows = [
-        step
-        for step in copies
-        if step.path not in dead
-        and dead.isdisjoint(container for container, _ in containers_around(step.path))
-    ]
+    if again_from is not None and _is_on(again_from, dead):
+        raise ForkImpossible(
+            f'"{again_from}" is on a way that this run did not take, so that it cannot begin again there.'
+            " Begin again at the step that chooses the way, or replace what that step gave.",
+            details={"path": again_from},
+        )
+    rows = [step for step in copies if not _is_on(step.path, dead)]
     rows += [
         Step(
             run_id=new_id,
@@ -320,3 +336,7 @@ def _placed(run: Run, drawing: _Drawing, copies: list[Step], new_id: UUID, whole
     for position, step in enumerate(rows):
         step.position = position
     return rows
+
+
+def _is_on(path: str, dead: set[str]) -> bool:
+    return path in dead or not dead.isdisjoint(container for container, _ in containers_around(path))

@@ -185,6 +185,10 @@ class NodeTypeFacts(Protocol):
         """All ports for this config, `error` last where the type has one. Never raises on a bad config."""
         ...
 
+    def chosen_ports(self, output: Mapping[str, Any]) -> tuple[str, ...]:
+        """The ports that an output names, of a type that chooses its way by what it gives. Never raises on a bad output."""
+        ...
+
     def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
         """JSON Schema of the output, or None where it cannot be known."""
         ...

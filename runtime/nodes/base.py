@@ -364,6 +364,7 @@ class NodeType(Generic[ConfigT]):
     run            one attempt; gets the config with every expression rendered
     ask_first      asked before the intent of a call is committed: a Park where a person must say something first;
                    `ctx.asked` tells what was asked before
+    chooses        the ports that an output names, where the way that is taken follows from it
     resume         goes on after a Park; it may proceed to the (next) call, which `ctx.asked` tells of the answer
     loop           of a container: how it executes the steps drawn inside it
     effect         None: works in memory, nothing outside is touched; else asked before the intent of a call is
@@ -393,6 +394,7 @@ class NodeType(Generic[ConfigT]):
     waits_for_person: bool = False
     ask_first: Callable[[ConfigT, NodeContext], Awaitable[Park | None]] | None = None
     loop: Loop[ConfigT] | None = None
+    chooses: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     resume: Callable[[ConfigT, Waited, NodeContext], Leave | Proceed] | None = None
     effect: Callable[[ConfigT, NodeContext], Awaitable[Effect]] | None = None
     check: Callable[[Mapping[str, Any], Node, Known], Iterable[Problem]] = no_problems
@@ -417,6 +419,9 @@ class NodeType(Generic[ConfigT]):
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         ports = tuple(port for rule in self.port_rules for port in rule.expand(config))
         return (*ports, ERROR_PORT) if self.has_error_port else ports
+
+    def chosen_ports(self, output: Mapping[str, Any]) -> tuple[str, ...]:
+        return self.chooses(output) if self.chooses else ()
 
     def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
         if self.output is None:

@@ -13,6 +13,7 @@ from runtime.graph.schema import ID_PATTERN, Node
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, PortRule
 from runtime.nodes.conditions import check_conditions, holds
+from runtime.nodes.lists import texts_of
 
 
 class Branch(NodeConfig):
@@ -59,6 +60,7 @@ NODE = NodeType(
     config=Config,
     output=Output,
     run=run,
+    chooses=lambda output: texts_of(output.get("branch")),
     check=check,
     port_rules=(PortRule(each="branches"), PortRule("otherwise", "Otherwise")),
     default_config={"branches": [{"id": "yes", "title": "Yes", "when": {"all": []}}]},

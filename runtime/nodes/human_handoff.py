@@ -15,7 +15,7 @@ from runtime.graph.schema import Node
 from runtime.graph.templates import has_parts
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, Park, PortRule, Waited
-from runtime.nodes.lists import models_of
+from runtime.nodes.lists import models_of, texts_of
 
 MAX_DUE_S = 400 * 24 * 3600
 E_MAIL = Field(id="value", kind="email")
@@ -180,6 +180,10 @@ def resume(config: Config, waited: Waited, ctx: NodeContext) -> Leave:
     return Leave(answer, ports=(answer["choice"],))
 
 
+def chooses(output: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("timed_out",) if output.get("choice", "") is None else texts_of(output.get("choice"))
+
+
 NODE = NodeType(
     name="human_handoff",
     title="Ask a person",
@@ -190,6 +194,7 @@ NODE = NodeType(
     output=output,
     run=run,
     resume=resume,
+    chooses=chooses,
     check=check,
     port_rules=(PortRule(each="choices"), PortRule("timed_out", "Timed out", needs=("due_in_s",))),
     waits_for_person=True,

@@ -26,3 +26,9 @@ def models_of(kind: type[Model], value: Any) -> list[Model]:
         except ValidationError:
             continue
     return found
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """A text, or those in a list: somebody may have written anything."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, str) and one)

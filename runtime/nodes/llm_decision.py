@@ -22,7 +22,7 @@ from runtime.llm.extraction import read_fields
 from runtime.nodes.base import Config as NodeConfig
 from runtime.nodes.base import Leave, NodeContext, NodeType, PortRule, without_effect
 from runtime.nodes.conditions import check_conditions, holds
-from runtime.nodes.lists import models_of, rows_of
+from runtime.nodes.lists import models_of, rows_of, texts_of
 from runtime.nodes.model_field import check_model, check_reference, model_field
 
 if TYPE_CHECKING:
@@ -248,6 +248,12 @@ def _leave(config: Config, verdict: Verdict, decided_by: str, *, ports: tuple[st
     )
 
 
+def chooses(output: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whoever writes the choice by hand is sure of it."""
+    choice, choices = texts_of(output.get("choice")), texts_of(output.get("choices"))
+    return choices if set(choice) <= set(choices) else choice
+
+
 NODE = NodeType(
     name="llm_decision",
     title="Decide",
@@ -257,6 +263,7 @@ NODE = NodeType(
     config=Config,
     output=output,
     run=run,
+    chooses=chooses,
     port_rules=(
         PortRule(each="choices"),
         PortRule(OTHERWISE, "Otherwise"),

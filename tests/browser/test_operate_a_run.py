@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import picture
 from tests.support.product import Api, a_document, a_node, eventually, published
@@ -43,6 +43,48 @@ def test_a_failed_run_goes_on_from_a_step_with_other_data(page: Page, api: Api) 
     expect(page.get_by_text("5 pieces").first).to_be_visible(timeout=15_000)
     expect(page.get_by_role("button", name=re.compile("Collect facts Taken over"))).to_be_visible()
     picture(page, "run-forked")
+
+
+def test_a_run_goes_another_way_where_its_choice_is_changed(page: Page, api: Api) -> None:
+    is_known = {"id": "known", "title": "Known", "when": "{{ trigger.name == 'Mira' }}"}
+    nodes = [
+        a_node("start", "manual_trigger", {"fields": [{"id": "name", "title": "Name", "kind": "text"}]}),
+        a_node("who", "condition", {"branches": [is_known]}, title="Who is it?"),
+        a_node("look", "set_values", {"values": [{"id": "n", "value": "{{ 1 / 0 }}"}]}, title="Look up"),
+        a_node("tell", "reply", {"text": "{{ steps.look.n }} orders"}, title="Tell"),
+        a_node("sorry", "reply", {"text": "Something failed"}, title="Say sorry"),
+        a_node("ask", "reply", {"text": "Who are you?"}, title="Ask who"),
+    ]
+    for position, node in enumerate(nodes):
+        node["position"] = {"x": 312 * min(position, 4), "y": 160 * max(position - 4, 0)}
+    lines = "start>who, who.known>look, look>tell, look.error>sorry, who.otherwise>ask"
+    workflow = published(api, "Greets whom it knows", a_document(nodes, lines))
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {"name": "Mira"}})
+    api.run_until(run["id"], "succeeded")
+
+    def again_from(step: str) -> Locator:
+        page.goto(re.sub(r"/(runs/.*)?$", f"/runs/{run['id']}", page.url))
+        page.get_by_role("button", name=re.compile(step)).first.click()
+        page.get_by_role("button", name="Run again from here").click()
+        return page.get_by_role("dialog", name=re.compile("Run again from"))
+
+    dialog = again_from("Ask who")
+    dialog.get_by_role("button", name="Start run").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("on a way that this run did not take")
+    dialog.get_by_label(re.compile("What “Who is it\\?” gave")).fill('{"branch": "otherwise"}')
+    picture(page, "run-again-another-way")
+    dialog.get_by_role("button", name="Start run").click()
+    is_elsewhere = re.compile(rf"/runs/(?!{run['id']})")
+    page.wait_for_url(is_elsewhere)
+    expect(page.get_by_text("Reply Who are you?")).to_be_visible(timeout=15_000)
+
+    dialog = again_from("Tell")
+    expect(dialog.get_by_text("it failed; write what it should have given")).to_be_visible()
+    dialog.get_by_label(re.compile("What “Look up” gave")).fill('{"n": 7}')
+    picture(page, "run-again-from-a-failure")
+    dialog.get_by_role("button", name="Start run").click()
+    page.wait_for_url(is_elsewhere)
+    expect(page.get_by_text("Reply 7 orders")).to_be_visible(timeout=15_000)
 
 
 def test_a_failed_run_is_retried_and_a_waiting_one_paused_and_resumed(page: Page, api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.engine.forking import settled_steps
 from runtime.errors import ForkImpossible
-from runtime.graph.schema import Graph
+from runtime.graph.schema import Edge, Graph, Node
 from runtime.models import Run, Step
 from tests.unit.engine.runs import RUN_ID, a_run
 from tests.unit.graph.drawing import KINDS, drawn
@@ -91,6 +91,61 @@ def test_data_replaces_what_a_step_gave() -> None:
     rows = settled_steps(a_run(), steps, LINE, KINDS, new_id=NEW_ID, again_from="b", data={"a": {"n": 2}})
 
     assert rows[1].output == {"n": 2}
+
+
+CHOICE = drawn("start > fork:yes > a", "fork:no > b", "b > c")
+
+
+def a_choice(*ports: str, choice: str = "yes") -> Step:
+    return a_step("fork", "succeeded", *ports, kind="fork", output={"choice": choice})
+
+
+def test_another_choice_leads_another_way() -> None:
+    steps = [the_trigger(), a_choice("yes"), a_step("a")]
+    data = {"fork": {"choice": "no"}}
+
+    rows = settled_steps(a_run(), steps, CHOICE, KINDS, new_id=NEW_ID, again_from="b", data=data)
+
+    assert (taken(rows), skipped(rows), rows[1].ports) == (["start", "fork"], ["a"], ["no"])
+
+
+def test_the_same_choice_with_other_data_keeps_the_way_that_was_taken() -> None:
+    steps = [the_trigger(), a_choice("unsure"), a_step("a", "skipped")]
+    data = {"fork": {"choice": "yes", "reason": "Another one."}}
+    graph = drawn("start > fork:yes > a", "fork:unsure > b")
+
+    rows = settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b", data=data)
+
+    assert (skipped(rows), rows[1].ports) == (["a"], ["unsure"])
+
+
+@pytest.mark.parametrize(
+    ("again_from", "choice", "path"),
+    [("b", "yes", "b"), ("c", "yes", "c"), ("a", "no", "a"), ("a", "perhaps", "fork")],
+    ids=["skipped", "behind a skipped one", "skipped by the data", "no such exit"],
+)
+def test_a_fork_must_come_to_the_step_that_it_begins_again_at(
+    again_from: str, choice: str, path: str
+) -> None:
+    steps = [the_trigger(), a_choice("yes"), a_step("a")]
+    data = {"fork": {"choice": choice}}
+
+    with pytest.raises(ForkImpossible) as refused:
+        settled_steps(a_run(), steps, CHOICE, KINDS, new_id=NEW_ID, again_from=again_from, data=data)
+
+    assert refused.value.details == {"path": path}
+
+
+def test_data_for_a_failure_makes_it_a_success() -> None:
+    graph = drawn("start > a > b", "a:error > c")
+    steps = [the_trigger(), a_step("a", "failed", "error", error={"code": "mcp_timeout"}), a_step("c")]
+
+    rows = settled_steps(
+        a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b", data={"a": {"status": "sent"}}
+    )
+
+    assert (taken(rows), skipped(rows)) == (["start", "a"], ["c"])
+    assert (rows[1].status, rows[1].error, rows[1].output) == ("succeeded", None, {"status": "sent"})
 
 
 def test_a_step_that_the_new_graph_lost_is_left_out() -> None:
@@ -282,6 +337,29 @@ def test_a_step_that_is_switched_off_is_taken_over_by_the_exit_that_it_was_passe
     ]
 
     assert "fork" in taken(settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID))
+
+
+def test_a_loop_does_not_go_on_with_a_list_that_was_computed_from_other_data() -> None:
+    graph = with_settings({"items": "{{ steps.before.list }}", "collect": "{{ steps.c.n }}"})
+    graph.nodes += [Node(id="before", type="step"), Node(id="c", type="step")]
+    graph.edges = [
+        Edge(source="start", port="out", target="before"),
+        Edge(source="start", port="out", target="c"),
+        Edge(source="before", port="out", target="loop"),
+        *graph.edges[1:],
+    ]
+    steps = [the_trigger(), a_step("before"), a_step("c"), a_loop(), *all_of(3), a_step("after")]
+
+    def forked(again_from: str, edited: str) -> list[str]:
+        rows = settled_steps(
+            a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from=again_from, data={edited: {"list": [7]}}
+        )
+        return taken(rows)
+
+    with pytest.raises(ForkImpossible, match='Begin again at "loop"'):
+        forked("loop[1]/a", "before")
+    assert forked("loop", "before") == ["start", "before", "c"]
+    assert "loop" in forked("loop[1]/a", "c")
 
 
 def with_settings(config: dict[str, Any], *, disabled: bool = False) -> Graph:

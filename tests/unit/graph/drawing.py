@@ -32,7 +32,7 @@ class Kind:
 
     @property
     def config_schema(self) -> JsonSchema:
-        return {"type": "object"}
+        return {"type": "object", "properties": {"collect": {"x-expression": "body"}}}
 
     def expression_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema:
         return self.config_schema
@@ -42,6 +42,9 @@ class Kind:
 
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         return self.exits
+
+    def chosen_ports(self, output: Mapping[str, Any]) -> tuple[str, ...]:
+        return (output["choice"],) if "choice" in output else ()
 
     def output_schema(self, config: Mapping[str, Any], known: Known) -> JsonSchema | None:
         return None

@@ -6,10 +6,23 @@ import type { Run, Step } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
 import { useRun } from '../../app/store/run'
 import { nodeType } from '../../app/store/session'
-import { nodeOf } from '../../shared/graph/document'
+import { type Graph, nodeOf } from '../../shared/graph/document'
 import { iterationsAround, nodeOfPath, prefixOf } from '../../shared/graph/run-paths'
 import { Dialog } from '../../shared/ui/dialog'
 import { openRun } from './run-actions'
+
+const hasFailed = (step: Step) => step.status === 'failed'
+const textOf = (step: Step) => (hasFailed(step) ? '' : JSON.stringify(step.output, null, 2))
+
+/** The steps right before one whose outcome a new run takes over. */
+export const settledBefore = (graph: Graph, steps: Step[], step: Step) =>
+  steps.filter(
+    other =>
+      (other.status === 'succeeded' || hasFailed(other)) &&
+      other.ports.length > 0 &&
+      prefixOf(other.path) === prefixOf(step.path) &&
+      graph.edges.some(edge => edge.target === step.node && edge.source === other.node),
+  )
 
 export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onClose: () => void }) {
   const graph = useGraph(store => store.graph)
@@ -20,14 +33,9 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
   const around = iterationsAround(step.path).map(
     ({ container, index }) => `iteration ${index + 1} of “${nameOf(nodeOfPath(container))}”`,
   )
-  const before = steps.filter(
-    other =>
-      other.status === 'succeeded' &&
-      prefixOf(other.path) === prefixOf(step.path) &&
-      graph.edges.some(edge => edge.target === step.node && edge.source === other.node),
-  )
+  const before = settledBefore(graph, steps, step)
   const [texts, setTexts] = useState<Record<string, string>>(() =>
-    Object.fromEntries(before.map(other => [other.path, JSON.stringify(other.output, null, 2)])),
+    Object.fromEntries(before.map(other => [other.path, textOf(other)])),
   )
   const [version, setVersion] = useState('same')
   const [problem, setProblem] = useState('')
@@ -36,7 +44,7 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
     const data: Record<string, unknown> = {}
     for (const other of before) {
       const text = texts[other.path] ?? ''
-      if (text === JSON.stringify(other.output, null, 2)) continue
+      if (text.trim() === textOf(other)) continue
       try {
         data[other.path] = JSON.parse(text)
       } catch {
@@ -75,13 +83,19 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
       {before.map(other => (
         <div key={other.path} className="field">
           <label htmlFor={`data-${other.path}`}>
-            What “{titleOf(other)}” gave <span className="sub">change it to try another case</span>
+            What “{titleOf(other)}” gave{' '}
+            <span className="sub">
+              {hasFailed(other)
+                ? 'it failed; write what it should have given'
+                : 'change it to try another case'}
+            </span>
           </label>
           <textarea
             id={`data-${other.path}`}
             className="textarea mono"
             rows={5}
             spellCheck={false}
+            placeholder={hasFailed(other) ? '{"name": "value"}' : undefined}
             value={texts[other.path]}
             onChange={event => setTexts({ ...texts, [other.path]: event.target.value })}
           />

@@ -3,9 +3,10 @@ import { useState } from 'react'
 import { ApiError } from '../../api/client'
 import { settleStep } from '../../api/requests'
 import type { Run, Step } from '../../api/types'
+import { useGraph } from '../../app/store/graph'
 import { hasEnded, useRun } from '../../app/store/run'
 import { may } from '../../app/store/session'
-import { ReplayDialog } from './replay-dialog'
+import { ReplayDialog, settledBefore } from './replay-dialog'
 
 const TRY_AGAIN = 'Make this call again? If it did take effect after all, it happens twice.'
 const GIVE_UP =
@@ -129,7 +130,11 @@ export function StepActions({ step }: { step: Step }) {
 
 function RunAgainFrom({ run, step }: { run: Run; step: Step }) {
   const [open, setOpen] = useState(false)
-  if (!hasEnded(run) || step.status === 'skipped' || !may('retry')) return null
+  const graph = useGraph(store => store.graph)
+  const steps = useRun(store => store.steps)
+  // A step that was skipped is come to where what is right before it gives something else.
+  const canBeReached = step.status !== 'skipped' || settledBefore(graph, steps, step).length > 0
+  if (!hasEnded(run) || !canBeReached || !may('retry')) return null
   return (
     <p>
       <button type="button" className="btn btn-sm" onClick={() => setOpen(true)}>

@@ -43,9 +43,23 @@ function StepsOfLevel({ container, prefix }: { container: string | null; prefix:
             </li>
           ))}
       </ol>
-      {skipped.length ? <p className="sub skipped-line">Not taken: {skipped.map(title).join(', ')}</p> : null}
+      {skipped.length ? (
+        <p className="sub skipped-line">
+          Not taken:
+          {skipped.map(step => (
+            <button key={step.path} type="button" className="link-button" onClick={() => show(step)}>
+              {title(step)}
+            </button>
+          ))}
+        </p>
+      ) : null}
     </>
   )
+}
+
+function show(step: Step) {
+  lookAtStep(step.path)
+  useView.getState().select([step.node])
 }
 
 function Body({ step, title }: { step: Step; title: string }) {
@@ -66,10 +80,7 @@ function StepRow({ step, title }: { step: Step; title: string }) {
       type="button"
       aria-current={selected === step.node || undefined}
       data-tone={nodeType(step.type)?.group}
-      onClick={() => {
-        lookAtStep(step.path)
-        useView.getState().select([step.node])
-      }}
+      onClick={() => show(step)}
     >
       <span className="tile is-small">
         <Icon name={nodeType(step.type)?.icon} />
