@@ -11,13 +11,16 @@ from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid
 from builder.triggers.starting import fitting_input, refitted_input
-from builder.workflows.actions import problems_of, refuse, refuse_archived
+from builder.workflows.actions import known_to, problems_of, refuse, refuse_archived
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
 from runtime.engine.loading import frozen_graph
 from runtime.engine.unknown_calls import unknown_calls
+from runtime.graph.paths import node_of
 from runtime.graph.schema import parse_graph
+from runtime.json_schema import SchemaUnusable, problems_in
 from runtime.models import Run
+from runtime.nodes.catalogue import NODE_TYPES
 
 
 @transaction.atomic
@@ -35,7 +38,9 @@ def cancel_run(by: Member, run: Run, *, reason: str = "") -> Run:
 
 @transaction.atomic
 def settle_step(by: Member, run: Run, path: str, *, outcome: str, output: dict[str, Any] | None) -> Run:
-    """Say what became of a call whose answer never came."""
+    """Say what became of a call whose answer never came; raises Invalid for an output that such a step cannot give."""
+    if outcome == "happened":
+        _check_output(run, path, output or {})
     commands.settle_step(run.pk, path, outcome=outcome, output=output, by=by.actor)
     _record(by, "run.settle", run, path=path, outcome=outcome)
     return run
@@ -93,6 +98,24 @@ def replay_run(
     details = {"new_run": str(again.pk), "from": again_from or "", "changed": sorted(data)}
     _record(by, "run.replay", run, **details)
     return again
+
+
+def _check_output(run: Run, path: str, output: dict[str, Any]) -> None:
+    """What is said must fit what the step declares to give; what nobody can find out any more may be left out."""
+    node = next((node for node in frozen_graph(run.graph_id).nodes if node.id == node_of(path)), None)
+    if node is None:
+        return
+    workflow = Workflow.objects.select_related("workspace").get(pk=run.workflow_id)
+    schema = NODE_TYPES[node.type].output_schema(node.config, known_to(workflow))
+    try:
+        found = problems_in(output, {**schema, "required": []}) if schema else []
+    except SchemaUnusable:
+        return
+    if found:
+        fields = [{"field": field, "message": sentence} for field, sentence, _ in found]
+        first = fields[0]["field"] or "The output"
+        message = f'"{first}" {fields[0]["message"]}. Enter what the call gave, as the step declares it.'
+        raise Invalid("invalid_output", message, {"fields": fields})
 
 
 def _graph_of(workflow: Workflow, run: Run, version: int | str | None) -> tuple[str, int | None]:

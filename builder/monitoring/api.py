@@ -147,7 +147,8 @@ def pause_run(request: HttpRequest, run_id: UUID) -> RunOut:
 def resume_run(request: HttpRequest, run_id: UUID) -> RunOut:
     """A paused run goes on, and so does one that was held back after deaths of its workers."""
     run, member = run_for(request, run_id)
-    return RunOut.of(actions.resume_run(member, run))
+    _once(request, run, "runs.resume", {}, lambda: actions.resume_run(member, run))
+    return RunOut.of(run)
 
 
 @router.post("/runs/{uuid:run_id}/retry", response={201: RunDetailOut})
@@ -179,13 +180,24 @@ def replay_run(request: HttpRequest, run_id: UUID, payload: ReplayIn | None = No
 def _again(
     request: HttpRequest, run: Run, scope: str, content: dict[str, Any], act: Callable[[], Run]
 ) -> Run:
-    """Do it once for each idempotency key."""
+    """The run that it gives, once for each idempotency key."""
+    return started_run(UUID(_once(request, run, scope, content, act)["run_id"]))
+
+
+def _once(
+    request: HttpRequest, run: Run, scope: str, content: dict[str, Any], act: Callable[[], Run]
+) -> dict[str, Any]:
     answer, _ = once(run.pk, scope, key_of(request), body_digest(content), lambda: {"run_id": str(act().pk)})
-    return started_run(UUID(answer["run_id"]))
+    return answer
 
 
 @router.post("/runs/{uuid:run_id}/steps/{path:path}/settle", response=RunOut)
 def settle_step(request: HttpRequest, run_id: UUID, path: str, payload: SettleIn) -> RunOut:
     """Say what became of a call whose answer never came."""
     run, member = run_for(request, run_id)
-    return RunOut.of(actions.settle_step(member, run, path, outcome=payload.outcome, output=payload.output))
+
+    def act() -> Run:
+        return actions.settle_step(member, run, path, outcome=payload.outcome, output=payload.output)
+
+    _once(request, run, "runs.settle", {"path": path, **payload.dict()}, act)
+    return RunOut.of(run)

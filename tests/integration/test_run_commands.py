@@ -267,6 +267,25 @@ def test_what_is_said_of_a_call_after_the_end_of_its_run_counts_for_a_retry(
     assert api("GET", f"/runs/{run_id}")["unknown_calls"] == [{"run_id": run_id, **call} for call in told]
 
 
+def test_a_call_is_settled_once_for_a_key_and_with_what_its_tool_can_give(
+    api: Api, contacts: Example
+) -> None:
+    run_id = with_a_lost_call(api, "Settled twice")
+    path = f"/runs/{run_id}/steps/ticket/settle"
+
+    wrong = api("POST", path, {"outcome": "happened", "output": {"ticket_id": 7}}, expect=422)
+    assert (wrong["code"], wrong["details"]["fields"][0]["field"]) == ("invalid_output", "ticket_id")
+
+    said = {"outcome": "happened", "output": {"ticket_id": "T-3"}}
+    headers = {"Idempotency-Key": "settled-1"}
+    assert {api("POST", path, said, headers=headers)["id"] for _ in range(2)} == {run_id}
+    assert api("POST", path, said, expect=409)["code"] == "not_allowed_now"
+    assert api("POST", path, {"outcome": "give_up"}, headers=headers, expect=409)["code"] == (
+        "idempotency_mismatch"
+    )
+    assert api.run_until(run_id, "succeeded", "failed")["status"] == "succeeded"
+
+
 def test_what_was_said_of_a_call_stands_although_the_run_is_cancelled_before_it_goes_on(
     api: Api, tmp_path: Path
 ) -> None:
