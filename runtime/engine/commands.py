@@ -327,7 +327,9 @@ def cancel_run(run_id: UUID, *, reason: str) -> bool:
         )
     )
     if changed:
-        Run.objects.filter(pk=run_id, status=RunStatus.PAUSED).update(status=RunStatus.RUNNING)
+        paused = Run.objects.filter(pk=run_id, status=RunStatus.PAUSED)
+        paused.filter(started_at=None).update(status=RunStatus.QUEUED)
+        paused.update(status=RunStatus.RUNNING)
         _poke(run_id)
     return bool(changed)
 
@@ -335,9 +337,26 @@ def cancel_run(run_id: UUID, *, reason: str) -> bool:
 def pause_run(run_id: UUID) -> bool:
     """Ask that nothing new be started; what is running finishes. False when the run has ended."""
     open_runs = Run.objects.filter(pk=run_id).exclude(status__in=ENDED)
+    if _park_in_queue(run_id):
+        return True
     if open_runs.filter(pause_requested_at=None).update(pause_requested_at=clock.later(0)):
         _poke(run_id)
     return open_runs.exists()
+
+
+@transaction.atomic
+def _park_in_queue(run_id: UUID) -> bool:
+    """Pause a run that waits for a slot of its key at once, since no host would take it for that."""
+    queued = Run.objects.filter(
+        pk=run_id, has_slot=False, pause_requested_at=None, cancel_requested_at=None, started_at=None
+    )
+    run = queued.exclude(status__in=ENDED).select_for_update().first()
+    if run is None:
+        return False
+    run.status, run.pause_requested_at, run.event_seq = RunStatus.PAUSED, clock.later(0), run.event_seq + 1
+    run.save(update_fields=["status", "pause_requested_at", "event_seq"])
+    Event.objects.create(run_id=run.pk, seq=run.event_seq, at=clock.now(), type="run.paused")
+    return True
 
 
 @transaction.atomic
@@ -347,6 +366,7 @@ def resume_run(run_id: UUID) -> None:
 
     raises   NotAllowedNow when it is neither
     """
+    slots.lock(Run.objects.only("slot_key").get(pk=run_id))
     run = Run.objects.select_for_update().get(pk=run_id)
     is_held_back = run.status == RunStatus.NEEDS_ATTENTION and run.attention in HELD_BACK
     if not is_held_back and run.pause_requested_at is None:
@@ -366,7 +386,11 @@ def resume_run(run_id: UUID) -> None:
         Event.objects.create(run_id=run.pk, seq=run.event_seq, at=clock.now(), type="run.resumed")
     changed = ["pause_requested_at", "status", "attention", "charges", "event_seq", "budget_grants"]
     run.save(update_fields=changed)
-    _poke(run_id)
+    if run.has_slot:
+        _poke(run_id)
+        return
+    for admitted in slots.pass_on(run):
+        _hint(admitted.pk)
 
 
 def settle_step(run_id: UUID, path: str, *, outcome: str, output: Mapping[str, Any] | None, by: str) -> None:

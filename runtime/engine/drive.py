@@ -99,17 +99,25 @@ class Drive:
     async def go(self) -> None:
         """Go on until the run waits, ends, or is no longer ours; never raises but LeaseLost."""
         try:
-            self.state.begin(self.host.now())
-            self._outcomes.recover()
-            if self._may_have_news():
-                await self._look_for_news()
-            self._look_at_budgets()
+            if await self._may_begin():
+                self.state.begin(self.host.now())
+                self._outcomes.recover()
+                if self._may_have_news():
+                    await self._look_for_news()
+                self._look_at_budgets()
             while not await self._turn():
                 pass
         finally:
             for call in self._calls:
                 call.cancel()
             await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _may_begin(self) -> bool:
+        """False for a run that was cancelled or paused before it began: then nobody is told that it did."""
+        if self.state.has_begun or not self._may_have_news():
+            return True
+        await self._look_for_news()
+        return not (self._cancelled or self._pausing)
 
     def stop(self) -> None:
         """Start nothing more; once the calls in flight have ended, give the run back."""

@@ -44,6 +44,10 @@ class Record:
         return [path for path, wait in self.waits.items() if wait.kind == SETTLE]
 
     @property
+    def has_begun(self) -> bool:
+        return self.run.started_at is not None
+
+    @property
     def has_replied(self) -> bool:
         return self.run.replied_at is not None
 

@@ -74,19 +74,22 @@ def lock(run: Run) -> None:
 
 
 def pass_on(run: Run) -> list[Run]:
-    """A run has ended: admit those that its slot is free for; in the transaction that writes the end."""
+    """A run has ended, or a paused one without a slot goes on: admit those that there is room for; in the transaction
+    that writes it. Those that are paused are passed over."""
     if not run.slot_key:
         return []
     held = _open(run.slot_key).filter(has_slot=True).count()
     # The limit that holds by now, also for those that came before it was changed.
     limit = _open(run.slot_key).order_by("-pk").values_list("slot_limit", flat=True).first() or 0
     admitted = []
-    for waiting in _open(run.slot_key).filter(has_slot=False, cancel_requested_at=None).order_by("pk")[:100]:
+    may_go_on = {"has_slot": False, "cancel_requested_at": None, "pause_requested_at": None}
+    for waiting in _open(run.slot_key).filter(**may_go_on).order_by("pk")[:100]:
         if held >= limit:
             break
-        Run.objects.filter(pk=waiting.pk).update(has_slot=True, due_at=clock.later(0))
-        held += 1
-        admitted.append(waiting)
+        # Somebody may pause it at this moment.
+        if Run.objects.filter(pk=waiting.pk, **may_go_on).update(has_slot=True, due_at=clock.later(0)):
+            held += 1
+            admitted.append(waiting)
     return admitted
 
 

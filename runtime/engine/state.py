@@ -91,7 +91,7 @@ class RunState(Record):
         """Nothing is ready, in flight or waiting, or the run was ended and nothing is in flight."""
         if self.in_flight:
             return False
-        return self.ending is not None or not (self.ready or self.waits)
+        return self.ending is not None or (self.has_begun and not (self.ready or self.waits))
 
     def status(self) -> RunStatus:
         """What people see while the run goes on: attention before running before waiting."""
@@ -103,7 +103,7 @@ class RunState(Record):
 
     def begin(self, at: datetime) -> None:
         """Fire the trigger, unless that was done before."""
-        if self.run.started_at is None:
+        if not self.has_begun:
             self.run.started_at = at
             self._outside.scope["run"]["started_at"] = at.isoformat()
             self.emit("run.started", at)

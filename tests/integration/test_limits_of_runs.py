@@ -71,6 +71,59 @@ def test_a_queued_run_can_be_cancelled_and_the_next_one_follows(api: Api) -> Non
     api.run_until(third, "waiting")
 
 
+def kinds_of_events(api: Api, run_id: str) -> list[str]:
+    return [event["type"] for event in api("GET", f"/runs/{run_id}/events")["items"]]
+
+
+def test_what_is_paused_in_the_queue_lets_others_pass_and_begins_when_it_is_resumed(api: Api) -> None:
+    workflow = asking(api, "Paused in the queue", "queue")
+    first, paused, third = (started(api, workflow, "ida") for _ in range(3))
+    api.run_until(first, "waiting")
+    assert api("POST", f"/runs/{paused}/pause")["status"] == "paused"
+
+    answer(api, first)
+    api.run_until(third, "waiting")
+    api("POST", f"/runs/{paused}/resume")
+    waits = api("GET", f"/runs/{paused}")
+    assert (waits["status"], waits["held_up_by"]) == ("queued", "concurrency")
+    answer(api, third)
+    api.run_until(paused, "waiting")
+
+    assert kinds_of_events(api, paused)[:4] == ["run.queued", "run.paused", "run.resumed", "run.started"]
+    answer(api, paused)
+    assert api.run_until(paused, *ENDED)["status"] == "succeeded"
+
+
+def test_what_is_resumed_begins_at_once_where_there_is_room(api: Api) -> None:
+    workflow = asking(api, "Resumed into a free slot", "queue")
+    first, paused = (started(api, workflow, "ida") for _ in range(2))
+    api.run_until(first, "waiting")
+    api("POST", f"/runs/{paused}/pause")
+    answer(api, first)
+    api.run_until(first, *ENDED)
+
+    api("POST", f"/runs/{paused}/resume")
+
+    api.run_until(paused, "waiting")
+    api("POST", f"/runs/{paused}/cancel")
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_run_that_is_cancelled_before_it_begins_never_does(api: Api, is_paused: bool) -> None:
+    workflow = asking(api, f"Cancelled in the queue {is_paused}", "queue")
+    first, second = (started(api, workflow, "ida") for _ in range(2))
+    api.run_until(first, "waiting")
+    if is_paused:
+        api("POST", f"/runs/{second}/pause")
+
+    api("POST", f"/runs/{second}/cancel")
+
+    ended = api.run_until(second, *ENDED)
+    assert (ended["status"], ended["started_at"], api.steps(second)) == ("cancelled", None, {})
+    assert "run.started" not in kinds_of_events(api, second)
+    api("POST", f"/runs/{first}/cancel")
+
+
 def test_a_limit_that_was_raised_holds_for_those_that_wait_too(api: Api) -> None:
     workflow = asking(api, "Limit raised", "queue")
     first, second, third, fourth = (started(api, workflow, "ida") for _ in range(4))
