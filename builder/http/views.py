@@ -2,13 +2,12 @@
 
 import sys
 
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from builder.http.errors import CSRF_FAILED, DATABASE_AWAY, database_unavailable, problem
+from builder.http.readiness import readiness
 from runtime.database_outage import is_outage
-from runtime.engine.health import health
 
 
 def wants_problem(request: HttpRequest) -> bool:
@@ -20,12 +19,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-def readyz(request: HttpRequest) -> HttpResponse:
+async def readyz(request: HttpRequest) -> HttpResponse:
     """200 when the database answers, a host is fresh and due work moves; 503 with the reason otherwise."""
-    try:
-        report = health()
-    except DatabaseError:
-        report = {"status": "down", "reason": "The database does not answer."}
+    report = await readiness()
     return JsonResponse(report, status=200 if report["status"] == "ok" else 503)
 
 

@@ -43,8 +43,14 @@ class Cluster:
         """ready      wait until the whole is ready, which it never is without a host
         is_filled  its database has the workspace already
         """
+        self.migrate(is_filled=is_filled)
+        self.start_processes(workers, ready=ready)
+
+    def migrate(self, *, is_filled: bool = False) -> None:
         workspace = [] if is_filled else self._workspace("shop")
         manage_all(["migrate", "--verbosity", "0"], *workspace, env=self.env)
+
+    def start_processes(self, workers: int, *, ready: bool) -> None:
         for _ in range(workers):
             self.add_worker()
         self.web = self.web_process(self.port)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from typing import Any
 
 import psycopg.errors
 import pytest
-from django.core.handlers.exception import convert_exception_to_response
+from asgiref.sync import async_to_sync
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
+from django.http import JsonResponse
 from django.test import RequestFactory
 from django.utils.log import log_response
 
-from builder.http import views
+from builder.http import readiness, views
 from builder.http.errors import problem_for
 from runtime.database_outage import is_outage
 
@@ -21,11 +24,17 @@ def caused_by(error: Exception, cause: Exception) -> Exception:
     return error
 
 
+UNMIGRATED = [
+    caused_by(ProgrammingError("no such table on PostgreSQL"), psycopg.errors.UndefinedTable()),
+    caused_by(ProgrammingError("no such column on PostgreSQL"), psycopg.errors.UndefinedColumn()),
+    OperationalError("no such table: runtime_run"),
+]
 AWAY = [
     OperationalError("the connection is closed"),
     InterfaceError("the cursor is closed"),
     caused_by(InternalError("cannot execute INSERT"), psycopg.errors.ReadOnlySqlTransaction()),
     caused_by(OperationalError("no space left"), psycopg.errors.DiskFull()),
+    *UNMIGRATED,
 ]
 AT_FAULT = [
     ProgrammingError("there is no such column"),
@@ -48,15 +57,49 @@ def test_another_failure_is_no_outage(error: Exception) -> None:
     assert not is_outage(error)
 
 
-def test_not_being_ready_is_an_answer_and_no_error_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away() -> None:
-        raise OperationalError("the connection is closed")
+def ready() -> dict[str, Any]:
+    answer = async_to_sync(views.readyz)(RequestFactory().get("/readyz"))
+    return {"code": answer.status_code, **json.loads(answer.content)}
 
-    monkeypatch.setattr(views, "health", away)
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(AWAY[0], "does not answer"), *((error, "manage.py migrate") for error in UNMIGRATED)],
+    ids=str,
+)
+def test_what_keeps_it_from_being_ready_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(readiness, "health", failing)
+    told = ready()
+    assert (told["code"], told["status"]) == (503, "down")
+    assert reason in told["reason"]
+
+
+def test_a_database_that_stands_still_is_waited_for_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, asked = threading.Event(), []
+
+    def standing_still() -> dict[str, Any]:
+        asked.append(1)
+        goes_on.wait(10)
+        return {"status": "ok"}
+
+    monkeypatch.setattr(readiness, "health", standing_still)
+    monkeypatch.setattr(readiness, "WITHIN_S", 0.05)
+    assert "has not answered within" in ready()["reason"]
+    assert "has not answered within" in ready()["reason"]
+    # Those who ask do not pile up.
+    assert len(asked) == 1
+    goes_on.set()
+    monkeypatch.setattr(readiness, "WITHIN_S", 5.0)
+    assert ready()["code"] == 200
+
+
+def test_not_being_ready_is_an_answer_and_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     request = RequestFactory().get("/readyz")
-    answer = convert_exception_to_response(views.readyz)(request)
+    answer = JsonResponse({"status": "degraded"}, status=503)
     log_response("%s", answer.reason_phrase, response=answer, request=request)
-    assert answer.status_code == 503
     assert caplog.records == []
