@@ -30,7 +30,7 @@ from builder.triggers.starting import start_by_person, started_run
 from builder.workflows.models import Workflow
 from runtime.engine import process
 from runtime.engine.live import Subscription, run_topic
-from runtime.engine.waiting import POLL_S
+from runtime.engine.waiting import POLL_S, time_left
 from runtime.identifiers import new_id
 from runtime.models import Event, Graph, Run, RunStatus, Wait
 
@@ -124,8 +124,7 @@ async def run_and_wait(
 
 async def follow(run_id: UUID, news: Subscription, *, wait_s: float, tell: Tell | None) -> Run:
     """The run, once it has replied, ended or cannot go on alone, or when the time is up; its news are told."""
-    loop = asyncio.get_running_loop()
-    deadline, seen = loop.time() + wait_s, 0
+    deadline, seen = asyncio.get_running_loop().time() + wait_s, 0
     while True:
         run, events, is_settled = await in_database(_look, run_id, seen if tell else None)
         for event in events:
@@ -134,8 +133,8 @@ async def follow(run_id: UUID, news: Subscription, *, wait_s: float, tell: Tell 
                 await tell(event)
         if len(events) == EVENTS_PER_LOOK:
             continue
-        remaining = deadline - loop.time()
-        if is_settled or remaining <= 0:
+        remaining = time_left(deadline)
+        if is_settled or remaining == 0:
             return run
         await news.wait(min(POLL_S, remaining))
 

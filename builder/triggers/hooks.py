@@ -167,13 +167,9 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
         started = str(accepted.run_id)
         if not accepted.holds:
             return JsonResponse({"run_id": started}, status=202)
-        try:
-            has_replied, result = await answer_within(
-                news, accepted.run_id, timeout_s=HOLD_S, look_first=looks_first, in_database=in_database
-            )
-        except asyncio.CancelledError:
-            # The server stops, and waits no longer for those that it answers; the run goes on.
-            has_replied, result = False, None
+        has_replied, result = await answer_within(
+            news, accepted.run_id, timeout_s=HOLD_S, look_first=looks_first, in_database=in_database
+        )
     if not has_replied:
         return JsonResponse({"run_id": started}, status=202)
     return JsonResponse(result, safe=False, headers={"X-Run-Id": started})

@@ -19,6 +19,20 @@ from runtime.models import Errand, Run
 
 POLL_S = 0.25
 
+_is_ending = False
+
+
+def stop_waiting() -> None:
+    """This process is about to end: who waits in it is told of the run at once. May be called while a signal is handled."""
+    global _is_ending
+    _is_ending = True
+
+
+def time_left(deadline: float) -> float:
+    """Seconds until a time of the event loop, never below 0; none once the process is about to end."""
+    return 0.0 if _is_ending else max(deadline - asyncio.get_running_loop().time(), 0.0)
+
+
 Found = TypeVar("Found")
 InDatabase: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -53,8 +67,7 @@ async def until(
     look_first    false where there cannot be anything before the first news
     in_database   how `look` is called
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
+    deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         if look_first:
             with _outage_suppressed():
@@ -62,8 +75,8 @@ async def until(
                 if found is not None:
                     return found
         look_first = True
-        remaining = deadline - loop.time()
-        if remaining <= 0:
+        remaining = time_left(deadline)
+        if remaining == 0:
             return None
         has_news = await subscription.wait(min(POLL_S, remaining))
         if has_news and hear is not None and subscription.told is not None:

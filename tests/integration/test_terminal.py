@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.support.effects import EffectsServer
-from tests.support.product import ROOT, Embedded, a_document, a_node, eventually, one_process, published
+from tests.support.product import ROOT, Api, Embedded, a_document, a_node, eventually, one_process, published
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -115,30 +117,52 @@ def in_flight(tmp_path: Path) -> Iterator[tuple[Embedded, str]]:
         effects.process.kill()
 
 
-def test_a_webhook_that_waits_is_told_of_its_run_when_the_product_is_stopped(tmp_path: Path) -> None:
+def a_slow_workflow(api: Api, name: str, trigger: dict[str, Any]) -> dict[str, Any]:
+    call = {"server": "effects", "tool": "send", "arguments": {"label": "held", "ms": 6000}}
+    nodes = [trigger, a_node("send", "mcp_tool", call), a_node("tell", "reply", {"text": "Sent."})]
+    return published(api, name, a_document(nodes, "start>send, send>tell"))
+
+
+def filled_in(form: str) -> httpx2.Response:
+    """What a visitor sees who sends a public form."""
+    with httpx2.Client(timeout=40, trust_env=False) as visitor:
+        shown = visitor.get(form).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown)
+        return visitor.post(form, data={"csrfmiddlewaretoken": token[1] if token else ""})
+
+
+def test_who_waits_for_a_run_is_told_of_it_when_the_product_is_stopped(tmp_path: Path) -> None:
     effects = EffectsServer(tmp_path)
     try:
-        with one_process(tmp_path) as product, ThreadPoolExecutor(1) as pool:
+        with one_process(tmp_path) as product, ThreadPoolExecutor(4) as pool:
             api = product.api()
             effects.register(api, "effects")
-            call = {"server": "effects", "tool": "send", "arguments": {"label": "held", "ms": 6000}}
-            nodes = [
-                a_node("start", "webhook_trigger", {"respond": "when_replied"}),
-                a_node("send", "mcp_tool", call),
-                a_node("tell", "reply", {"text": "Sent."}),
-            ]
-            workflow = published(api, "Held", a_document(nodes, "start>send, send>tell"))
-            held = pool.submit(httpx2.post, workflow["hook"], json={}, timeout=40, trust_env=False)
-            eventually(lambda: effects.log("held").calls, what="the call")
+            hooked = a_slow_workflow(
+                api, "Held hook", a_node("start", "webhook_trigger", {"respond": "when_replied"})
+            )
+            public = {"fields": [], "public": True}
+            filled = a_slow_workflow(api, "Held form", a_node("start", "manual_trigger", public))
+            start = f"{product.base}/api/v1/workflows/{filled['id']}/runs"
+            token = {"Authorization": f"Bearer {product.token()}"}
+            hook, run = (
+                pool.submit(httpx2.post, url, timeout=40, trust_env=False, **given)
+                for url, given in (
+                    (hooked["hook"], {"json": {}}),
+                    (start, {"json": {"input": {}, "wait_s": 30}, "headers": token}),
+                )
+            )
+            page = pool.submit(filled_in, filled["hook"])
+            eventually(lambda: len(effects.log("held").calls) == 3, what="the calls")
             assert product.process is not None
             assert product.process.stop() == 0
 
-            answer = held.result(40)
-            assert answer.status_code == 202, answer.text
+            assert (hook.result(40).status_code, run.result(40).status_code) == (202, 201)
+            assert "is being worked on" in page.result(40).text
             product.start()
-            ended = product.api().run_until(answer.json()["run_id"], "succeeded", "needs_attention")
-            assert ended["result"] == {"text": "Sent."}
-            assert len(effects.log("held").calls) == 1
+            for started in (hook.result().json()["run_id"], run.result().json()["id"]):
+                ended = product.api().run_until(started, "succeeded", "needs_attention")
+                assert ended["result"] == {"text": "Sent."}
+            assert len(effects.log("held").calls) == 3
     finally:
         effects.process.kill()
 

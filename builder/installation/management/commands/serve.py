@@ -20,6 +20,7 @@ from builder.installation import demo
 from builder.installation.children import Children, end_with_parent, end_with_terminal, free_port
 from runtime import garbage
 from runtime.engine.process import start_host, stop_host
+from runtime.engine.waiting import stop_waiting
 from runtime.mcp.confinement import protect_process_memory
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Command(BaseCommand):
         )
 
         def stop() -> None:
+            stop_waiting()
             server.should_exit = True
 
         # uvicorn hands a signal on when it has shut down: without these, the process would be gone before its runs are handed over.
