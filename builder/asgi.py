@@ -16,7 +16,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
-from builder.http.shutdown import answer_held_requests_at_the_end
+from builder.http.shutdown import AnswersHeldRequests
 from builder.http.static import StaticFiles
 from builder.mcp_endpoint.endpoint import McpEndpoint
 from builder.sockets import socket_urls
@@ -24,11 +24,10 @@ from builder.triggers.hooks import WebhookEndpoint
 from runtime.engine.process import publish_hints_to_broker
 
 publish_hints_to_broker()
-answer_held_requests_at_the_end()
 
 application: Any = ProtocolTypeRouter(
     {
-        "http": StaticFiles(WebhookEndpoint(McpEndpoint(_django))),
+        "http": AnswersHeldRequests(StaticFiles(WebhookEndpoint(McpEndpoint(_django)))),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(socket_urls))),
     }
 )
