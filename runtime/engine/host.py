@@ -499,7 +499,7 @@ class Host:
                     "a run was left to another host", extra={"action": "drive", "error": error.message}
                 )
         except asyncio.CancelledError:
-            await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))
+            await self._hand_back(claim)
             raise
         except Exception as error:
             if not claim.is_inserted and isinstance(error, AnyDatabaseError) and is_outage(error):
@@ -512,6 +512,14 @@ class Host:
             if self._drives.get(claim.run_id) is drive:
                 self._drives.pop(claim.run_id, None)
         self._offer_later(claim.run_id, again)
+
+    async def _hand_back(self, claim: claiming.Claim) -> None:
+        """Where the database is away another host finds the run as soon as the lease has run out."""
+        try:
+            await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))
+        except AnyDatabaseError as error:
+            if not is_outage(error):
+                raise
 
     def _offer_later(self, run_id: UUID, due_at: datetime | None) -> None:
         """A timer for what is due soon; the sweep finds it in any case."""

@@ -39,7 +39,7 @@ def as_llm_error(error: openai.OpenAIError, model: ModelSettings) -> LlmError:
 
 
 def timed_out(model: ModelSettings, timeout_s: float | None) -> LlmError:
-    limit = f" within {timeout_s:g} s" if timeout_s else ""
+    limit = f" within {round(timeout_s, 1) or timeout_s:g} s" if timeout_s else ""
     message = f'"{model.model}" did not answer{limit}. Give the step more time, or choose a faster model.'
     return failure(model, "llm_timeout", message, retryable=True, sent=True)
 

@@ -40,6 +40,8 @@ def unwrap(error: BaseException) -> BaseException:
 
 
 def timed_out(server: str, timeout_s: float, *, sent: bool = True) -> McpError:
+    # What was left after the connection, as a person would say it.
+    timeout_s = round(timeout_s, 1) or timeout_s
     return failure(
         server,
         "mcp_timeout",
