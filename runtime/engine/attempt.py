@@ -258,9 +258,14 @@ async def run_attempt(node_type: NodeType[Any], config: BaseModel, context: Atte
             details={"timeout_s": context.timeout_s, "sent": True},
         ) from error
     except Exception as error:
-        logger.exception("a step failed unexpectedly", extra={"action": "attempt", "path": context.path})
-        raise NodeFailure(
-            "The step failed in a way that nobody foresaw. The worker's log has the details.",
-            code="internal_error",
-            details={"kind": type(error).__name__, "sent": True},
-        ) from error
+        raise unforeseen(error, context.path, sent=True) from error
+
+
+def unforeseen(error: Exception, path: str, *, sent: bool = False) -> NodeFailure:
+    """The failure of one step by a fault of the product, which the log tells of; to be raised while it is handled."""
+    logger.exception("a step failed unexpectedly", extra={"action": "attempt", "path": path})
+    return NodeFailure(
+        "The step failed in a way that nobody foresaw. The worker's log has the details.",
+        code="internal_error",
+        details={"kind": type(error).__name__, "sent": sent},
+    )

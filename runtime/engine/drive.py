@@ -21,7 +21,9 @@ from runtime.engine.attempt import (
     rendered_config,
     run_attempt,
     typed_config,
+    unforeseen,
 )
+from runtime.engine.delta import Delta
 from runtime.engine.outcomes import Outcomes, Started
 from runtime.engine.questions import Questions
 from runtime.engine.state import RunState
@@ -148,7 +150,7 @@ class Drive:
     async def _pause(self) -> bool:
         """Park the run; false when it was resumed in the meantime."""
         self.state.emit("run.paused", self.host.now())
-        delta = self.state.take_delta()
+        delta = self._taken()
         if not await self.host.write(store.pause(self.claim, self.state, delta)):
             return False
         self.host.tell(self.state)
@@ -159,14 +161,18 @@ class Drive:
         self.state.run.attention = "budget_exceeded"
         data = {"code": "budget_exceeded", "budget": self._used_up}
         self.state.emit("run.needs_attention", self.host.now(), data=data)
-        await self.host.write(store.hold_back(self.claim, self.state, self.state.take_delta()))
+        await self.host.write(store.hold_back(self.claim, self.state, self._taken()))
         self.host.tell(self.state)
         return True
+
+    def _note_time(self) -> None:
+        passed_s = time.monotonic() - self._began
+        self.state.run.active_ms = self._active_before_ms + round(passed_s * 1000)
 
     def _may_start(self) -> bool:
         """Whether another step may begin; a budget that is used up is noted."""
         run = self.state.run
-        run.active_ms = self._active_before_ms + round((time.monotonic() - self._began) * 1000)
+        self._note_time()
         self._used_up = budgets.used_up(
             run,
             self.state.graph.settings.budgets,
@@ -278,6 +284,11 @@ class Drive:
         began = time.monotonic()
         try:
             return await asyncio.to_thread(self._given, path) if self._is_slow else self._given(path)
+        except PatchbayError:
+            raise
+        except Exception as error:
+            # It is the step's alone, whose error exit may take it.
+            raise unforeseen(error, path) from error
         finally:
             self._is_slow = time.monotonic() - began > SLOW_S
 
@@ -472,10 +483,15 @@ class Drive:
 
     # --- writing --------------------------------------------------------------------------------------
 
+    def _taken(self) -> Delta:
+        """What is to be written, and with it how long this host has been busy with the run."""
+        self._note_time()
+        return self.state.take_delta()
+
     async def _checkpoint(self, *, intents: bool) -> None:
         if not self.state.delta:
             return
-        delta, was_suspect = self.state.take_delta(), self.claim.is_suspect
+        delta, was_suspect = self._taken(), self.claim.is_suspect
         # What is told from here on is in the next one.
         self._has_progress, self._shown_at = False, time.monotonic()
         try:
@@ -491,7 +507,7 @@ class Drive:
 
     async def _release(self) -> bool:
         """Give the run back until something happens; false when something just did."""
-        delta = self.state.take_delta()
+        delta = self._taken()
         released = await self.host.write(store.release(self.claim, self.state, delta, self.host.now()))
         if not released:
             self.state.give_back(delta)
@@ -501,6 +517,7 @@ class Drive:
         return True
 
     async def _end(self) -> bool:
+        self._note_time()
         delta = self.state.take_end(self.host.now())
         await self.host.write(store.end(self.claim, self.state, delta))
         self.host.tell(self.state)

@@ -513,7 +513,7 @@ class Host:
                 self._drives.pop(claim.run_id, None)
         self._offer_later(claim.run_id, again)
 
-    async def _hand_back(self, claim: claiming.Claim) -> None:
+    async def _hand_back(self, claim: Claim) -> None:
         """Where the database is away another host finds the run as soon as the lease has run out."""
         try:
             await asyncio.shield(self._loop_database(partial(store.hand_back, claim)))

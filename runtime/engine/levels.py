@@ -84,7 +84,7 @@ class OpenLoop:
 
     level   the level that it stands in itself
     config  what it was given, as its step keeps it
-    hidden  the nodes beside it that its body does not see, because they may settle at any time
+    seen    the names that its body may read of what was settled before it began
     """
 
     path: str
@@ -92,7 +92,7 @@ class OpenLoop:
     config: Mapping[str, Any]
     level: Level
     body: Frontier
-    hidden: frozenset[str]
+    seen: Mapping[str, Any]
     open: dict[int, Level] = field(default_factory=dict)
     ended: dict[int, Iteration] = field(default_factory=dict)
     failures: list[int] = field(default_factory=list)
@@ -105,13 +105,9 @@ class OpenLoop:
         return Progress(ended=self.ended, failures=self.failures, running=len(self.open), waited=waited)
 
     def begin(self, index: int, planned: Sequence[Planned] = ()) -> Level:
-        """A level for an iteration, of the drawn body or of made-up steps; it sees what was settled before."""
-        outside = self.level.scope
-        settled = {
-            name: {node_id: told for node_id, told in outside[name].items() if node_id not in self.hidden}
-            for name in ("steps", "errors")
-        }
-        scope = {**outside, **settled, "index": index}
+        """A level for an iteration, of the drawn body or of made-up steps."""
+        own = {name: dict(self.seen[name]) for name in ("steps", "errors")}
+        scope = {**self.seen, **own, "index": index}
         if self.node_type.item_field:
             scope["item"] = self.config[self.node_type.item_field][index]
         body = self.body.fresh()
@@ -144,12 +140,12 @@ class OpenLoop:
             values = render_body_fields(self.config, self.node_type.config_schema, level.scope)
         except ExpressionError as error:
             return Iteration({}, error.as_dict())
-        return Iteration({"collect": self._last_output(level, steps), **values})
+        return Iteration({"collect": self._last_output(level), **values})
 
-    def _last_output(self, level: Level, steps: Mapping[str, Step]) -> Any:
-        """What the last step of the body gave, where nobody says what to collect."""
-        ends = [steps.get(level.prefix + node_id) for node_id in level.frontier.ends]
-        given = [step.output for step in ends if step is not None and step.status == StepStatus.SUCCEEDED]
+    def _last_output(self, level: Level) -> Any:
+        """What the last step of the body gave, where nobody says what to collect; one that is switched off gave nothing."""
+        told = level.scope["steps"]
+        given = [told[node_id] for node_id in level.frontier.ends if node_id in told]
         return given[-1] if given else None
 
 

@@ -27,8 +27,9 @@ class Questions:
         self._closed = False
 
     async def ask(self, path: str, question: Park, at: datetime) -> Answer:
-        """The answer, or None when nobody gives one in time or the call is not waited for any more."""
-        if self._closed or path not in self._state.in_flight or path in self._open:
+        """The answer, or None when nobody gives one in time, or the call is not waited for any more."""
+        is_of_use = path in self._state.in_flight and self._state.goes_on(path)
+        if self._closed or not is_of_use or path in self._open:
             return None
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._open[path] = answer

@@ -51,11 +51,6 @@ class Record:
     def has_replied(self) -> bool:
         return self.run.replied_at is not None
 
-    @property
-    def steps_begun(self) -> int:
-        """How many steps were executed or are in flight; skipped ones do not count."""
-        return self.run.steps_done + self.delta.settled + len(self.in_flight)
-
     def next_due(self) -> datetime | None:
         times = [wait.due_at for wait in self.waits.values() if wait.due_at is not None]
         return min(times, default=None)

@@ -55,7 +55,7 @@ class RunState(Record):
         self.ending: Ending | None = None
         self.answer_told = False
         self._order = {node.id: position for position, node in enumerate(graph.nodes)}
-        self._bodies: dict[str, tuple[Frontier, frozenset[str]]] = {}
+        self._bodies: dict[str, tuple[Frontier, frozenset[str], frozenset[str]]] = {}
         self._loops: dict[str, OpenLoop] = {}
         self._outside = Level("", Frontier(graph), names_before_steps(run))
         self._levels: dict[str, Level] = {"": self._outside}
@@ -85,6 +85,14 @@ class RunState(Record):
 
     def type_of(self, path: str) -> NodeType[Any]:
         return self.types[self.node_at(path).type]
+
+    @property
+    def steps_begun(self) -> int:
+        """How many steps were executed, are in flight, wait or hold others; skipped ones do not count."""
+        waiting = self.waits.keys()
+        others = sum(path not in waiting for path in self.in_flight)
+        loops = sum(path not in waiting for path in self._loops)
+        return self.run.steps_done + self.delta.settled + len(waiting) + others + loops
 
     @property
     def is_over(self) -> bool:
@@ -175,9 +183,13 @@ class RunState(Record):
         self._judge(self._loops[wait.path], at, waited=True)
 
     def park(self, path: str, park: Park, at: datetime, *, inputs: Any) -> None:
-        """The step waits for a time or a person."""
+        """The step waits for a time or a person; not where nothing new may start any more."""
         step = self.steps[path]
         self._close_attempt(path, at, None)
+        if not self.goes_on(path):
+            self._drop(step, at, StepStatus.CANCELLED)
+            self._after(self._levels[prefix_of(path)], at)
+            return
         step.status, step.input = StepStatus.WAITING, inputs
         self._open_wait(path, park.kind, park.due_at, at, dict(park.data), part=park.part)
         if park.starts is not None:
@@ -437,10 +449,37 @@ class RunState(Record):
     def _open_loop(self, path: str, config: Mapping[str, Any]) -> OpenLoop:
         node, level = self.node_at(path), self._levels[prefix_of(path)]
         if node.id not in self._bodies:
-            self._bodies[node.id] = Frontier(self.graph, node.id), level.frontier.not_before(node.id)
-        loop = OpenLoop(path, self.types[node.type], config, level, *self._bodies[node.id])
+            self._bodies[node.id] = (
+                Frontier(self.graph, node.id),
+                level.frontier.not_before(node.id),
+                level.frontier.perhaps_before(node.id),
+            )
+        body, hidden, doubtful = self._bodies[node.id]
+        seen = self._settled_before(self.steps[path], level, hidden, doubtful)
+        loop = OpenLoop(path, self.types[node.type], config, level, body, seen)
         self._loops[path] = loop
         return loop
+
+    def _settled_before(
+        self, container: Step, level: Level, hidden: frozenset[str], doubtful: frozenset[str]
+    ) -> Mapping[str, Any]:
+        """What a body may read: the same for every iteration, and for a host that goes on from the rows.
+
+        hidden     the nodes beside the container from which no way leads to it: they may settle at any time
+        doubtful   those from which one does, and which need not have settled when it began
+        """
+
+        def is_seen(node_id: str) -> bool:
+            if node_id not in doubtful:
+                return node_id not in hidden
+            ended, began = self.steps[level.prefix + node_id].ended_at, container.started_at
+            return ended is None or began is None or ended <= began
+
+        settled = {
+            name: {node_id: told for node_id, told in level.scope[name].items() if is_seen(node_id)}
+            for name in ("steps", "errors")
+        }
+        return {**level.scope, **settled}
 
     def _judge(self, loop: OpenLoop, at: datetime, *, waited: bool = False) -> None:
         """What follows in a container: further iterations, a pause, or its end."""

@@ -287,7 +287,10 @@ def fail_broken(claim: Claim) -> None:
             event_seq=seq,
         )
         Event.objects.bulk_create(events)
-        Wait.objects.filter(run_id=run.pk, closed_at=None).update(closed_at=at, outcome="closed")
+        waits = Wait.objects.filter(run_id=run.pk, closed_at=None)
+        for wait in waits.filter(kind="child"):
+            _cancel_child(wait)
+        waits.update(closed_at=at, outcome="closed")
         run.refresh_from_db()
         _tell_end(claim.gateways, run)
 
@@ -414,7 +417,7 @@ def _write_waits(gateways: Gateways, state: RunState, delta: Delta) -> None:
         _start_child(state.run, child)
     for wait in delta.closed.values():
         if wait.kind == "child" and wait.outcome == "closed":
-            cancel_run(UUID(wait.data["run_id"]), reason="The run that waited for it has ended.")
+            _cancel_child(wait)
         if wait.kind == "handoff" and wait.outcome == "closed":
             gateways.people.close_handoff(wait.key)
         Wait.objects.filter(pk=wait.pk, closed_at=None).update(closed_at=wait.closed_at, outcome=wait.outcome)
@@ -438,6 +441,10 @@ def _write_waits(gateways: Gateways, state: RunState, delta: Delta) -> None:
                     data=wait.data,
                 )
             )
+
+
+def _cancel_child(wait: Wait) -> None:
+    cancel_run(UUID(wait.data["run_id"]), reason="The run that waited for it has ended.")
 
 
 def _kept_until(state: RunState) -> datetime | None:

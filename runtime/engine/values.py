@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from runtime.errors import NodeFailure
+from runtime.graph.expressions.values import MAX_WHOLE
 
 MAX_VALUE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 100
@@ -38,8 +39,10 @@ def _clean(value: Any, what: str, depth: int) -> Any:
         raise NodeFailure(f"{what} is nested deeper than {MAX_DEPTH} levels.", code="value_too_large")
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, bool) or value is None or isinstance(value, int):
+    if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_WHOLE else _double(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -47,6 +50,14 @@ def _clean(value: Any, what: str, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_clean(item, what, depth + 1) for item in value]
     return _text(str(value))
+
+
+def _double(value: int) -> float | None:
+    """Whole numbers are exact to 64 bits, as in expressions; what is larger is a double."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _text(value: str) -> str:

@@ -181,6 +181,11 @@ class NodeTypeFacts(Protocol):
         """Field -> the names that its expressions read instead of those of a run, with their schemas."""
         ...
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Those of a node's settings that say anything of this type."""
+        ...
+
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         """All ports for this config, `error` last where the type has one. Never raises on a bad config."""
         ...

@@ -13,6 +13,7 @@ from runtime.graph.node_types import JsonSchema, Known, NodeTypeFacts
 from runtime.graph.presence import FAILURE, may_be_absent, may_be_absent_at_end, with_failure_of
 from runtime.graph.problems import Problem
 from runtime.graph.rules import derive_expression
+from runtime.graph.scheduling import Frontier
 from runtime.graph.schema import Node
 from runtime.graph.shapes import UNKNOWN, ScopeShape, Shape, mismatch, of_kind, union
 from runtime.graph.structure import Structure
@@ -87,9 +88,8 @@ class ReferenceCheck:
     def _collected(self, container: Node) -> Shape:
         """What one iteration gives: the field for it, or the output of the only step that nothing follows."""
         wanted = container.config.get("collect")
-        if wanted is None:
-            inside = self.structure.bodies.get(container.id, [])
-            ends = [node.id for node in inside if not self.structure.outgoing[node.id]]
+        if wanted in (None, ""):
+            ends = Frontier(self.structure.graph, container.id).ends
             return self.output(ends[0]) if len(ends) == 1 else UNKNOWN
         return self._rendered(wanted, self.scope(container.id, in_body=True))
 

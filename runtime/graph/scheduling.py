@@ -60,11 +60,36 @@ class Frontier:
 
     @property
     def ends(self) -> list[str]:
-        """Nodes that nothing follows, in graph order."""
-        return [node_id for node_id, edges in self._outgoing.items() if not edges]
+        """Nodes that nothing follows but what is switched off, in graph order."""
+        return [
+            node_id
+            for node_id, node in self._nodes.items()
+            if not node.settings.disabled and not self._leads_on(node_id)
+        ]
+
+    def _leads_on(self, node_id: str) -> bool:
+        """Whether a step that is switched on comes after a node."""
+        seen, pending = {node_id}, [node_id]
+        while pending:
+            for edge in self._outgoing[pending.pop()]:
+                if not self._nodes[edge.target].settings.disabled:
+                    return True
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    pending.append(edge.target)
+        return False
 
     def not_before(self, node_id: str) -> frozenset[str]:
         """The nodes of this level from which no way leads to a node; itself is one of them."""
+        return frozenset(self._nodes.keys() - self._before(node_id))
+
+    def perhaps_before(self, node_id: str) -> frozenset[str]:
+        """The others, where a node may begin without them, because it or one before it waits only for the first."""
+        before = self._before(node_id)
+        waits_for_first = any(self._nodes[name].settings.join == "first" for name in (node_id, *before))
+        return frozenset(before) if waits_for_first else frozenset()
+
+    def _before(self, node_id: str) -> set[str]:
         sources: dict[str, list[str]] = {name: [] for name in self._nodes}
         for edges in self._outgoing.values():
             for edge in edges:
@@ -76,7 +101,7 @@ class Frontier:
             if source not in before:
                 before.add(source)
                 pending += sources[source]
-        return frozenset(self._nodes.keys() - before)
+        return before
 
     def _fresh_counters(self) -> dict[str, _Counter]:
         return {node_id: _Counter(count) for node_id, count in self._incoming.items()}

@@ -57,12 +57,15 @@ class Template:
                 )
         return "".join(rendered)
 
-    def _shown(self, tree: Tree, scope: Mapping[str, Any], in_url: bool) -> str:
-        value = evaluate(tree, scope, self.text)
+    def shown(self, value: Any, position: int = 0) -> str:
+        """How a value of a part reads as text; raises ExpressionError with the position of the part."""
         try:
-            shown = as_text(value)
+            return as_text(value)
         except ValueProblem as problem:
-            raise failure(str(problem), tree.position, self.text) from problem
+            raise failure(str(problem), position, self.text) from problem
+
+    def _shown(self, tree: Tree, scope: Mapping[str, Any], in_url: bool) -> str:
+        shown = self.shown(evaluate(tree, scope, self.text), tree.position)
         return quote(shown, safe="") if in_url else shown
 
 
@@ -141,7 +144,8 @@ def render_body_fields(
     fields = {
         name: declared
         for name, declared in schema.get("properties", {}).items()
-        if declared.get("x-expression") == "body" and config.get(name) is not None
+        # A form that was emptied again leaves an empty text behind.
+        if declared.get("x-expression") == "body" and config.get(name) not in (None, "")
     }
     return {
         name: _render(config[name], {**declared, "x-expression": True}, schema, scope, name, False)
@@ -176,9 +180,10 @@ def _render(
         if mode is not True:
             return value
         in_url = any(option.get("format") == "uri" for option in options)
+        template = parse_template(value)
         try:
-            rendered = parse_template(value).render(scope, in_url=in_url)
-            return as_text(rendered) if _is_scalar(rendered) and _is_text_field(options) else rendered
+            rendered = template.render(scope, in_url=in_url)
+            return template.shown(rendered) if _is_scalar(rendered) and _is_text_field(options) else rendered
         except ExpressionError as error:
             error.details["field"] = path
             raise

@@ -121,9 +121,19 @@ def _node_problems(
         message = f'This step was drawn with a newer version of "{node_type.title}".'
         yield Problem(node.id, None, "unknown_node_type", message)
         return
+    yield from _unused_settings(node, node_type)
     yield from _config_problems(node, node_type)
     yield from node_type.problems(node, known)
     yield from checks.problems(node)
+
+
+def _unused_settings(node: Node, node_type: NodeTypeFacts) -> Iterator[Problem]:
+    """What somebody has set and a step of this type never looks at."""
+    for name in sorted(node.settings.model_fields_set):
+        value = getattr(node.settings, name)
+        if name not in node_type.settings and value != type(node.settings).model_fields[name].default:
+            text = f'"{node_type.title}" does not look at the setting "{name}", which belongs to steps that call out.'
+            yield Problem(node.id, f"settings/{name}", "setting_unused", text, severity="warning")
 
 
 def _id_problems(node: Node) -> Iterator[Problem]:

@@ -480,11 +480,12 @@ class NodeType(Generic[ConfigT]):
             "has_error_port": self.has_error_port,
             "config": self.config_schema,
             "default_config": dict(self.default_config),
-            "settings": self._settings(),
+            "settings": list(self.settings),
         }
 
-    def _settings(self) -> list[str]:
+    @property
+    def settings(self) -> tuple[str, ...]:
         if self.is_trigger:
-            return ["disabled"]
-        settings = ["join", "disabled"]
-        return ["timeout_s", "retry", "on_unknown", *settings] if self.calls_out else settings
+            return ("disabled",)
+        of_calls = ("timeout_s", "retry", "on_unknown") if self.calls_out else ()
+        return (*of_calls, "join", "disabled")

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from runtime.errors import ExpressionError
 from runtime.graph.node_types import Known
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Node
@@ -48,6 +49,11 @@ def check(config: Mapping[str, Any], node: Node, known: Known) -> Iterable[Probl
 async def run(config: Config, ctx: NodeContext) -> Leave:
     # Data that came out as null is an answer, too; a form that was emptied again has no such field.
     is_data = "data" in config.model_fields_set and not config.text
+    if not is_data and config.text is None and "text" in config.model_fields_set:
+        raise ExpressionError(
+            'The text is empty (null). Give a text for this case with coalesce(…, "…").',
+            details={"field": "text"},
+        )
     reply = config.data if is_data else {"text": config.text or ""}
     return Leave({"sent": False}, reply=reply, replies=True)
 

@@ -43,6 +43,10 @@ class Kind:
     def ports(self, config: Mapping[str, Any]) -> tuple[Port, ...]:
         return self.exits
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return ("disabled",) if self.is_trigger else ("timeout_s", "retry", "on_unknown", "join", "disabled")
+
     def chosen_ports(self, output: Mapping[str, Any]) -> tuple[str, ...]:
         return (output["choice"],) if "choice" in output else ()
 
