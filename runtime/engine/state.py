@@ -88,11 +88,10 @@ class RunState(Record):
 
     @property
     def steps_begun(self) -> int:
-        """How many steps were executed, are in flight, wait or hold others; skipped ones do not count."""
-        waiting = self.waits.keys()
-        others = sum(path not in waiting for path in self.in_flight)
-        loops = sum(path not in waiting for path in self._loops)
-        return self.run.steps_done + self.delta.settled + len(waiting) + others + loops
+        """How many steps were executed, are in flight or wait; skipped ones do not count, containers when they have ended."""
+        waiting = len(self.waits) - sum(path in self.waits for path in self._loops)
+        others = sum(path not in self.waits for path in self.in_flight)
+        return self.run.steps_done + self.delta.settled + waiting + others
 
     @property
     def is_over(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.effects import EffectsServer
 from tests.support.product import Api, Embedded, a_document, a_node, eventually, published
 
 ENDED = ("succeeded", "failed", "cancelled")
@@ -250,3 +252,42 @@ def test_no_more_steps_than_the_budget_are_executed_until_somebody_resumes_the_r
     api.run_until(run_id, "needs_attention")
     api("POST", f"/runs/{run_id}/cancel")
     assert api.run_until(run_id, *ENDED)["status"] == "cancelled"
+
+
+def test_steps_that_wait_use_up_the_budget_too(api: Api) -> None:
+    graph = a_document(
+        [
+            a_node("start", "manual_trigger"),
+            a_node("loop", "for_each", {"items": list(range(20)), "max_parallel": 20}),
+            a_node("nap", "wait", {"for_s": 3600}, parent="loop"),
+        ],
+        "start>loop",
+    )
+    graph["settings"] = {"budgets": {"steps": 5}}
+    workflow = published(api, "Many naps", graph)
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+
+    assert api.run_until(run_id, "needs_attention")["attention"] == "budget_exceeded"
+    assert sum(step["status"] == "waiting" for step in api.steps(run_id).values()) == 4
+    api("POST", f"/runs/{run_id}/cancel")
+
+
+def test_time_in_calls_that_fail_and_are_tried_again_uses_up_the_budget(api: Api, tmp_path: Path) -> None:
+    effects = EffectsServer(tmp_path)
+    try:
+        effects.register(api, "slow_effects")
+        call = {"server": "slow_effects", "tool": "put", "arguments": {"label": "slow", "ms": 60_000}}
+        settings = {"timeout_s": 0.6, "retry": {"attempts": 6, "first_delay_s": 0.01, "factor": 1}}
+        graph = a_document(
+            [a_node("start", "manual_trigger"), a_node("put", "mcp_tool", call, settings=settings)],
+            "start>put",
+        )
+        graph["settings"] = {"budgets": {"active_s": 1}}
+        workflow = published(api, "Tries for long", graph)
+        run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+
+        assert api.run_until(run_id, "needs_attention", "failed")["attention"] == "budget_exceeded"
+        assert len(effects.log("slow").calls) == 2
+        api("POST", f"/runs/{run_id}/cancel")
+    finally:
+        effects.process.kill()

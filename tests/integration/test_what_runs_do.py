@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.product import Api, Example, a_document, a_node, eventually, published
 
+JSON = {"Content-Type": "application/json"}
 CHOICES = [{"id": "yes", "title": "Yes", "description": "Agrees"}]
 
 
@@ -112,6 +113,25 @@ def test_a_failure_without_an_error_line_ends_the_run_and_names_the_step(api: Ap
     assert (run["error"]["code"], run["error"]["node"]) == ("mcp_tool_error", "look")
     assert run["error"]["details"]["tool_code"] == "ORDER_NOT_FOUND"
     assert api.steps(run["id"])["look"]["attempts"] == 1
+
+
+def test_a_number_that_no_text_can_hold_is_a_failure_of_its_step(api: Api) -> None:
+    graph = a_document(
+        [
+            a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+            a_node("tell", "reply", {"text": "{{ trigger.body.n }}"}),
+            a_node("sorry", "reply", {"text": "{{ errors.tell.code }}"}),
+        ],
+        "start>tell, tell.error>sorry",
+    )
+    hook = published(api, "Tells a number", graph)["hook"]
+
+    told = [api.http.post(hook, content=body, headers=JSON).json() for body in ('{"n": 7}', '{"n": 1e400}')]
+
+    assert told == [{"text": "7"}, {"text": "expression_error"}]
+    assert api.http.post(hook, content='{"n": 9223372036854775808}', headers=JSON).json() == {
+        "text": "9.223372036854776e+18"
+    }
 
 
 def test_arguments_that_do_not_fit_never_reach_the_server(api: Api) -> None:

@@ -296,3 +296,84 @@ def test_a_run_needs_no_attention_for_a_call_whose_loop_has_failed() -> None:
 
     assert (state.ready, state.run.attention) == (["sorry"], "")
     assert state.steps["loop[0]/a"].status == "unknown"
+
+
+# --- what comes after the end was decided -----------------------------------------------------------
+
+
+def test_a_call_that_asks_after_its_loop_was_closed_is_broken_off_and_the_loop_fails() -> None:
+    state = begun("start > loop > after", "loop:error > sorry", "loop/a")
+    enter(state, "loop", items=[1, 2], max_parallel=2)
+    call(state, "loop[0]/a")
+    call(state, "loop[1]/a")
+    state.fail("loop[0]/a", failure(), at(2))
+
+    state.park("loop[1]/a", Park("handoff", due_at=None), at(3), inputs={})
+
+    assert (state.steps["loop[1]/a"].status, state.waits) == ("cancelled", {})
+    assert (state.steps["loop"].status, state.ready) == ("failed", ["sorry"])
+
+
+def test_a_call_that_asks_after_its_run_was_ended_is_broken_off() -> None:
+    state = begun("start > a", "start > b")
+    call(state, "a")
+    call(state, "b")
+    state.fail("a", failure(), at(2))
+
+    state.park("b", Park("handoff", due_at=None), at(3), inputs={})
+
+    assert (state.steps["b"].status, state.waits, state.is_over) == ("cancelled", {}, True)
+
+
+# --- what an iteration gives, and what it sees ------------------------------------------------------
+
+
+def test_what_is_switched_off_at_the_end_gives_nothing_so_that_the_one_before_it_counts() -> None:
+    state = begun("start > loop", "loop/a > loop/b > loop/c", disabled=["b", "c"])
+    enter(state, "loop", items=[7])
+    done(state, "loop[0]/a")
+    for name in "bc":
+        done(state, f"loop[0]/{name}", output={"by": name})
+
+    assert state.steps["loop"].output["results"] == [{"by": "loop[0]/a"}]
+
+
+def test_an_emptied_field_collects_what_the_last_step_gave() -> None:
+    state = a_loop(items=[7], collect="")
+    done(state, "loop[0]/a")
+
+    assert state.steps["loop"].output["results"] == [{"by": "loop[0]/a"}]
+
+
+def test_a_body_sees_the_same_in_every_iteration_and_on_every_host() -> None:
+    state = begun("start > a > loop", "start > w > loop", "loop/b", first=["loop"])
+    done(state, "a", second=1)
+    enter(state, "loop", second=2, items=[1, 2], collect="{{ has(steps.w) }}")
+    rows = Rows(state.graph, state.run)
+    done(state, "w", second=3)
+    done(state, "loop[0]/b", second=4)
+    rows.write(state)
+    loaded = rows.load()
+    loaded.begin(at(5))
+
+    for going_on in (state, loaded):
+        assert set(going_on.scope_of("loop[1]/b")["steps"]) == {"a"}
+        done(going_on, "loop[1]/b", second=5)
+        assert going_on.steps["loop"].output["results"] == [False, False]
+
+
+# --- budgets ------------------------------------------------------------------------------------------
+
+
+def test_what_waits_has_begun() -> None:
+    state = a_loop(items=[1, 2, 3], max_parallel=3)
+    for index in range(2):
+        state.start_in_memory(f"loop[{index}]/a", at(2))
+        state.park(f"loop[{index}]/a", Park("time", due_at=at(99)), at(2), inputs={})
+
+    # The trigger and two in the loop.
+    assert state.steps_begun == 3
+    call(state, "loop[2]/a")
+    assert state.steps_begun == 4
+    state.retry("loop[2]/a", failure(), at(9), at(3))
+    assert taken_over(state).steps_begun == 4

@@ -49,6 +49,8 @@ def test_plain_json_stays_as_it_is(value: Any) -> None:
         ("\x00\ud800", f"{REPLACEMENT}?"),
         ({"k\x00": ["v\x00"]}, {f"k{REPLACEMENT}": [f"v{REPLACEMENT}"]}),
         ({"k\udfff": 1}, {"k?": 1}),
+        (2**63, float(2**63)),
+        (10**400, None),
         (math.nan, None),
         ([math.inf, -math.inf, 1.0], [None, None, 1.0]),
         ((1, 2), [1, 2]),

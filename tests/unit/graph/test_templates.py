@@ -242,3 +242,10 @@ def test_rules_are_one_place_and_a_look_alike_among_arguments_is_none() -> None:
     found = {place.field: place.rules for place in expression_places(config, SCHEMA)}
 
     assert found == {"when": rules, "arguments/query/all/0/left": None}
+
+
+def test_a_number_that_is_too_large_for_a_text_is_an_error_of_its_field() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        render_config({"title": "{{ it }}"}, SCHEMA, {"it": 2**63})
+
+    assert caught.value.details["field"] == "title"

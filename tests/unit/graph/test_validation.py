@@ -342,6 +342,15 @@ def test_a_mistake_in_a_tool_call_is_told_at_its_field(config: dict[str, Any], p
     assert {row[0] for row in found} == {"lookup"}
 
 
+def test_a_setting_that_a_step_does_not_look_at_is_told() -> None:
+    nap = node("nap", "wait", {"for_s": 5}, settings={"timeout_s": 1, "join": "first"})
+    trigger = start() | {"settings": {"disabled": False}}
+
+    found = problems(graph(trigger, nap, reply()))
+
+    assert described(found) == [("nap", "settings/timeout_s", "setting_unused?")]
+
+
 def test_a_model_that_is_not_registered_is_told() -> None:
     write = node("write", "llm_write", {"model": "acme/large", "instructions": "x", "input": "y"})
 

@@ -68,10 +68,9 @@ async def test_data_goes_out_bare_and_a_text_in_its_place(config: dict[str, Any]
     assert fits_output("reply", config, leave)
 
 
-async def test_a_text_with_an_empty_value_fails_and_names_the_field() -> None:
+@pytest.mark.parametrize("text", ["It is {{ trigger.status }}.", "{{ trigger.status }}"])
+async def test_a_text_with_an_empty_value_fails_and_names_the_field(text: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        await left(
-            "reply", {"text": "It is {{ trigger.status }}."}, Around(scope={"trigger": {"status": None}})
-        )
+        await left("reply", {"text": text}, Around(scope={"trigger": {"status": None}}))
 
     assert caught.value.details["field"] == "text"
