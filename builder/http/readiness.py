@@ -11,8 +11,10 @@ from django.db import DatabaseError, connection
 
 from runtime.database_outage import is_unmigrated
 from runtime.engine.health import health
+from runtime.migration_state import missing_migrations
 
 WITHIN_S = 5.0
+UNMIGRATED = "The database is not migrated to this release yet. Run `manage.py migrate`."
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="readyz")
 _lock = threading.Lock()
@@ -36,10 +38,12 @@ def _ask() -> Future[dict[str, Any]]:
 
 def _report() -> dict[str, Any]:
     try:
+        if missing_migrations():
+            return _down(UNMIGRATED)
         return health()
     except DatabaseError as error:
         if is_unmigrated(error):
-            return _down("The database is not migrated to this release yet. Run `manage.py migrate`.")
+            return _down(UNMIGRATED)
         return _down("The database does not answer.")
     finally:
         connection.close()

@@ -57,6 +57,7 @@ from runtime.gateways import Gateways
 from runtime.identifiers import new_id
 from runtime.llm.client import LlmClient, load_sdk
 from runtime.mcp.pool import McpPool
+from runtime.migration_state import missing_migrations
 from runtime.models import Run
 from runtime.outbound.policy import OutboundPolicy
 
@@ -282,22 +283,30 @@ class Host:
         garbage.leave_what_is_here()
 
     async def _register(self) -> None:
-        """Wait for the tables if the migration has not run yet, then take a lease."""
+        """Wait for the tables, as this release needs them, if the migration has not run yet, then take a lease."""
         told = False
         while not self._stopping.is_set():
             try:
-                await self._loop_database(self._lease.take)
+                problem = await self._loop_database(self._take_lease)
             except DatabaseError as error:
-                if not told:
-                    logger.warning(
-                        "waiting for the database and its tables",
-                        extra={"action": "host", "error": str(error)[:200]},
-                    )
-                told = True
-                await asyncio.sleep(1)
-                continue
-            self._lease.keep(asyncio.get_running_loop(), self._lose_everything)
-            return
+                problem = str(error) or type(error).__name__
+            if not problem:
+                self._lease.keep(asyncio.get_running_loop(), self._lose_everything)
+                return
+            if not told:
+                logger.warning(
+                    "waiting for the database and its tables",
+                    extra={"action": "host", "error": problem[:200]},
+                )
+            told = True
+            await asyncio.sleep(1)
+
+    def _take_lease(self) -> str:
+        """Why there is none yet; "" once it is taken."""
+        if missing := missing_migrations():
+            return f"not migrated: {', '.join(missing)}"
+        self._lease.take()
+        return ""
 
     async def _loop_database(self, function: Callable[..., Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(

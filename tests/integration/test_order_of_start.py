@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.support.cluster import Cluster
-from tests.support.product import a_document, a_node, eventually, published
+from tests.support.product import ROOT, a_document, a_node, eventually, published
 from tests.support.services import require_services
 
 WAITS = "waiting for the database and its tables"
@@ -21,6 +22,29 @@ def unmigrated(tmp_path: Path) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path, number=2)
     yield cluster
     cluster.stop()
+
+
+def is_ready(cluster: Cluster) -> bool:
+    return httpx2.get(f"{cluster.base}/readyz", trust_env=False).status_code == 200
+
+
+def test_a_worker_of_a_later_release_waits_for_its_migration(unmigrated: Cluster) -> None:
+    unmigrated.migrate()
+    latest = max(file.stem for file in (ROOT / "runtime" / "migrations").glob("[0-9]*.py"))
+    with psycopg.connect(unmigrated.env["DATABASE_URL"], autocommit=True) as database:
+        database.execute("DELETE FROM django_migrations WHERE app = 'runtime' AND name = %s", [latest])
+        unmigrated.start_processes(1, ready=False)
+        log = unmigrated.folder / "worker-0.log"
+        eventually(
+            lambda: f"not migrated: runtime.{latest}" in log.read_text(), what="saying what is missing"
+        )
+        told = httpx2.get(f"{unmigrated.base}/readyz", trust_env=False).json()["reason"]
+        assert "manage.py migrate" in told
+
+        done = "INSERT INTO django_migrations (app, name, applied) VALUES ('runtime', %s, now())"
+        database.execute(done, [latest])
+
+    eventually(lambda: is_ready(unmigrated), what="being ready")
 
 
 def test_what_is_started_before_the_migration_waits_for_it(unmigrated: Cluster) -> None:
@@ -36,10 +60,7 @@ def test_what_is_started_before_the_migration_waits_for_it(unmigrated: Cluster) 
 
     unmigrated.migrate()
 
-    eventually(
-        lambda: httpx2.get(f"{unmigrated.base}/readyz", trust_env=False).status_code == 200,
-        what="being ready",
-    )
+    eventually(lambda: is_ready(unmigrated), what="being ready")
     nodes = [
         a_node("start", "webhook_trigger", {"respond": "when_replied"}),
         a_node("end", "reply", {"data": 7}),

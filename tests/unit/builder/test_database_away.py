@@ -57,6 +57,11 @@ def test_another_failure_is_no_outage(error: Exception) -> None:
     assert not is_outage(error)
 
 
+@pytest.fixture(autouse=True)
+def migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "missing_migrations", list)
+
+
 def ready() -> dict[str, Any]:
     answer = async_to_sync(views.readyz)(RequestFactory().get("/readyz"))
     return {"code": answer.status_code, **json.loads(answer.content)}
@@ -77,6 +82,11 @@ def test_what_keeps_it_from_being_ready_is_told(
     told = ready()
     assert (told["code"], told["status"]) == (503, "down")
     assert reason in told["reason"]
+
+
+def test_a_database_of_an_earlier_release_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "missing_migrations", lambda: ["runtime.0008_settings_revisions"])
+    assert ready()["reason"] == readiness.UNMIGRATED
 
 
 def test_a_database_that_stands_still_is_waited_for_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
