@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from builder.accounts.access import Member, object_for
+from builder.accounts.models import Workspace
 from builder.http.errors import Invalid
 from builder.inbox.models import InboxItem
 from builder.triggers.models import Delivery
@@ -42,9 +44,11 @@ def runs_of(
 ) -> QuerySet[Run]:
     """The workspace's runs that fit every filter; raises Invalid for an unknown status.
 
+    since, until   a moment without an offset is one of the workspace's time zone
     text    an id of a run or a delivery, or a part of a workflow's name or of an error's code or message
     parent  the run whose steps started them
     """
+    since, until = (_in_zone(moment, member.workspace) for moment in (since, until))
     rows = Run.objects.filter(workspace_id=member.workspace.pk)
     if workflow is not None:
         rows = rows.filter(workflow_id=workflow)
@@ -63,6 +67,13 @@ def runs_of(
     if until is not None and until < LAST_TIME:
         rows = rows.filter(created_at__lt=until, pk__lt=first_id_of(until + CLOCKS_DIFFER))
     return rows.filter(_matches(member, text, rows)) if text else rows
+
+
+def _in_zone(moment: datetime | None, workspace: Workspace) -> datetime | None:
+    """One without an offset is meant by the workspace's clocks."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=ZoneInfo(workspace.timezone))
 
 
 def _matches(member: Member, text: str, rows: QuerySet[Run]) -> Q:

@@ -33,7 +33,7 @@ from builder.http.idempotency import body_digest, key_of
 from builder.http.limits import too_large
 from builder.triggers.addresses import Memory, address_for
 from builder.triggers.models import Address, Delivery
-from builder.triggers.starting import live_trigger, run_at
+from builder.triggers.starting import paused, run_at, trigger_of_live_version
 from builder.triggers.webhook_auth import refuse_unless_genuine
 from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
@@ -228,19 +228,23 @@ def _accept_at(
 
     raises    SettingsChanged
     """
-    node = live_trigger(address.workflow, address.node)
+    node = trigger_of_live_version(address.workflow, address.node)
     kind = kind_of(node.config)
     if kind != "address":
         secrets = _secrets_of(address, node, kind)
         refuse_unless_genuine(node.config["auth"], secrets, request.headers, request.body)
     given, key = _input(request, node), _delivery_id(request, kind)
     holds = node.config.get("respond") == "when_replied"
+    digest = body_digest(given["body"]) if key else ""
+    if address.workflow.is_paused:
+        if key and Delivery.objects.filter(address=address, key=key).exists():
+            return Accepted(_delivered(address, key, digest), holds)
+        raise paused()
     run = run_at(address.workflow, node.id, given, started_by="webhook", run_id=run_id)
     if not key:
         if begins and holds and settings is not None and (begun := begin_run(run, settings=settings)):
             return Accepted(run_id, holds, begun)
         return Accepted(start_run(run, settings=settings).pk, holds)
-    digest = body_digest(given["body"])
     try:
         with transaction.atomic():
             Delivery.objects.create(address=address, key=key, digest=digest, run_id=run_id)

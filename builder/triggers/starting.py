@@ -125,8 +125,19 @@ def _switched_on(trigger: Node) -> Node:
 
 def live_trigger(workflow: Workflow, node: str) -> Node:
     """The trigger of the live version; raises Conflict while the workflow takes nothing, Http404 for none or one that is off."""
-    if workflow.is_paused or workflow.live_version is None:
-        raise Conflict("workflow_paused", "This workflow is paused and takes nothing at the moment.")
+    if workflow.is_paused:
+        raise paused()
+    return trigger_of_live_version(workflow, node)
+
+
+def paused() -> Conflict:
+    return Conflict("workflow_paused", "This workflow is paused and takes nothing at the moment.")
+
+
+def trigger_of_live_version(workflow: Workflow, node: str) -> Node:
+    """The same, whether or not the workflow is paused."""
+    if workflow.live_version is None:
+        raise paused()
     graph = frozen_graph(workflow.live_version.graph_id)
     found = next((one for one in graph.nodes if one.id == node), None)
     if found is None or found.settings.disabled:

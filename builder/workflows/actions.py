@@ -15,7 +15,7 @@ from builder.http.errors import Conflict, Invalid
 from builder.http.slugs import free_slug
 from builder.workflows.known import WorkspaceKnown
 from builder.workflows.models import Version, Workflow
-from runtime.engine.commands import freeze
+from runtime.engine.commands import freeze, set_concurrency
 from runtime.errors import GraphInvalid
 from runtime.graph.problems import Problem
 from runtime.graph.schema import Graph, dump_graph, parse_graph
@@ -275,6 +275,7 @@ def _make_live(by: Member, workflow: Workflow, version: Version, graph: Graph) -
     workflow.live_version = version
     workflow.updated_at = timezone.now()
     workflow.save(update_fields=["live_version", "updated_at"])
+    set_concurrency(workflow.pk, graph.settings.concurrency)
     for hook in _after_publish:
         hook(workflow, graph)
     record_of_workflow(by, "workflow.publish", workflow, version=version.number)

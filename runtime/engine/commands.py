@@ -23,7 +23,7 @@ from runtime.engine.new_runs import NewRun
 from runtime.engine.values import storable
 from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
-from runtime.graph.schema import Graph, digest, dump_graph
+from runtime.graph.schema import Concurrency, Graph, digest, dump_graph
 from runtime.identifiers import new_id
 from runtime.models import ENDED, ENGINE_LEVEL, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.models import Graph as GraphRow
@@ -274,8 +274,10 @@ def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1, settings: 
     queued = Event(run_id=run.pk, seq=1, type="run.queued", data=dict(data))
     if slots.are_limited(run):
         with transaction.atomic():
-            replaced = slots.take(run)
+            replaced, admitted = slots.take(run)
             revision = rows.insert_run(run, queued, settings)
+            for other in admitted:
+                _hint(other.pk)
             for other in replaced:
                 cancel_run(other.pk, reason=slots.REPLACED)
     else:
@@ -286,6 +288,12 @@ def _queue(run: Run, data: Mapping[str, Any], *, last_event: int = 1, settings: 
     elif run.has_slot:
         _hint(run.pk)
     return run
+
+
+def set_concurrency(workflow_id: UUID, concurrency: Concurrency | None) -> None:
+    """A version is live: as many of its runs as it lets go on at once begin, also of those that wait by an earlier one."""
+    for admitted in slots.set_limit(workflow_id, concurrency.limit if concurrency else None):
+        _hint(admitted.pk)
 
 
 def run_ended(run: Run) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from runtime.engine import clock
 from runtime.identifiers import first_id_of
@@ -17,6 +17,7 @@ from runtime.models import (
     ConcurrencyKey,
     Event,
     Run,
+    RunStatus,
     ScheduledRun,
     Signal,
     Step,
@@ -29,7 +30,8 @@ SIGNALS_KEPT_FOR = timedelta(days=30)
 
 
 def oldest_ended(days: int, limit: int) -> list[UUID]:
-    """Ended runs that are counted and were begun before so many days, or whose workflow keeps them for a shorter time.
+    """Ended runs that are counted and were begun before so many days, or whose workflow keeps them for a shorter time;
+    not those that another one started and waited for, as long as it is there and has not succeeded.
 
     days   0: only those whose workflow says for how long
     """
@@ -37,8 +39,11 @@ def oldest_ended(days: int, limit: int) -> list[UUID]:
     old = Q(keep_until__lt=at)
     if days:
         old |= Q(pk__lt=first_id_of(at - timedelta(days=days)), keep_until=None)
-    rows = Run.objects.filter(old, status__in=ENDED, uncounted=False).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:limit])
+    # What a retry of another run would go on with: without it, calls that were made would be made again.
+    waited_for = Run.objects.filter(pk=OuterRef("parent_id")).exclude(status=RunStatus.SUCCEEDED)
+    rows = Run.objects.filter(old, status__in=ENDED, uncounted=False)
+    rows = rows.exclude(Q(parent_id__isnull=False) & ~Q(parent_key="") & Exists(waited_for))
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -22,6 +23,7 @@ from runtime.graph.templates import parse_template
 from runtime.models import ENDED, ConcurrencyKey, Run
 
 REPLACED = "A newer run of the same key has replaced this one."
+UNLIMITED = 1_000_000
 _LOCK = (
     f"INSERT INTO {ConcurrencyKey._meta.db_table} (key) VALUES (%s)"  # noqa: S608
     " ON CONFLICT (key) DO UPDATE SET key = excluded.key"
@@ -33,18 +35,24 @@ def are_limited(run: Run) -> bool:
     return run.version is not None and frozen_graph(run.graph_id).settings.concurrency is not None
 
 
-def take(run: Run) -> list[Run]:
+def take(run: Run) -> tuple[list[Run], list[Run]]:
     """Give a run that is about to be inserted its key and, if there is room, a slot of it.
 
-    returns  the runs that it replaces, to be cancelled
+    returns  the runs that it replaces, to be cancelled; those before it that its limit has room for
     raises   ConcurrencyFull where the start is to be refused
     """
     settings = frozen_graph(run.graph_id).settings.concurrency
     if settings is None or run.version is None:
-        return []
+        return [], []
     run.created_at = clock.now()
     run.slot_key, run.slot_limit = _key(run, settings), settings.limit
     lock(run)
+    admitted = _admit(run.slot_key, settings.limit)
+    return _replaced(run, settings), admitted
+
+
+def _replaced(run: Run, settings: Concurrency) -> list[Run]:
+    """Give the run its slot, or say whose it gets; raises as take."""
     holders = list(_open(run.slot_key).order_by("pk"))
     has_room = sum(holder.has_slot for holder in holders) < settings.limit
     # A step that starts a workflow has nobody to refuse it to: the run waits for its turn.
@@ -69,8 +77,12 @@ def lock(run: Run) -> None:
     One statement, since a key that was found may be removed as a leftover before it is locked.
     """
     if run.slot_key:
-        with connection.cursor() as cursor:
-            cursor.execute(_LOCK, [run.slot_key])
+        _lock(run.slot_key)
+
+
+def _lock(key: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [key])
 
 
 def pass_on(run: Run) -> list[Run]:
@@ -78,12 +90,30 @@ def pass_on(run: Run) -> list[Run]:
     that writes it. Those that are paused are passed over."""
     if not run.slot_key:
         return []
-    held = _open(run.slot_key).filter(has_slot=True).count()
     # The limit that holds by now, also for those that came before it was changed.
     limit = _open(run.slot_key).order_by("-pk").values_list("slot_limit", flat=True).first() or 0
+    return _admit(run.slot_key, limit)
+
+
+def set_limit(workflow_id: UUID, limit: int | None) -> list[Run]:
+    """A version with another limit is live: it holds for those that wait, too; None for one without. Those that it admits."""
+    waiting = Run.objects.filter(workflow_id=workflow_id, has_slot=False, ended_at=None).exclude(slot_key="")
     admitted = []
+    # In one order, so that two who hold several do not wait crosswise.
+    for key in sorted(set(waiting.values_list("slot_key", flat=True))):
+        _lock(key)
+        _open(key).update(slot_limit=limit or UNLIMITED)
+        while more := _admit(key, limit or UNLIMITED):
+            admitted += more
+    return admitted
+
+
+def _admit(key: str, limit: int) -> list[Run]:
+    """Give slots to those that wait longest, as far as there is room, a hundred at most."""
+    held = _open(key).filter(has_slot=True).count()
+    admitted: list[Run] = []
     may_go_on = {"has_slot": False, "cancel_requested_at": None, "pause_requested_at": None}
-    for waiting in _open(run.slot_key).filter(**may_go_on).order_by("pk")[:100]:
+    for waiting in _open(key).filter(**may_go_on).order_by("pk")[:100]:
         if held >= limit:
             break
         # Somebody may pause it at this moment.

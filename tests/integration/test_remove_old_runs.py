@@ -18,14 +18,20 @@ def rows_of(product: Embedded, table: str, run_id: str) -> int:
     return int(count)
 
 
-def remove(product: Embedded, run_id: str) -> None:
-    """The run, as if its time were over."""
+def in_database(product: Embedded, statement: str, *values: str) -> None:
     with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3", timeout=20) as database:
-        database.execute(
-            "UPDATE runtime_run SET keep_until = '2020-01-01 00:00:00' WHERE id = ?",
-            (run_id.replace("-", ""),),
-        )
+        database.execute(statement, values)
     database.close()
+
+
+def age(product: Embedded, run_id: str) -> None:
+    """As if its time were over."""
+    statement = "UPDATE runtime_run SET keep_until = '2020-01-01 00:00:00' WHERE id = ?"
+    in_database(product, statement, run_id.replace("-", ""))
+
+
+def remove(product: Embedded, run_id: str) -> None:
+    age(product, run_id)
     assert manage("remove_old_runs", env=product.env).strip() == "1 runs removed"
 
 
@@ -51,6 +57,42 @@ def test_a_run_whose_time_is_over_is_removed_with_its_steps_and_events(product: 
     assert rows_of(product, "runtime_run", waiting) == 1
     api("GET", f"/runs/{run_id}", expect=404)
     api("POST", f"/runs/{waiting}/cancel")
+
+
+def test_a_run_that_another_one_waited_for_is_kept_for_as_long_as_that_may_be_tried_again(
+    product: Embedded, api: Api
+) -> None:
+    form = a_node("start", "manual_trigger")
+    stop = a_node("no", "stop", {"outcome": "failure", "message": "No."})
+    child = published(api, "Kept for its parent", a_document([form, stop], "start>no"))
+    call = a_node("call", "sub_workflow", {"workflow": child["slug"]})
+    parent = published(api, "May be tried again", a_document([form, call], "start>call"))
+    failed = api("POST", f"/workflows/{parent['id']}/runs", {"input": {}})["id"]
+    api.run_until(failed, "failed")
+    [started] = api("GET", f"/runs?parent={failed}")["items"]
+
+    age(product, started["id"])
+    assert manage("remove_old_runs", env=product.env).strip() == "0 runs removed"
+    age(product, failed)
+    # Its parent first, and itself with the next removal at the latest.
+    manage("remove_old_runs", env=product.env)
+    manage("remove_old_runs", env=product.env)
+    assert [rows_of(product, "runtime_run", one) for one in (failed, started["id"])] == [0, 0]
+
+
+def test_keys_of_requests_are_forgotten_in_time(product: Embedded, api: Api) -> None:
+    graph = a_document([a_node("start", "manual_trigger")], "")
+    address = f"/workflows/{published(api, 'Asked long ago', graph)['id']}/runs"
+    key = {"headers": {"Idempotency-Key": "long-ago"}}
+    first = api("POST", address, {"input": {}}, **key)
+    assert api("POST", address, {"input": {}}, **key)["id"] == first["id"]
+    in_database(
+        product, "UPDATE http_idempotencykey SET created_at = '2020-01-01 00:00:00' WHERE key = 'long-ago'"
+    )
+
+    manage("remove_old_runs", env=product.env)
+
+    assert api("POST", address, {"input": {}}, **key)["id"] != first["id"]
 
 
 def test_what_is_sent_again_after_its_run_was_removed_is_told_at_once(product: Embedded, api: Api) -> None:

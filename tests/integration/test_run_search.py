@@ -72,3 +72,11 @@ def test_a_search_stays_within_the_other_filters_and_the_workspace(
 
     elsewhere = own_workspace(request.getfixturevalue(request.node.callspec.params["api"]))["admin"]
     assert found(elsewhere, "odd sentence") == found(elsewhere, "delivery-1") == set()
+
+
+def test_a_moment_without_an_offset_is_one_of_the_workspace(api: Api) -> None:
+    run = posted(api, posting(api, "Timed", a_node("end", "reply", {"text": "."})), "timed")
+
+    for moment in ("2020-01-01", "2020-01-01T00:00:00", "2020-01-01T00:00:00Z"):
+        assert [row["id"] for row in api("GET", f"/runs?from={moment}")["items"]] == [run]
+        assert api("GET", f"/runs?to={moment}")["items"] == []

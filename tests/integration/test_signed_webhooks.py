@@ -104,6 +104,19 @@ def test_a_delivery_that_is_sent_again_is_the_same_run(hook: Hook) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_mismatch")
 
 
+def test_what_was_taken_before_a_pause_is_answered_during_it_and_nothing_else(api: Api) -> None:
+    hook = Hook(api, "Paused deliveries", {"kind": "standard_webhooks"})
+    headers = signed(hook.secret, "before", BODY)
+    run = hook.started(headers)
+    api("POST", f"/workflows/{hook.id}/pause")
+
+    assert hook.started(headers) == run
+    new = hook.post(signed(hook.secret, "during", BODY))
+    assert (new.status_code, new.json()["code"]) == (409, "workflow_paused")
+    other = hook.post(headers | {"content-type": "text/plain"})
+    assert other.json()["code"] == "idempotency_mismatch"
+
+
 def test_while_a_secret_is_replaced_both_are_good(api: Api) -> None:
     hook = Hook(api, "Rotated deliveries", {"kind": "standard_webhooks"})
     made = api("POST", hook.secrets, {"kind": "standard_webhooks", "old_valid_for_s": 3600})

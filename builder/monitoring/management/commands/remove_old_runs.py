@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from builder.http import idempotency
 from builder.inbox.models import InboxItem
 from builder.triggers.models import Delivery
 from runtime.engine import clock, partitions, retention, run_counts
@@ -44,7 +45,10 @@ class Command(BaseCommand):
             _remove(run_ids)
             removed += len(run_ids)
         retention.remove_leftovers(clock.now())
-        Delivery.objects.filter(created_at__lt=clock.now() - retention.SIGNALS_KEPT_FOR).delete()
+        delivered = Delivery.objects.filter(created_at__lt=clock.now() - retention.SIGNALS_KEPT_FOR)
+        while ids := list(delivered.values_list("pk", flat=True)[: options["batch"]]):
+            Delivery.objects.filter(pk__in=ids).delete()
+        idempotency.forget_old(options["batch"])
         self.stdout.write(f"{removed} runs removed")
 
 
