@@ -30,6 +30,7 @@ from runtime.graph.expressions.values import (
     ValueProblem,
     equal,
     is_number,
+    known,
     number,
     plain,
     type_name,
@@ -75,7 +76,8 @@ class _Evaluation:
         if self._steps > MAX_STEPS:
             raise self._exhausted("The expression takes too many steps.", tree.position)
         try:
-            return self._HANDLERS[type(tree)](self, tree, scope)
+            found = self._HANDLERS[type(tree)](self, tree, scope)
+            return known(found) if type(found) is int else found
         except ValueProblem as problem:
             raise failure(str(problem), tree.position, self._text) from problem
         except OverflowError:

@@ -24,6 +24,8 @@ from runtime.graph.expressions.values import (
     as_text,
     equal,
     is_number,
+    json_text,
+    known,
     number,
     plain,
     type_name,
@@ -77,7 +79,7 @@ def _list(value: Any) -> list[Any]:
 
 def _number(value: Any) -> int | float:
     result: int | float = _need(value, (int, float), "a number")
-    return result
+    return known(result) if isinstance(result, int) else result
 
 
 def _whole(value: Any) -> int:
@@ -321,7 +323,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _json(value: Any) -> str:
-    return _limited(json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")))
+    return _limited(json_text(value))
 
 
 def _type(value: Any) -> str:

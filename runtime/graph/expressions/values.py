@@ -41,6 +41,11 @@ def number(value: int | float) -> int | float:
     return int(value) if value.is_integer() and abs(value) <= EXACT_DOUBLE else value
 
 
+def known(value: int) -> int | float:
+    """A whole number as it was given: PostgreSQL writes out large doubles, such as 1e22, and they are read as whole ones."""
+    return value if -MAX_WHOLE - 1 <= value <= MAX_WHOLE else float(value)
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -93,6 +98,10 @@ def as_text(value: Any) -> str:
             return number_text(value)
         case datetime() | timedelta():
             return as_text(plain(value))
+    return json_text(value)
+
+
+def json_text(value: Any) -> str:
     return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -113,6 +122,10 @@ def plain(value: Any) -> Any:
             return number(value.total_seconds())
         case float():
             return number(value)
+        case bool():
+            return value
+        case int():
+            return known(value)
         case list():
             return [plain(item) for item in value]
         case dict():
