@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
@@ -304,7 +304,7 @@ def _body(request: HttpRequest) -> Any:
     kind = request.content_type or ""
     raw = request.body
     if kind == "application/x-www-form-urlencoded":
-        return {name: str(value) for name, value in request.POST.items()}
+        return _fields(request.POST)
     if kind == "multipart/form-data":
         return _parts(request)
     if kind == "application/json" or kind.endswith("+json"):
@@ -312,14 +312,20 @@ def _body(request: HttpRequest) -> Any:
             return json.loads(raw) if raw.strip() else {}
         except (ValueError, RecursionError) as error:
             raise ProblemError(400, "bad_request", "The body is not JSON.") from error
-    return {"text": raw.decode("utf-8", "replace")} if raw else {}
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    return {"text": raw.decode(charset, "replace")} if raw else {}
 
 
-def _parts(request: HttpRequest) -> dict[str, str]:
+def _fields(given: QueryDict) -> dict[str, Any]:
+    """A text for each name, a list of them for one that comes several times."""
+    return {name: values[0] if len(values) == 1 else values for name, values in given.lists()}
+
+
+def _parts(request: HttpRequest) -> dict[str, Any]:
     """The fields of a multipart body, by its real length.
 
     Not from `request.POST`: one that could not be read is empty there when it is asked for a second time.
     """
     about = {**request.META, "CONTENT_LENGTH": str(len(request.body))}
     fields, _ = request.parse_file_upload(about, BytesIO(request.body))
-    return {name: str(value) for name, value in fields.items()}
+    return _fields(fields)

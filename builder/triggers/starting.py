@@ -234,13 +234,26 @@ def fitting_input(node: Node, value: Any) -> Any:
     if not isinstance(given, dict):
         raise Invalid("invalid_input", "The input is an object of names and values.")
     if node.type == "webhook_trigger":
-        request = {"body": {}, "headers": {}, "query": {}, "method": "POST"}
-        return request | (given if request.keys() & given.keys() else {"body": given})
+        return _as_request(given)
     if node.type == "manual_trigger":
         return checked_form(node, given)
     if node.type == "tool_trigger":
         return checked_arguments(node, given)
     return given
+
+
+def _as_request(given: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a request by their names, or the body of one."""
+    request: dict[str, Any] = {"body": {}, "headers": {}, "query": {}, "method": "POST"}
+    if not given.keys() <= request.keys():
+        return request | {"body": given}
+    request |= given
+    wrong = [name for name in ("headers", "query") if not isinstance(request[name], dict)]
+    wrong += ["method"] if not isinstance(request["method"], str) else []
+    if wrong:
+        fields = [{"field": name, "message": "A webhook does not give this."} for name in wrong]
+        raise Invalid("invalid_input", "Some parts of the request need another value.", {"fields": fields})
+    return request
 
 
 def refitted_input(node: Node, value: Any) -> Any:

@@ -357,3 +357,37 @@ def test_a_webhook_is_answered_with_the_data_as_it_is(api: Api, given: Any) -> N
     assert (answered.status_code, answered.json()) == (200, given)
     run = api.run_until(answered.headers["x-run-id"], "succeeded", "failed")
     assert (run["status"], run["result"]) == ("succeeded", given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "given"),
+    [
+        ("application/x-www-form-urlencoded", b"a=1&b=x&b=y", {"a": "1", "b": ["x", "y"]}),
+        ("text/plain; charset=latin-1", "Zoë".encode("latin-1"), {"text": "Zoë"}),
+        ("text/plain", "Zoë".encode(), {"text": "Zoë"}),
+    ],
+    ids=["a name that comes twice", "another charset", "utf-8"],
+)
+def test_what_a_webhook_brings_arrives_whole(api: Api, kind: str, content: bytes, given: Any) -> None:
+    nodes = [
+        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
+        a_node("tell", "reply", {"data": "{{ trigger.body }}"}),
+    ]
+    hook = published(api, "Tells what it got", a_document(nodes, "start>tell"))["hook"]
+
+    assert api.http.post(hook, content=content, headers={"Content-Type": kind}).json() == given
+
+
+def test_an_api_start_gives_a_webhook_trigger_a_request_or_its_body(api: Api) -> None:
+    nodes = [a_node("start", "webhook_trigger"), a_node("tell", "reply", {"data": "{{ trigger }}"})]
+    workflow = published(api, "Started as a webhook", a_document(nodes, "start>tell"))
+
+    def started(given: Any, expect: int | None = None) -> Any:
+        path = f"/workflows/{workflow['id']}/runs"
+        return api("POST", path, {"input": given, "wait_s": 10}, expect=expect)
+
+    assert started({"body": {"a": 1}})["result"]["body"] == {"a": 1}
+    order = {"method": "card", "amount": 5}
+    assert started(order)["result"] == {"body": order, "headers": {}, "query": {}, "method": "POST"}
+    refused = started({"headers": 5, "method": 7}, expect=422)
+    assert [field["field"] for field in refused["details"]["fields"]] == ["headers", "method"]
