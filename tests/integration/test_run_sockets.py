@@ -1,4 +1,4 @@
-"""Who watches a run: told of it for as long as they may be."""
+"""Who watches a run: told of it for as long as they may be, and after the database was away."""
 
 from __future__ import annotations
 
@@ -115,3 +115,25 @@ def test_a_run_of_another_workspace_is_like_one_that_does_not_exist(
         eventually(lambda: foreign.code and nothing.code, what="both being refused")
         assert (foreign.code, nothing.code) == (REFUSED, REFUSED)
         assert foreign.run == {}
+
+
+def test_who_watches_is_told_on_after_the_database_has_ended_every_connection(
+    cluster: Cluster, admin: Api, run_id: str
+) -> None:
+    with (
+        Browser(cluster.base, "viewer@shop.example", PASSWORD) as browser,
+        browser.watch(run_id) as watcher,
+        psycopg.connect(cluster.env["DATABASE_URL"], autocommit=True) as connection,
+    ):
+        eventually(lambda: watcher.seen, what="being told")
+        # Some of them in the middle of what they do, others between two questions.
+        for _ in range(3):
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            before = len(watcher.seen)
+            make_news(admin, run_id)
+            eventually(lambda seen=before: len(watcher.seen) >= seen + 2, what="being told on")
+        assert watcher.code is None
+        assert watcher.seen == list(range(1, len(watcher.seen) + 1))
