@@ -12,9 +12,9 @@ from django.core.asgi import get_asgi_application
 
 _django = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from channels.sessions import SessionMiddlewareStack
 
 from builder.http.shutdown import AnswersHeldRequests
 from builder.http.static import StaticFiles
@@ -28,7 +28,7 @@ publish_hints_to_broker()
 application: Any = ProtocolTypeRouter(
     {
         "http": AnswersHeldRequests(StaticFiles(WebhookEndpoint(McpEndpoint(_django)))),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(socket_urls))),
+        "websocket": AllowedHostsOriginValidator(SessionMiddlewareStack(URLRouter(socket_urls))),
     }
 )
 garbage.leave_what_is_here()

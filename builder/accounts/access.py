@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.crypto import constant_time_compare
 from ninja.errors import AuthenticationError
 
-from builder.accounts.matrix import PUBLIC, SCOPES, SIGNED_IN, VERBS, may, verb_of
+from builder.accounts.matrix import PUBLIC, SCOPES, SIGNED_IN, SOCKETS, VERBS, may, verb_of
 from builder.accounts.models import ApiToken, Membership, User, Workspace
 
 Row = TypeVar("Row", bound=Model)
@@ -121,6 +124,24 @@ def member_of(user: User, workspace_id: UUID) -> Member:
     if membership is None or not user.is_active:
         raise Http404
     return _member(membership)
+
+
+def require_listener(session_key: str | None, workspace_id: UUID, route: str) -> None:
+    """Raises, as for a request, unless whoever is signed in by this session now may listen at a socket of the workspace."""
+    member = member_of(_signed_in(session_key), workspace_id)
+    if not member.may(SOCKETS[route]):
+        raise PermissionDenied
+
+
+def _signed_in(session_key: str | None) -> User:
+    """By the session as it is stored now; Http404 for one that was ended, by signing out or by another password."""
+    session = SessionStore(session_key)
+    person = session.get(SESSION_KEY)
+    user = User.objects.filter(pk=person).first() if person else None
+    said = session.get(HASH_SESSION_KEY, "")
+    if user is None or not constant_time_compare(said, user.get_session_auth_hash()):
+        raise Http404
+    return user
 
 
 def object_for(request: HttpRequest, rows: QuerySet[Row], **lookup: Any) -> tuple[Row, Member]:

@@ -1,5 +1,6 @@
 /** One run as it is watched: live events and a reload pass through the same reducer. */
 import { create } from 'zustand'
+import { type Connection, openLiveSocket } from '../../api/live-socket'
 import { readEvents, readRun, readSteps } from '../../api/requests'
 import type { Run, RunEvent, Step } from '../../api/types'
 import { iterationsAround } from '../../shared/graph/run-paths'
@@ -25,8 +26,6 @@ export type LogLine = {
   text: string
   shared: boolean
 }
-
-export type Connection = 'idle' | 'live' | 'reconnecting'
 
 type RunStore = {
   run: Run | null
@@ -144,10 +143,10 @@ function stateOf(step: Step): StepState {
   }
 }
 
-let socket: WebSocket | null = null
+type Frame = { type: string; events?: RunEvent[]; run?: Run }
+
+let closeSocket = (): void => undefined
 let watching = ''
-let tries = 0
-let pollTimer: ReturnType<typeof setTimeout> | undefined
 let stepsTimer: ReturnType<typeof setTimeout> | undefined
 const STEPS_AFTER_MS = 120
 const STEPS_AGAIN_AFTER_MS = 1000
@@ -212,35 +211,16 @@ export const useRun = create<RunStore>((set, get) => {
       if (get().seen !== seen) refreshSteps()
     }, stepsPauseMs)
   }
-  const connect = (): void => {
-    const id = watching
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-    const next = new WebSocket(`${scheme}://${location.host}/ws/runs/${id}?after=${get().seen}`)
-    socket = next
-    next.onmessage = message => {
-      if (id !== watching) return
-      const frame = JSON.parse(message.data) as { type: string; events?: RunEvent[]; run?: Run }
-      tries = 0
-      set({ connection: 'live' })
-      if (frame.type === 'events' && frame.run) take(frame.events ?? [], frame.run)
-    }
-    next.onclose = event => {
-      if (id !== watching || socket !== next) return
-      if (event.code === 4403) {
-        set({ connection: 'idle' })
-        return
-      }
-      if (hasEnded(get().run)) {
-        set({ connection: 'idle' })
-        return
-      }
-      set({ connection: 'reconnecting' })
-      tries += 1
-      void poll(id)
-      const pause = Math.min(500 * 2 ** tries, 10_000) * (0.7 + Math.random() * 0.6)
-      pollTimer = setTimeout(connect, pause)
-    }
-  }
+  const connect = (id: string): (() => void) =>
+    openLiveSocket<Frame>({
+      path: () => `/ws/runs/${id}?after=${get().seen}`,
+      onFrame: frame => {
+        if (frame.type === 'events' && frame.run) take(frame.events ?? [], frame.run)
+      },
+      onConnection: connection => set({ connection }),
+      onBreak: () => void poll(id),
+      isOver: () => hasEnded(get().run),
+    })
   const poll = async (id: string): Promise<void> => {
     try {
       const [events, run] = await Promise.all([readEvents(id, get().seen), readRun(id)])
@@ -251,12 +231,10 @@ export const useRun = create<RunStore>((set, get) => {
   }
   const stop = (): void => {
     watching = ''
-    clearTimeout(pollTimer)
     clearTimeout(stepsTimer)
     stepsTimer = undefined
     stepsPauseMs = STEPS_AFTER_MS
-    socket?.close()
-    socket = null
+    closeSocket()
   }
   return {
     ...NOTHING_SEEN,
@@ -267,11 +245,10 @@ export const useRun = create<RunStore>((set, get) => {
     },
     watch: run => {
       stop()
-      tries = 0
       toldUntil = ''
       watching = run.id
       set({ ...NOTHING_SEEN, run })
-      connect()
+      closeSocket = connect(run.id)
       refreshSteps()
     },
     forget: () => {

@@ -29,7 +29,13 @@ export function RunBar({ closable = true }: { closable?: boolean }) {
           <WifiOff aria-hidden /> Reconnecting… what is shown may be old.
         </span>
       ) : null}
-      {areStepsLate && connection !== 'reconnecting' ? (
+      {connection === 'refused' ? (
+        <span className="sub run-offline">
+          <WifiOff aria-hidden /> There is no more news: your session has ended, or you may not see this run
+          any more. Reload the page.
+        </span>
+      ) : null}
+      {areStepsLate && (connection === 'live' || connection === 'idle') ? (
         <span className="sub run-offline">
           <WifiOff aria-hidden /> The steps could not be loaded; trying again…
         </span>
