@@ -99,22 +99,20 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme in {"postgres", "postgresql"}:
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "builder.postgresql",
             "NAME": unquote(parts.path.lstrip("/")),
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
             "HOST": parts.hostname or "",
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 0,
-            # The pool asks a connection whether it still lives before it gives it out: after an outage many do not.
-            "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
                 **KEEPALIVE,
                 **dict(parse_qsl(parts.query)),
                 "connect_timeout": 5,
                 # The engine's own statements are always the same; the ORM's are never prepared.
                 "prepare_threshold": 3,
-                "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
+                "pool": {"max_size": 24, "timeout": 10},
             },
         }
     if parts.scheme not in {"", "sqlite"}:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
 
 from runtime.engine import clock
 from runtime.models import Host, Run
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 12.0
 RENEW_EVERY_S = LEASE_S / 3
+TRY_AGAIN_S = 1.0
+"""After the database did not answer: it may be back before the lease runs out."""
 SAFETY_S = 1.0
 """The host counts its lease this much shorter than the database does."""
 OLD_AFTER_S = 3600.0
@@ -83,20 +85,27 @@ class Lease:
     def _keep(
         self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None], stopped: threading.Event
     ) -> None:
-        while not stopped.wait(RENEW_EVERY_S):
+        _use_own_connection()
+        pause = RENEW_EVERY_S
+        while not stopped.wait(pause):
             if self._loop_ticks(loop):
-                try:
-                    self._renew()
-                except DatabaseError as error:
-                    connection.close()
-                    logger.warning(
-                        "the lease could not be renewed", extra={"action": "lease", "error": str(error)[:200]}
-                    )
+                pause = RENEW_EVERY_S if self._is_renewed() else TRY_AGAIN_S
             if self.is_lost() and not stopped.is_set():
                 loop.call_soon_threadsafe(on_lost)
                 self._end_if_stuck(loop, stopped)
                 break
         connection.close()
+
+    def _is_renewed(self) -> bool:
+        try:
+            self._renew()
+        except Error as error:
+            connection.close()
+            logger.warning(
+                "the lease could not be renewed", extra={"action": "lease", "error": str(error)[:200]}
+            )
+            return False
+        return True
 
     def _end_if_stuck(self, loop: asyncio.AbstractEventLoop, stopped: threading.Event) -> None:
         """A step that never lets go of the loop has stopped all work here, draining too: only a new process helps."""
@@ -122,6 +131,13 @@ class Lease:
             self._deadline = before + LEASE_S - SAFETY_S
         else:
             self._deadline = 0.0
+
+
+def _use_own_connection() -> None:
+    """This thread's is not of the process's pool from here on: the lease is not to wait until others are done."""
+    own = connection.copy()
+    own.settings_dict["OPTIONS"].pop("pool", None)
+    connections[DEFAULT_DB_ALIAS] = own
 
 
 def clear_suspect(host_id: UUID) -> None:

@@ -54,6 +54,20 @@ def drop_database(name: str) -> None:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+def end_connections(database_url: str) -> None:
+    """The server ends every connection to this database, and has done so on return."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        end_others(connection)
+
+
+def end_others(connection: psycopg.Connection) -> None:
+    """The same, from a connection that stays."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
 @contextmanager
 def postgresql_and_redis(name: str, number: int) -> Iterator[dict[str, str]]:
     """What an installation is told of an empty database of this name, and of an empty one of Redis."""

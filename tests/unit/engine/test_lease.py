@@ -7,6 +7,7 @@ import threading
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 
 from runtime.engine import lease
 from runtime.engine.lease import Lease
@@ -40,5 +41,26 @@ async def test_a_lease_that_was_lost_and_taken_again_is_kept_by_one_thread(
 
     renewed.clear()
     assert await asyncio.to_thread(renewed.wait, 10)
+    kept.stop()
+    await until(others)
+
+
+async def test_a_database_that_does_not_answer_is_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_again = threading.Event()
+
+    def answers_the_second_time(self: Lease) -> None:
+        if lease.RENEW_EVERY_S == 60:
+            asked_again.set()
+            return
+        monkeypatch.setattr(lease, "RENEW_EVERY_S", 60)
+        raise OperationalError("away")
+
+    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.01)
+    monkeypatch.setattr(lease, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(Lease, "_renew", answers_the_second_time)
+    monkeypatch.setattr(Lease, "is_lost", lambda self: False)
+    kept, others = Lease(uuid4(), "here"), keepers()
+    kept.keep(asyncio.get_running_loop(), lambda: None)
+    assert await asyncio.to_thread(asked_again.wait, 10)
     kept.stop()
     await until(others)
