@@ -188,6 +188,7 @@ def _take(taken: Look, sightings: Sequence[Sighting], gateways: Gateways) -> Non
     with faults.around("watch", taken.node), transaction.atomic():
         _mine(taken)
         at = clock.now()
+        starter = gateways.triggers.starters([taken.workflow_id], "watch").get(taken.workflow_id)
         rows = WatchedItem.objects.filter(schedule_id=taken.schedule_id)
         known = dict(rows.filter(key__in=[row.key for row in sightings]).values_list("key", "digest"))
         for sighting in sightings:
@@ -195,7 +196,7 @@ def _take(taken: Look, sightings: Sequence[Sighting], gateways: Gateways) -> Non
                 continue
             run_id = None
             if not (taken.is_first and taken.watch.first == "remember"):
-                run_id = gateways.triggers.start_due(taken.workflow_id, taken.node, sighting.value, "watch")
+                run_id = starter(taken.node, sighting.value) if starter else None
                 if run_id is None:
                     # As many runs as may go on do so already: what is not remembered is new at the next look.
                     continue
