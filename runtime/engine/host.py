@@ -114,7 +114,7 @@ class Host:
         self._offered: set[UUID] = set()
         self._kick: asyncio.Event
         self._is_firing = False
-        self._watching = 0
+        self._watched: Counter[UUID] = Counter()
         self._wants_more = False
         self._left_some = False
         self._errands_wait = False
@@ -553,18 +553,18 @@ class Host:
 
     async def _take_watches(self) -> None:
         """Look at what is due to be looked at; so many at a time that runs are not held up."""
-        room = polling.AT_ONCE - self._watching
+        room = polling.AT_ONCE - self._watched.total()
         if room <= 0 or self._draining:
             return
-        for look in await self.in_database(polling.claim, room):
-            self._watching += 1
+        for look in await self.in_database(polling.claim, room, +self._watched):
+            self._watched[look.workspace_id] += 1
             self._begin(self._look(look))
 
     async def _look(self, look: polling.Look) -> None:
         try:
             await polling.look(look, self.clients)
         finally:
-            self._watching -= 1
+            self._watched[look.workspace_id] -= 1
 
     def _offer_errand(self) -> None:
         self._errands_wait = True
