@@ -6,7 +6,7 @@ Every method is synchronous and may use the database; the engine calls it on a d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -274,11 +274,17 @@ class People(Protocol):
         ...
 
 
-class Triggers(Protocol):
-    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any], by: str) -> UUID | None:
-        """Start the run of a slot or an item, in the transaction that notes it; None if nothing may start now.
+Starter = Callable[[str, Mapping[str, Any]], UUID | None]
+"""Starts a run of a live workflow at one of its triggers, by id, with what that gives; None if nothing may start now."""
 
-        by   what started it: "schedule" or "watch"
+
+class Triggers(Protocol):
+    def starters(self, workflow_ids: Collection[UUID], by: str) -> Mapping[UUID, Starter]:
+        """How runs of these workflows are started, in the transaction that notes their slots or items; read together.
+
+        by   what starts them: "schedule" or "watch"
+
+        returns   one for each workflow that there is
         """
         ...
 

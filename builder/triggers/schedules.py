@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models.functions import Now
+
 from builder.accounts.actions import on_zone_change
 from builder.accounts.models import Workspace
 from builder.workflows.actions import on_publish, on_switch
@@ -45,7 +47,11 @@ def drop_unwanted(workflow: Workflow, graph: Graph) -> None:
 @on_switch
 def follow_switch(workflow: Workflow) -> None:
     """Times that pass while it is held are missed: at the resume they are treated as their author chose."""
-    Schedule.objects.filter(workflow_id=workflow.pk).update(is_paused=workflow.is_paused)
+    rows = Schedule.objects.filter(workflow_id=workflow.pk)
+    rows.update(is_paused=workflow.is_paused)
+    if not workflow.is_paused:
+        # Nobody could look before: what is overdue is no backlog of the hosts.
+        rows.filter(due_at__lt=Now()).update(due_at=Now())
 
 
 @on_zone_change

@@ -114,7 +114,8 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
         self._offered: set[UUID] = set()
         self._kick: asyncio.Event
-        self._watching = 0
+        self._is_firing = False
+        self._watched: Counter[UUID] = Counter()
         self._wants_more = False
         self._left_some = False
         self._errands_wait = False
@@ -346,9 +347,10 @@ class Host:
         self.check_lease()
         found = await self.in_database(sweeping.look, self.id)
         self._errands_wait = self._errands_wait or found.errands
-        if found.schedules:
-            await self.in_database(schedules.fire_due, self.gateways)
-        if found.runs or found.schedules:
+        if found.schedules and not self._is_firing:
+            self._is_firing = True
+            self._begin(self._fire_schedules())
+        if found.runs:
             await self._claim(leaves_new=True)
         if found.held:
             await self._look_at_held()
@@ -547,20 +549,31 @@ class Host:
             if wakes.get(run_id, drive.claim.wakes) != drive.claim.wakes:
                 drive.wake()
 
+    async def _fire_schedules(self) -> None:
+        """Batch after batch until nothing is due; claims and everything else go on in between."""
+        try:
+            while not self._draining and await self.in_database(schedules.fire_due, self.gateways):
+                self.check_lease()
+        except (DatabaseError, LeaseLost):
+            # The next sweep tries again, and finds out what has become of the lease.
+            logger.exception("schedules could not be fired", extra={"action": "schedule"})
+        finally:
+            self._is_firing = False
+
     async def _take_watches(self) -> None:
         """Look at what is due to be looked at; so many at a time that runs are not held up."""
-        room = polling.AT_ONCE - self._watching
+        room = polling.AT_ONCE - self._watched.total()
         if room <= 0 or self._draining:
             return
-        for look in await self.in_database(polling.claim, room):
-            self._watching += 1
+        for look in await self.in_database(polling.claim, room, +self._watched):
+            self._watched[look.workspace_id] += 1
             self._begin(self._look(look))
 
     async def _look(self, look: polling.Look) -> None:
         try:
             await polling.look(look, self.clients)
         finally:
-            self._watching -= 1
+            self._watched[look.workspace_id] -= 1
 
     def _offer_errand(self) -> None:
         self._errands_wait = True

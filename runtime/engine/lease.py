@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
+from django.db.models import Min
 
 from runtime.engine import clock
 from runtime.models import Host, Run
@@ -142,6 +143,13 @@ def _use_own_connection() -> None:
 
 def clear_suspect(host_id: UUID) -> None:
     Host.objects.filter(pk=host_id).update(suspect_run_id=None)
+
+
+def at_work_since(at: datetime) -> datetime:
+    """Since when there has been a host: the start of the oldest that lives; `at` where none does."""
+    living = Host.objects.filter(lease_until__gt=at)
+    oldest: datetime | None = living.aggregate(oldest=Min("started_at"))["oldest"]
+    return min(oldest or at, at)
 
 
 def _forget_old(at: datetime) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,9 +19,8 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
-from runtime.engine import clock, faults
+from runtime.engine import clock, faults, turns
 from runtime.engine.attempt import Clients
 from runtime.engine.values import storable
 from runtime.errors import LeaseLost, NodeFailure, PatchbayError
@@ -34,6 +34,8 @@ from runtime.watching import Sighting, Watch
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 8
+PER_WORKSPACE = 6
+"""So that a workspace whose servers are slow leaves room for the others."""
 LOOK_TIMEOUT_S = 30.0
 TAKEN_FOR_S = 60.0
 """Whoever takes longer, or dies, has the watch taken by another host after this time."""
@@ -61,15 +63,27 @@ class _Overtaken(Exception):
     """The watch was changed, paused or taken by another host in the meantime; nothing more may be written."""
 
 
-def claim(limit: int) -> list[Look]:
-    """Take watches that are due, the longest overdue first."""
-    due = Schedule.objects.filter(kind=Schedule.Kind.WATCH, is_paused=False, due_at__lte=Now())
+def claim(limit: int, held: Mapping[UUID, int]) -> list[Look]:
+    """Take up to `limit` watches that are due, the longest overdue of each workspace in turn.
+
+    held   workspace -> how many of its watches the host looks at; PER_WORKSPACE are the most
+    """
+    counts = Counter(held)
+    full = [workspace for workspace, count in counts.items() if count >= PER_WORKSPACE]
+    looks: list[Look] = []
+    due = turns.due_now(Schedule.Kind.WATCH)
     with transaction.atomic():
-        rows = list(due.order_by("due_at").select_for_update(skip_locked=True)[:limit])
-        for row in rows:
-            row.fence += 1
-            Schedule.objects.filter(pk=row.pk).update(fence=row.fence, due_at=clock.later(TAKEN_FOR_S))
-    return [_look_of(row) for row in rows]
+        for row in turns.take_in_turn(due, limit, without=full):
+            if counts[row.workspace_id] < PER_WORKSPACE:
+                counts[row.workspace_id] += 1
+                looks.append(_taken(row))
+    return looks
+
+
+def _taken(row: Schedule) -> Look:
+    row.fence += 1
+    Schedule.objects.filter(pk=row.pk).update(fence=row.fence, due_at=clock.later(TAKEN_FOR_S))
+    return _look_of(row)
 
 
 async def look(taken: Look, clients: Clients) -> None:
@@ -188,6 +202,7 @@ def _take(taken: Look, sightings: Sequence[Sighting], gateways: Gateways) -> Non
     with faults.around("watch", taken.node), transaction.atomic():
         _mine(taken)
         at = clock.now()
+        starter = gateways.triggers.starters([taken.workflow_id], "watch").get(taken.workflow_id)
         rows = WatchedItem.objects.filter(schedule_id=taken.schedule_id)
         known = dict(rows.filter(key__in=[row.key for row in sightings]).values_list("key", "digest"))
         for sighting in sightings:
@@ -195,7 +210,7 @@ def _take(taken: Look, sightings: Sequence[Sighting], gateways: Gateways) -> Non
                 continue
             run_id = None
             if not (taken.is_first and taken.watch.first == "remember"):
-                run_id = gateways.triggers.start_due(taken.workflow_id, taken.node, sighting.value, "watch")
+                run_id = starter(taken.node, sighting.value) if starter else None
                 if run_id is None:
                     # As many runs as may go on do so already: what is not remembered is new at the next look.
                     continue

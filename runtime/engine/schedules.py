@@ -1,47 +1,46 @@
 """Starting what the clock starts: one run per slot, however many hosts sweep.
 
-A due schedule is locked, its run is inserted and its slot moved on in one transaction; a key per slot is the last
-guard. Slots that nobody was there to fire are missed: their author chose one late run for the newest, or none.
+Due schedules are locked some at a time, their runs are inserted and their slots moved on in one transaction; a key per
+slot is the last guard. Slots at whose time no host was there to fire them are missed: their author chose one late run for
+the newest, or none. What is late because there was much to do is not missed, and every slot of it gets its run.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from runtime.database_outage import is_outage
-from runtime.engine import clock
-from runtime.gateways import Gateways
+from runtime.engine import clock, lease, turns
+from runtime.gateways import Gateways, Starter
 from runtime.models import Schedule, ScheduledRun, WatchedItem
 from runtime.timetables import Timetable
 
 logger = logging.getLogger(__name__)
 
-PER_SWEEP = 50
+PER_BATCH = 20
+"""In one transaction: SQLite has one writer, and what belongs to runs waits for it meanwhile."""
 ON_TIME = timedelta(seconds=60)
-"""A slot fired this late still counts as on time: a worker was restarted, or the database was busy."""
+"""A slot to which hosts come this late still counts as on time: a worker was restarted, or the database was away."""
 TRY_AGAIN_S = 60.0
 KEPT_FOR = timedelta(days=30)
 
 
-def fire_due(gateways: Gateways) -> None:
-    """Start the runs of what is due; a schedule that fails is tried again later and holds up no other."""
-    for schedule_id in list(_due().order_by("due_at").values_list("pk", flat=True)[:PER_SWEEP]):
-        try:
-            _fire(schedule_id, gateways)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            logger.exception(
-                "a schedule could not start its run",
-                extra={"action": "schedule", "schedule_id": str(schedule_id)},
-            )
-            Schedule.objects.filter(pk=schedule_id).update(due_at=clock.later(TRY_AGAIN_S))
+@transaction.atomic
+def fire_due(gateways: Gateways) -> bool:
+    """Start the runs of a batch of what is due; whether there may be more.
+
+    A schedule that fails is tried again later and holds up no other.
+    """
+    due = turns.due_now(Schedule.Kind.TIMES).filter(slot__isnull=False)
+    rows = turns.take_in_turn(due, PER_BATCH)
+    if rows:
+        _fire(rows, gateways)
+    return len(rows) == PER_BATCH
 
 
 def forget(schedules: QuerySet[Schedule]) -> None:
@@ -52,37 +51,63 @@ def forget(schedules: QuerySet[Schedule]) -> None:
     schedules.delete()
 
 
-def _due() -> QuerySet[Schedule]:
-    times = Schedule.objects.filter(kind=Schedule.Kind.TIMES, is_paused=False)
-    return times.filter(due_at__lte=Now(), slot__isnull=False)
+def _fire(rows: Collection[Schedule], gateways: Gateways) -> None:
+    at = clock.now()
+    began_at = lease.at_work_since(at)
+    starters = gateways.triggers.starters({row.workflow_id for row in rows}, "schedule")
+    moved = []
+    # Starts hold concurrency keys until the end of the batch: in one order, lest two hosts wait crosswise.
+    for row in sorted(rows, key=lambda row: (row.workflow_id, row.pk)):
+        try:
+            with transaction.atomic():
+                _pass_slot(row, began_at, starters.get(row.workflow_id))
+            moved.append(row)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            logger.exception(
+                "a schedule could not start its run", extra={"action": "schedule", "schedule_id": str(row.pk)}
+            )
+            Schedule.objects.filter(pk=row.pk).update(due_at=clock.later(TRY_AGAIN_S))
+    Schedule.objects.bulk_update(moved, ["slot", "due_at", "previous_at"])
+    ScheduledRun.objects.filter(schedule_id__in=[row.pk for row in moved], slot__lt=at - KEPT_FOR).delete()
 
 
-@transaction.atomic
-def _fire(schedule_id: UUID, gateways: Gateways) -> None:
-    row = _due().filter(pk=schedule_id).select_for_update(skip_locked=True).first()
-    if row is None or row.slot is None:
+def _pass_slot(row: Schedule, began_at: datetime, starter: Starter | None) -> None:
+    """Start the run of its slot, unless that was missed and is to be skipped, and move on to the next one.
+
+    began_at   since when hosts are at work
+    starter    None where the workflow is gone
+    """
+    if row.slot is None or row.due_at is None:
         return
-    at, timetable = clock.now(), Timetable.from_spec(row.spec)
-    slot, following = timetable.newest(row.slot, at), timetable.next_after(at)
-    if row.missed == Schedule.Missed.RUN_ONCE or _is_on_time(slot, following, at):
-        if _start(row, slot, timetable, gateways):
+    timetable = Timetable.from_spec(row.spec)
+    # Judged as of the moment from which a host could look, however long it took until one came to it.
+    seen_at = max(row.due_at, began_at)
+    slot = timetable.newest(row.slot, seen_at)
+    following = timetable.next_after(slot)
+    if row.missed == Schedule.Missed.RUN_ONCE or _is_on_time(slot, following, seen_at):
+        if starter and _start(row, slot, timetable, starter):
             row.previous_at = slot
-        ScheduledRun.objects.filter(schedule_id=row.pk, slot__lt=at - KEPT_FOR).delete()
+    else:
+        logger.info(
+            "a missed time was skipped",
+            extra={"action": "schedule", "schedule_id": str(row.pk), "slot": slot.isoformat()},
+        )
     row.slot = row.due_at = following
-    row.save(update_fields=["slot", "due_at", "previous_at"])
 
 
-def _is_on_time(slot: datetime, following: datetime | None, at: datetime) -> bool:
+def _is_on_time(slot: datetime, following: datetime | None, seen_at: datetime) -> bool:
     """Of slots that are close together, one counts as missed when the next one is nearer."""
-    return at - slot <= (min(ON_TIME, (following - slot) / 2) if following else ON_TIME)
+    return seen_at - slot <= (min(ON_TIME, (following - slot) / 2) if following else ON_TIME)
 
 
-def _start(row: Schedule, slot: datetime, timetable: Timetable, gateways: Gateways) -> bool:
+def _start(row: Schedule, slot: datetime, timetable: Timetable, starter: Starter) -> bool:
     if ScheduledRun.objects.filter(schedule_id=row.pk, slot=slot).exists():
         return False
     previous_at = timetable.written(row.previous_at) if row.previous_at else None
     value = {"due_at": timetable.written(slot), "previous_at": previous_at}
-    run_id = gateways.triggers.start_due(row.workflow_id, row.node, value, "schedule")
+    run_id = starter(row.node, value)
     if run_id is None:
         return False
     ScheduledRun.objects.create(schedule_id=row.pk, slot=slot, run_id=run_id)

@@ -110,6 +110,39 @@ def test_each_slot_starts_one_run_however_many_workers_sweep(cluster: Cluster, r
     eventually(lambda: not unfinished(rows, workflow), what="every run having ended")
 
 
+def test_workers_pass_over_what_another_one_is_busy_with(cluster: Cluster, rows: Rows) -> None:
+    api = cluster.api()
+    held = published(api, "Held", a_schedule(YEARLY, count=60))["id"]
+    other = published(api, "Other", a_schedule(YEARLY))["id"]
+    [(soon,)] = rows("SELECT now() + interval '2 s'")
+    set_slot = "UPDATE runtime_schedule SET slot = %s, due_at = %s WHERE workflow_id = %s"
+    rows(set_slot, soon, soon, held)
+    # Locked before it is due, as by a host that is quicker than all others and then slow.
+    with psycopg.connect(cluster.env["DATABASE_URL"]) as busy:
+        busy.execute("SELECT 1 FROM runtime_schedule WHERE workflow_id = %s FOR UPDATE", [held])
+        assert rows("SELECT 1 WHERE clock_timestamp() < %s", soon), "it took too long"
+        later = soon + timedelta(milliseconds=1)
+        rows(set_slot, later, later, other)
+        eventually(lambda: rows.runs(other), what="the run of the other workflow")
+        assert rows.runs(held) == []
+    eventually(lambda: len(rows.runs(held)) == 60, what="the runs of what was held")
+
+
+def test_what_is_due_at_once_is_gone_through_without_a_pause(cluster: Cluster, rows: Rows) -> None:
+    crowd = published(cluster.api(), "Crowd", a_schedule(YEARLY))["id"]
+    rows(
+        "INSERT INTO runtime_schedule"
+        " (id, workspace_id, workflow_id, node, kind, spec, missed, slot, due_at, is_paused, fence, failures)"
+        " SELECT gen_random_uuid(), workspace_id, gen_random_uuid(), node, kind, spec, missed, now(),"
+        " now() + interval '2 s', false, 0, 0"
+        " FROM runtime_schedule, generate_series(1, 2000) WHERE workflow_id = %s",
+        crowd,
+    )
+    # A sweep a second that takes some of them would take most of a minute.
+    behind = "SELECT count(*) FROM runtime_schedule WHERE due_at < now() + interval '1 minute'"
+    eventually(lambda: rows(behind)[0][0] == 0, within_s=20, what="all having moved on")
+
+
 def unfinished(rows: Rows, workflow: str) -> int:
     query = "SELECT count(*) FROM runtime_run WHERE workflow_id = %s AND status <> 'succeeded'"
     return int(rows(query, workflow)[0][0])
@@ -152,6 +185,8 @@ def test_slots_missed_while_nothing_ran_are_made_up_for_once_or_skipped(own_clus
     skipped = published(api, "Skipped", a_schedule({**YEARLY, "missed": "skip"}))["id"]
     for worker in own_cluster.workers:
         worker.kill()
+    # As they would be found after so long: the leases are over.
+    rows("UPDATE runtime_host SET lease_until = now() - interval '5 hours'")
     rows("DELETE FROM runtime_run WHERE workflow_id = %s", made_up)
     for workflow in (made_up, yearly, skipped):
         rows.let_be_due(workflow, timedelta(hours=5))

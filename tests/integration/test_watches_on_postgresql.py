@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from tests.support.cluster import Cluster
 from tests.support.pliable_mcp import Pliable, a_tool, pliable_mcp
 from tests.support.product import Api, a_document, a_node, eventually, published
 from tests.support.services import require_services
+from tests.support.workspaces import own_workspace
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -95,6 +97,21 @@ class Watched:
 
     def let_be_due(self) -> None:
         self._query("UPDATE runtime_schedule SET due_at = now() WHERE workflow_id = %s", self.id)
+
+    def multiply(self, count: int) -> None:
+        """As if as many more triggers looked at the same, all due now."""
+        self._query(
+            "INSERT INTO runtime_schedule"
+            " (id, workspace_id, workflow_id, node, kind, spec, missed, due_at, is_paused, fence, failures)"
+            " SELECT gen_random_uuid(), workspace_id, workflow_id, 'copy_' || number, kind, spec, missed, now(),"
+            " false, 0, 0 FROM runtime_schedule, generate_series(1, %s) AS number WHERE workflow_id = %s",
+            count,
+            self.id,
+        )
+
+    def undo_multiply(self) -> None:
+        query = "DELETE FROM runtime_schedule WHERE workflow_id = %s AND node LIKE 'copy_%%'"
+        self._query(query, self.id)
 
     def runs(self) -> list[dict[str, Any]]:
         """What each run was given, oldest first."""
@@ -291,6 +308,28 @@ def test_two_workers_start_one_run_for_each_sight_of_an_item(watch: Any) -> None
     assert set(counted.values()) == {1}
     assert len(counted) >= 30
     assert {number for number, turn in counted if turn == 4} == set(range(30))
+
+
+def test_slow_servers_of_one_workspace_hold_up_no_watch_of_another(
+    cluster: Cluster, watch: Any, shop: Pliable
+) -> None:
+    answered = threading.Event()
+    slow = watch()
+    eventually(lambda: slow.state["looked_at"], what="the first look")
+    shop.answers["list_orders"] = lambda _: answered.wait(25) and {"content": []}
+    with pliable_mcp() as quick:
+        quick.tools = [a_tool("list_orders", reads=True)]
+        quick.results["list_orders"] = {"orders": []}
+        try:
+            asked = len(shop.calls)
+            slow.multiply(40)
+            eventually(lambda: len(shop.calls) >= asked + 12, what="workers looking at all that they may")
+            other = Watched(cluster, own_workspace(cluster)["admin"], quick)
+            eventually(lambda: other.state["looked_at"], within_s=10, what="the look of the other workspace")
+        finally:
+            answered.set()
+            slow.undo_multiply()
+    other.close()
 
 
 @pytest.mark.parametrize("point", ["before_watch", "after_watch"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,9 @@ from builder.workflows import actions
 from builder.workflows.models import Workflow
 from runtime.engine import clock, process, schedules
 from runtime.gateways import FailedRun, Gateways
-from runtime.models import Run, Schedule, ScheduledRun
+from runtime.identifiers import new_id
+from runtime.models import Host, Run, Schedule, ScheduledRun
+from runtime.timetables import Timetable
 from tests.support.product import a_document, a_node
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +209,82 @@ def test_a_slot_that_is_a_little_late_is_not_missed(admin: Member, gateways: Gat
     let_pass(timedelta(seconds=40))
     schedules.fire_due(gateways)
     assert Run.objects.count() == 1
+
+
+def a_host(began_at: datetime) -> None:
+    """One that lives, and has been at work since then."""
+    at = clock.now()
+    lease_until = at + timedelta(seconds=30)
+    Host.objects.create(
+        id=new_id(), name="here", started_at=began_at, lease_until=lease_until, progress_at=at
+    )
+
+
+@pytest.mark.parametrize("missed", ["run_once", "skip"])
+def test_slots_that_are_late_because_there_was_much_to_do_get_a_run_each(
+    admin: Member, gateways: Gateways, missed: str
+) -> None:
+    a_host(clock.now() - timedelta(hours=1))
+    publish(admin, a_schedule({"every_s": 10, "missed": missed}))
+    first = Timetable.from_spec(the_schedule().spec).next_after(clock.now() - timedelta(minutes=3))
+    Schedule.objects.update(slot=first, due_at=first)
+
+    while Schedule.objects.filter(due_at__lte=clock.now()).exists():
+        schedules.fire_due(gateways)
+
+    found = [datetime.fromisoformat(given["due_at"]) for given in inputs()]
+    assert found[0] == first
+    assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(seconds=10)}
+    assert clock.now() - found[-1] < timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("began_after", "missed", "runs"),
+    [
+        (timedelta(seconds=50), "skip", 1),
+        (timedelta(seconds=70), "skip", 0),
+        (timedelta(seconds=70), "run_once", 1),
+    ],
+)
+def test_a_slot_is_missed_when_no_host_came_within_a_minute_of_it(
+    admin: Member, gateways: Gateways, began_after: timedelta, missed: str, runs: int
+) -> None:
+    publish(admin, a_schedule({"cron": "0 0 1 1 *", "missed": missed}))
+    slot = let_pass(timedelta(minutes=5))
+    a_host(slot + began_after)
+
+    schedules.fire_due(gateways)
+
+    assert Run.objects.count() == runs
+
+
+def test_a_slot_that_passed_while_the_workflow_was_paused_is_missed_however_long_hosts_are_at_work(
+    admin: Member, gateways: Gateways
+) -> None:
+    a_host(clock.now() - timedelta(days=1))
+    workflow = publish(admin, a_schedule({"cron": "0 0 1 1 *", "missed": "skip"}))
+    actions.pause_workflow(admin, workflow)
+    let_pass(timedelta(hours=3))
+    actions.resume_workflow(admin, workflow)
+
+    schedules.fire_due(gateways)
+
+    assert Run.objects.count() == 0
+
+
+def test_starting_many_asks_the_database_little_for_each(
+    admin: Member, gateways: Gateways, django_assert_max_num_queries: Any
+) -> None:
+    names = [f"start_{number}" for number in range(schedules.PER_BATCH)]
+    starts = [a_node(name, "schedule_trigger", HOURLY) for name in names]
+    end = a_node("end", "reply", {"data": "{{ run.id }}"})
+    publish(admin, a_document([*starts, end], ", ".join(f"{name}>end" for name in names)))
+    let_pass(timedelta(seconds=2))
+
+    with django_assert_max_num_queries(12 + 7 * schedules.PER_BATCH):
+        schedules.fire_due(gateways)
+
+    assert Run.objects.count() == schedules.PER_BATCH
 
 
 def test_a_slot_never_gets_a_second_run(admin: Member, gateways: Gateways) -> None:

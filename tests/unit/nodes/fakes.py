@@ -5,7 +5,7 @@ A config goes the way it goes in a run: rendered over a scope, read by the type'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from runtime.gateways import (
     HandoffRequest,
     McpServerSettings,
     ModelSettings,
+    Starter,
 )
 from runtime.graph.node_types import PromptFacts, ServerFacts, ToolFacts, WorkflowFacts
 from runtime.graph.problems import Problem
@@ -264,8 +265,8 @@ class NoPeople:
 
 
 class NoTriggers:
-    def start_due(self, workflow_id: UUID, node: str, value: Mapping[str, Any], by: str) -> UUID | None:
-        return None
+    def starters(self, workflow_ids: Collection[UUID], by: str) -> Mapping[UUID, Starter]:
+        return {}
 
     def live(self, workflow_id: UUID) -> tuple[Mapping[str, Any], int] | None:
         return None
