@@ -39,6 +39,7 @@ from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
 from runtime.engine.commands import begin_run, start_run
 from runtime.engine.live import answer_topic
+from runtime.engine.new_runs import INSERTED_WITHIN_S
 from runtime.engine.waiting import answer_within
 from runtime.errors import PatchbayError
 from runtime.graph.schema import Node
@@ -49,7 +50,7 @@ from runtime.settings_revisions import SettingsChanged
 logger = logging.getLogger(__name__)
 
 HOLD_S = 30.0
-BEGUN_WITHIN_S = 5.0
+BEGUN_WITHIN_S = INSERTED_WITHIN_S + 1.0
 """A host that takes longer to insert a run is not waited for: it is inserted in the usual way."""
 ROUTE = "hooks/<str:token>"
 METHODS = MOUNTED[ROUTE]

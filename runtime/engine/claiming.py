@@ -9,6 +9,7 @@ once, and if each had to be driven alone they would wait for each other.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Claim:
 
     settings      the revision of the workspace's settings that calls go by
     is_taken      false as long as nothing but this claim says so: the first write takes the run, if it is as it was accepted
-    is_inserted   false as long as the run is known to nobody else: the first write inserts it
+    is_inserted   false as long as the run is known to nobody else: the first write inserts it, if it begins before
+                  insert_until, by this process's monotonic clock
     """
 
     run_id: UUID
@@ -56,6 +58,7 @@ class Claim:
     gateways: Gateways
     is_taken: bool = True
     is_inserted: bool = True
+    insert_until: float = math.inf
 
 
 def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
@@ -64,6 +67,7 @@ def claim_new(new: NewRun, host_id: UUID, gateways: Gateways) -> Claim:
     run.host_id, run.fence = host_id, run.fence + new_runs.FENCE
     claim = _claim(run, host_id, gateways, new.settings, fence=run.fence)
     claim.is_taken, claim.is_inserted = False, new.is_inserted
+    claim.insert_until = new.made_at + new_runs.INSERTED_WITHIN_S
     return claim
 
 

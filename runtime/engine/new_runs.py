@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -18,17 +19,22 @@ FENCE = 2
 """How far the fence of a first write goes. A claim goes 1: whoever claims the run meanwhile, be it the same host by a sweep
 that was long under way, can be told from who began it on the word of a hint."""
 
+INSERTED_WITHIN_S = 4.0
+"""A host inserts no run later than this after it was made: whoever waits for that has gone another way by then."""
+
 
 @dataclass(frozen=True)
 class NewRun:
     """run: its row as it was committed; settings: the revision of its workspace's settings at that time
 
     is_inserted   false of a run that is in no database yet: its first write inserts it
+    made_at       by this process's monotonic clock
     """
 
     run: Run
     settings: int
     is_inserted: bool = True
+    made_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, run: Run, settings: int) -> NewRun:

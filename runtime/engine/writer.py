@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 from django.db import Error as DatabaseError
+from django.db import OperationalError
 
 from runtime.engine import store
 from runtime.engine.loop_database import LoopDatabase
@@ -38,7 +40,8 @@ class Writer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def write(self, write: Write) -> bool:
-        """False when it was refused because of news; raises LeaseLost, CancelRequested."""
+        """False when it was refused because of news; raises LeaseLost, CancelRequested, OperationalError for a run that
+        nobody waits for any more."""
         if write.stands_alone:
             return await self._alone(write)
         if self._free:
@@ -88,6 +91,8 @@ class Writer:
                 done.set_exception(error)
 
     async def _alone(self, write: Write) -> bool:
+        if not write.claim.is_inserted and time.monotonic() > write.claim.insert_until:
+            raise OperationalError("The run waited for too long to be inserted.")
         if self._on_loop is not None and not write.stands_alone:
             # Why it was not written, or whether it was, is found out by the other way.
             with suppress(psycopg.Error, DatabaseError, TimeoutError):

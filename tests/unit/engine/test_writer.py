@@ -17,8 +17,11 @@ from runtime.engine.writer import HITCH_S, Writer
 from runtime.errors import LeaseLost
 
 
-def a_write(name: str, *, alone: bool = False, is_inserted: bool = True) -> Any:
-    return SimpleNamespace(name=name, stands_alone=alone, claim=SimpleNamespace(is_inserted=is_inserted))
+def a_write(
+    name: str, *, alone: bool = False, is_inserted: bool = True, insert_until: float = math.inf
+) -> Any:
+    claim = SimpleNamespace(is_inserted=is_inserted, insert_until=insert_until)
+    return SimpleNamespace(name=name, stands_alone=alone, claim=claim)
 
 
 class Database:
@@ -61,6 +64,14 @@ async def test_what_comes_meanwhile_goes_together() -> None:
     database = Database()
     assert await written(database, a_write("a"), a_write("b"), a_write("c"), a_write("d")) == [True] * 4
     assert database.committed == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_run_that_nobody_waits_for_any_more_is_not_inserted() -> None:
+    database = Database()
+    late = a_write("late", is_inserted=False, insert_until=0.0)
+    [refused] = await written(database, late)
+    assert isinstance(refused, OperationalError)
+    assert database.committed == []
 
 
 async def test_what_touches_more_than_its_run_goes_alone_and_waits_for_nobody() -> None:
