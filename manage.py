@@ -17,7 +17,8 @@ def main() -> None:
     except (DatabaseError, InterfaceError) as error:
         if "--traceback" in sys.argv or not is_outage(error):
             raise
-        sys.exit(f"CommandError: The database cannot be reached or used, see DATABASE_URL: {error}")
+        told = " ".join(str(error).split())
+        sys.exit(f"CommandError: The database cannot be reached or used, see DATABASE_URL: {told}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 from uuid import UUID
@@ -49,13 +50,13 @@ class GuardedSocket(AsyncJsonWebsocketConsumer):
     route: ClassVar[str]
     topic: str
 
+    @abstractmethod
     def workspace_id(self) -> UUID:
         """Of what is told of; raises Http404 when it is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self) -> Found:
         """A frame with what is new since the last look, if anything is, and whether there is more to be had at once."""
-        raise NotImplementedError
 
     async def connect(self) -> None:
         self._admitted_at: float | None = None

@@ -128,21 +128,6 @@ def test_workers_pass_over_what_another_one_is_busy_with(cluster: Cluster, rows:
     eventually(lambda: len(rows.runs(held)) == 60, what="the runs of what was held")
 
 
-def test_what_is_due_at_once_is_gone_through_without_a_pause(cluster: Cluster, rows: Rows) -> None:
-    crowd = published(cluster.api(), "Crowd", a_schedule(YEARLY))["id"]
-    rows(
-        "INSERT INTO runtime_schedule"
-        " (id, workspace_id, workflow_id, node, kind, spec, missed, slot, due_at, is_paused, fence, failures)"
-        " SELECT gen_random_uuid(), workspace_id, gen_random_uuid(), node, kind, spec, missed, now(),"
-        " now() + interval '2 s', false, 0, 0"
-        " FROM runtime_schedule, generate_series(1, 2000) WHERE workflow_id = %s",
-        crowd,
-    )
-    # By fifty a second, as one batch for each sweep, it would take longer.
-    behind = "SELECT count(*) FROM runtime_schedule WHERE due_at < now() + interval '1 minute'"
-    eventually(lambda: rows(behind)[0][0] == 0, within_s=38, what="all having moved on")
-
-
 def unfinished(rows: Rows, workflow: str) -> int:
     query = "SELECT count(*) FROM runtime_run WHERE workflow_id = %s AND status <> 'succeeded'"
     return int(rows(query, workflow)[0][0])
