@@ -17,10 +17,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import Now, RowNumber
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
-from runtime.engine import clock, new_runs
+from runtime.engine import clock, new_runs, turns
 from runtime.engine.new_runs import NewRun
 from runtime.gateways import Gateways
 from runtime.models import ENGINE_LEVEL, Event, Graph, Host, Run, RunStatus
@@ -171,15 +171,9 @@ def may_go_on_sql() -> str:
 
 def _in_turn(due: QuerySet[Run], limit: int, may_take_suspect: bool) -> list[UUID]:
     """The oldest due runs of each workspace, one of each in turn; suspects apart, so that they crowd out nobody."""
-    ranked = (
-        due.filter(charges__lt=SUSPECT_AFTER)
-        .annotate(turn=Window(RowNumber(), partition_by=F("workspace_id"), order_by=F("due_at").asc()))
-        .filter(turn__lte=limit)
-        .order_by("turn", "due_at")
-        .values_list("pk", flat=True)
-    )
+    ranked = turns.in_turn(due.filter(charges__lt=SUSPECT_AFTER), limit)
     suspects = due.filter(charges__gte=SUSPECT_AFTER).order_by("due_at").values_list("pk", flat=True)
-    return [*ranked[:limit], *(suspects[:SUSPECTS_TRIED] if may_take_suspect else [])]
+    return [*ranked, *(suspects[:SUSPECTS_TRIED] if may_take_suspect else [])]
 
 
 def _take(run: Any, host_id: UUID, gateways: Gateways, is_suspect: bool) -> Claim:

@@ -1,8 +1,9 @@
-"""Which schedules and watches are looked at next: the oldest of each workspace, one of each in turn."""
+"""Which of what is due is taken next: the oldest of each workspace, one of each in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet, Window
@@ -23,7 +24,7 @@ def take_in_turn(
 
     without   workspaces that are left out
     """
-    ids = _in_turn(due.exclude(workspace_id__in=without), limit * HOSTS)
+    ids = list(in_turn(due.exclude(workspace_id__in=without), limit * HOSTS))
     found: dict[UUID, Schedule] = {}
     for begin in range(0, len(ids), limit):
         # Asked again of the row that is locked: somebody may just have moved it on.
@@ -38,6 +39,9 @@ def due_now(kind: Schedule.Kind) -> QuerySet[Schedule]:
     return Schedule.objects.filter(kind=kind, is_paused=False, due_at__lte=Now())
 
 
-def _in_turn(due: QuerySet[Schedule], limit: int) -> list[UUID]:
+def in_turn(due: QuerySet[Any], limit: int) -> QuerySet[Any, UUID]:
+    """The ids of up to `limit` rows that have `workspace_id` and `due_at`, in their order."""
     turn = Window(RowNumber(), partition_by=F("workspace_id"), order_by=F("due_at").asc())
-    return list(due.annotate(turn=turn).order_by("turn", "due_at").values_list("pk", flat=True)[:limit])
+    ranked = due.annotate(turn=turn).filter(turn__lte=limit).order_by("turn", "due_at")
+    ids: QuerySet[Any, UUID] = ranked.values_list("pk", flat=True)[:limit]
+    return ids
