@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from builder.http.errors import Conflict, Invalid
 from builder.http.models import IdempotencyKey
+from runtime.engine.retention import delete_in_batches
 
 KEPT_FOR = timedelta(days=30)
 
@@ -60,7 +61,5 @@ def once(
 
 def forget_old(batch: int) -> int:
     """Remove keys past their time, so many in a transaction; returns how many."""
-    count, old = 0, IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
-    while ids := list(old.values_list("pk", flat=True)[:batch]):
-        count += IdempotencyKey.objects.filter(pk__in=ids).delete()[0]
-    return count
+    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
+    return delete_in_batches(old, batch)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from runtime.engine import clock
 from runtime.identifiers import first_id_of
@@ -44,6 +45,14 @@ def oldest_ended(days: int, limit: int) -> list[UUID]:
     rows = Run.objects.filter(old, status__in=ENDED, uncounted=False)
     rows = rows.exclude(Q(parent_id__isnull=False) & ~Q(parent_key="") & Exists(waited_for))
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def delete_in_batches(rows: QuerySet[Any], batch: int) -> int:
+    """Delete them, so many in a transaction; returns how many."""
+    count, model = 0, rows.model
+    while ids := list(rows.values_list("pk", flat=True)[:batch]):
+        count += model._default_manager.filter(pk__in=ids).delete()[0]
+    return count
 
 
 @transaction.atomic

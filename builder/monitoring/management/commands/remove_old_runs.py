@@ -46,8 +46,7 @@ class Command(BaseCommand):
             removed += len(run_ids)
         retention.remove_leftovers(clock.now())
         delivered = Delivery.objects.filter(created_at__lt=clock.now() - retention.SIGNALS_KEPT_FOR)
-        while ids := list(delivered.values_list("pk", flat=True)[: options["batch"]]):
-            Delivery.objects.filter(pk__in=ids).delete()
+        retention.delete_in_batches(delivered, options["batch"])
         idempotency.forget_old(options["batch"])
         self.stdout.write(f"{removed} runs removed")
 
@@ -60,5 +59,4 @@ def _remove(run_ids: list[UUID]) -> None:
 
 def _remove_items(part: partitions.Part) -> None:
     items = InboxItem.objects.filter(run_id__gte=part.first, run_id__lt=part.end)
-    while ids := list(items.values_list("pk", flat=True)[:1000]):
-        InboxItem.objects.filter(pk__in=ids).delete()
+    retention.delete_in_batches(items, 1000)
