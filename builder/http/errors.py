@@ -5,7 +5,7 @@ Body: {"status", "code", "message", "details", "retryable"}; `code` is stable, `
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -66,6 +66,13 @@ class Invalid(ProblemError):
 
     def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(422, code, message, details)
+
+
+def misfit(code: str, found: Sequence[tuple[str, str, Any]], *, whole: str, advice: str) -> Invalid:
+    """What does not fit a schema, as `problems_in` finds it; `whole` is what it is called itself."""
+    fields = [{"field": field, "message": sentence} for field, sentence, _ in found]
+    first = fields[0]["field"] or whole
+    return Invalid(code, f'"{first}" {fields[0]["message"]}. {advice}', {"fields": fields})
 
 
 CSRF_FAILED = "This page was open for too long or came from elsewhere. Reload it and try again."

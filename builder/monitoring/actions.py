@@ -9,7 +9,7 @@ from django.db import transaction
 
 from builder.accounts.access import Member
 from builder.audit.actions import record
-from builder.http.errors import Conflict, Invalid
+from builder.http.errors import Conflict, Invalid, misfit
 from builder.triggers.starting import fitting_input, refitted_input
 from builder.workflows.actions import known_to, problems_of, refuse, refuse_archived
 from builder.workflows.models import Version, Workflow
@@ -112,10 +112,8 @@ def _check_output(run: Run, path: str, output: dict[str, Any]) -> None:
     except SchemaUnusable:
         return
     if found:
-        fields = [{"field": field, "message": sentence} for field, sentence, _ in found]
-        first = fields[0]["field"] or "The output"
-        message = f'"{first}" {fields[0]["message"]}. Enter what the call gave, as the step declares it.'
-        raise Invalid("invalid_output", message, {"fields": fields})
+        advice = "Enter what the call gave, as the step declares it."
+        raise misfit("invalid_output", found, whole="The output", advice=advice)
 
 
 def _graph_of(workflow: Workflow, run: Run, version: int | str | None) -> tuple[str, int | None]:

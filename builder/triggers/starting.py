@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import Http404
 
 from builder.accounts.access import Member
-from builder.http.errors import Conflict, Invalid, ProblemError
+from builder.http.errors import Conflict, Invalid, ProblemError, misfit
 from builder.workflows.actions import problems_of, refuse
 from builder.workflows.describe import moment_of
 from builder.workflows.known import WorkspaceKnown
@@ -271,10 +271,8 @@ def checked_arguments(node: Node, arguments: dict[str, Any]) -> dict[str, Any]:
     except SchemaUnusable as error:
         raise Invalid("invalid_input", f"The definition of the arguments cannot be used: {error}.") from error
     if found:
-        fields = [{"field": field, "message": sentence} for field, sentence, _ in found]
-        first = fields[0]["field"] or "the arguments"
-        message = f'"{first}" {fields[0]["message"]}. Compare with the tool\'s definition.'
-        raise Invalid("invalid_input", message, {"fields": fields})
+        advice = "Compare with the tool's definition."
+        raise misfit("invalid_input", found, whole="the arguments", advice=advice)
     return arguments
 
 
