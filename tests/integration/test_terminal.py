@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import pty
-import re
 import select
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import httpx2
 import pytest
 
 from tests.support.effects import EffectsServer
+from tests.support.person import hidden_fields
 from tests.support.product import ROOT, Api, Embedded, a_document, a_node, eventually, one_process, published
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -126,9 +126,7 @@ def a_slow_workflow(api: Api, name: str, trigger: dict[str, Any]) -> dict[str, A
 def filled_in(form: str) -> httpx2.Response:
     """What a visitor sees who sends a public form."""
     with httpx2.Client(timeout=40, trust_env=False) as visitor:
-        shown = visitor.get(form).text
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown)
-        return visitor.post(form, data={"csrfmiddlewaretoken": token[1] if token else ""})
+        return visitor.post(form, data=hidden_fields(visitor.get(form).text))
 
 
 def test_who_waits_for_a_run_is_told_of_it_when_the_product_is_stopped(tmp_path: Path) -> None:

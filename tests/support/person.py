@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from html import unescape
 from types import TracebackType
+from typing import Self
 
 import httpx2
 
 PASSWORD = "patchbay-demo"
 
 
-class Person:
-    """Signed in to the product; a context manager."""
+class SignedIn:
+    """A client that is signed in to the product; a context manager."""
 
-    def __init__(self, base: str, role: str = "builder") -> None:
-        self.base = base
-        self.email = f"{role}@demo.example"
+    def __init__(self, base: str, email: str, password: str) -> None:
+        self.base, self.email, self.password = base, email, password
         self.http = httpx2.Client(base_url=base, timeout=30, trust_env=False, follow_redirects=False)
-        self.post("/sign-in", email=self.email, password=PASSWORD, page="/sign-in")
+        assert self.post("/sign-in", page="/sign-in", email=email, password=password).status_code == 302
 
-    def __enter__(self) -> Person:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -33,6 +33,13 @@ class Person:
         shown = self.http.get(page)
         assert shown.status_code == 200, shown.text
         return self.http.post(path, data={**hidden_fields(shown.text), **fields})
+
+
+class Person(SignedIn):
+    """Of the demo."""
+
+    def __init__(self, base: str, role: str = "builder") -> None:
+        super().__init__(base, f"{role}@demo.example", PASSWORD)
 
     def asked(self, authorization_url: str) -> str:
         """Follow a program's link as far as the consent page; its path."""

@@ -9,32 +9,14 @@ import threading
 import time
 from typing import Any
 
-import httpx2
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.support.person import hidden_fields
+from tests.support.person import SignedIn
 
 
-class Browser:
-    """Signed in; a context manager."""
-
-    def __init__(self, base: str, email: str, password: str) -> None:
-        self.base, self.password = base, password
-        self.http = httpx2.Client(base_url=base, timeout=30, trust_env=False)
-        assert self.post("/sign-in", page="/sign-in", email=email, password=password).status_code == 302
-
-    def __enter__(self) -> Browser:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
-
-    def post(self, path: str, *, page: str, **fields: str) -> httpx2.Response:
-        """Post a form as the page at `page` would."""
-        shown = self.http.get(page)
-        assert shown.status_code == 200, shown.text
-        return self.http.post(path, data={**hidden_fields(shown.text), **fields})
+class Browser(SignedIn):
+    """Opens sockets with its session."""
 
     def watch(self, run_id: str) -> Watcher:
         cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
