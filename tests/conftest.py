@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.commands import end_commands
 from tests.support.histories import unlike_their_events
 from tests.support.product import Api, Embedded, Example, close_clients
 from tests.support.services import require_services
@@ -64,3 +65,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_sessionfinish() -> None:
     close_clients()
+    end_commands()

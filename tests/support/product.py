@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -16,7 +15,8 @@ from typing import Any, TypeVar
 
 import httpx2
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.commands import ROOT, commands_for
+
 Found = TypeVar("Found")
 
 
@@ -151,36 +151,12 @@ class Api:
 
 def manage(*arguments: str, env: Mapping[str, str]) -> str:
     """Run a management command and give what it printed."""
-    return _python("manage.py", *arguments, env=env)
-
-
-_EACH_COMMAND = """
-import json, sys, django
-django.setup()
-from django.core.management import call_command
-for command in json.loads(sys.argv[1]):
-    call_command(*command)
-"""
+    return manage_all(list(arguments), env=env)
 
 
 def manage_all(*commands: list[str], env: Mapping[str, str]) -> str:
-    """Run management commands in one process, which starts up only once; gives what they printed."""
-    settings = {"DJANGO_SETTINGS_MODULE": "builder.settings"}
-    return _python("-c", _EACH_COMMAND, json.dumps(commands), env={**env, **settings})
-
-
-def _python(*arguments: str, env: Mapping[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    """Run management commands one after another, and give what they printed."""
+    return commands_for(env).run(*commands)
 
 
 def wait_ready(base: str, process: Process, within_s: float = 40.0, *, page: str = "readyz") -> None:
@@ -204,6 +180,7 @@ class Embedded:
             "PORT": str(self.port),
             "PATCHBAY_DATA_DIR": str(folder / "data"),
             "PATCHBAY_DEMO": "1" if demo else "0",
+            "PATCHBAY_PASSWORD": "a long password",
             "PATCHBAY_OUTBOUND_ALLOW": "127.0.0.1,localhost",
             "PATCHBAY_STDIO_TEMPLATES": str(ROOT / "examples" / "stdio-templates.toml"),
             "DATABASE_URL": "",
@@ -242,7 +219,7 @@ class Embedded:
 @contextlib.contextmanager
 def one_process(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Embedded]:
     """Everything in one process, without the demo: an empty workspace `demo` and its admin."""
-    product = Embedded(folder, demo=False, env={"PATCHBAY_PASSWORD": "a long password", **(env or {})})
+    product = Embedded(folder, demo=False, env=env)
     try:
         product.start()
         admin = ["add_member", "admin@demo.example", "--workspace", "demo", "--role", "admin"]

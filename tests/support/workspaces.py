@@ -23,7 +23,7 @@ def own_workspace(place: Embedded | Cluster, *roles: str) -> dict[str, Api]:
             ["create_token", "--user", email, "--workspace", slug, "--role", role]
             for role, email in people.items()
         ),
-        env={**place.env, "PATCHBAY_PASSWORD": "a long password"},
+        env=place.env,
     )
     tokens = printed.splitlines()[-len(people) :]
     return {role: Api(place.base, token.strip()) for role, token in zip(people, tokens, strict=True)}
