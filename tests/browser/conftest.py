@@ -41,6 +41,10 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+SESSIONS: dict[tuple[str, str], list[Any]] = {}
+"""(address, role) -> the cookies that its first sign-in left."""
+
+
 class Visitor:
     """A person at a browser: signed in, and watched for what the page complains about."""
 
@@ -57,11 +61,18 @@ class Visitor:
             self.complaints.append(text)
 
     def sign_in(self, role: str = "admin") -> Page:
-        self.page.goto(f"{self.base}/sign-in")
-        self.page.get_by_label("E-mail").fill(f"{role}@demo.example")
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(f"{self.base}/")
+        """With the form the first time; then the session of that time goes on, as in a browser that was opened again."""
+        session = SESSIONS.get((self.base, role))
+        if session is None:
+            self.page.goto(f"{self.base}/sign-in")
+            self.page.get_by_label("E-mail").fill(f"{role}@demo.example")
+            self.page.get_by_label("Password").fill(PASSWORD)
+            self.page.get_by_role("button", name="Sign in").click()
+            self.page.wait_for_url(f"{self.base}/")
+            SESSIONS[self.base, role] = self.page.context.cookies()
+        else:
+            self.page.context.add_cookies(session)
+            self.page.goto(self.base)
         return self.page
 
 
