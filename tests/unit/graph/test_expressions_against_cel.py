@@ -167,7 +167,7 @@ def expressions() -> st.SearchStrategy[str]:
 
 
 @given(expressions())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_a_shared_expression_gives_the_same(text: str) -> None:
     assert shown(ours(text)) == shown(theirs(text))
 
@@ -263,7 +263,7 @@ def mistake(read: Callable[[str], object], text: str) -> ExpressionError | None:
 
 
 @given(ANY_TEXT)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_any_text_is_an_expression_or_an_error_with_a_position(text: str) -> None:
     error = mistake(parse, text)
 
@@ -274,7 +274,7 @@ def test_any_text_is_an_expression_or_an_error_with_a_position(text: str) -> Non
 
 
 @given(ANY_TEXT)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_any_text_is_a_template_or_an_error_with_a_position(text: str) -> None:
     error = mistake(parse_template, text)
 
@@ -290,7 +290,7 @@ def work_out(text: str) -> None:
 
 
 @given(st.one_of(expressions(), ANY_TEXT))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_what_can_be_read_can_be_checked_and_gives_json_or_an_error(text: str) -> None:
     error = mistake(work_out, text)
 

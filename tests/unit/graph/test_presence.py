@@ -207,7 +207,7 @@ def test_nothing_is_absent_in_a_run_that_the_drawing_called_certain(
 
 
 @given(graphs(joins=False))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_what_is_called_absent_is_absent_in_some_run(graph: Graph) -> None:
     built = structure(graph)
     seen = set()
@@ -244,7 +244,7 @@ def test_a_failure_has_happened_in_every_run_where_the_drawing_called_it_certain
 
 
 @given(graphs(joins=False))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_failure_that_is_called_absent_is_absent_in_some_run(graph: Graph) -> None:
     called = uncertain_failures(graph)
     seen, reached = set(), set()
