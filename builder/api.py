@@ -1,9 +1,7 @@
 """The REST API: assembly only. OpenAPI at /api/v1/openapi.json."""
 
-import json
 from typing import Any
 
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from ninja.parser import Parser
 from ninja.security import APIKeyCookie, HttpBearer
@@ -12,6 +10,7 @@ from builder.accounts.api import router as accounts
 from builder.accounts.models import ApiToken, User
 from builder.budgets.api import router as budgets
 from builder.http.errors import install
+from builder.http.json_body import parsed
 from builder.http.openapi import DescribedApi
 from builder.inbox.api import router as inbox
 from builder.llm_connections.api import router as llm_connections
@@ -47,14 +46,7 @@ class StorableJson(Parser):
     """Bodies as JSON that every database can store; what is no JSON, or too deep, is a bad request."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        try:
-            return storable(json.loads(request.body, parse_constant=_refuse_constant), what="The body")
-        except (ValueError, RecursionError) as error:
-            raise BadRequest("The body is not JSON.") from error
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+        return storable(parsed(request.body), what="The body")
 
 
 api = DescribedApi(

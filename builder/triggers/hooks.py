@@ -6,7 +6,6 @@ A caller here has no session and no page, only a secret address, and waits for e
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,6 +29,7 @@ from builder.http.database import in_database
 from builder.http.encryption import SecretUnreadable
 from builder.http.errors import Conflict, ProblemError, problem_for, unreadable
 from builder.http.idempotency import body_digest, key_of
+from builder.http.json_body import parsed
 from builder.http.limits import too_large
 from builder.triggers.addresses import Memory, address_for
 from builder.triggers.models import Address, Delivery
@@ -309,10 +309,7 @@ def _body(request: HttpRequest) -> Any:
     if kind == "multipart/form-data":
         return _parts(request)
     if kind == "application/json" or kind.endswith("+json"):
-        try:
-            return json.loads(raw) if raw.strip() else {}
-        except (ValueError, RecursionError) as error:
-            raise ProblemError(400, "bad_request", "The body is not JSON.") from error
+        return parsed(raw) if raw.strip() else {}
     charset = (request.content_params or {}).get("charset", "utf-8")
     return {"text": raw.decode(charset, "replace")} if raw else {}
 

@@ -71,6 +71,28 @@ def test_a_deeply_nested_or_hostile_body_is_refused_without_a_server_error(api: 
         assert response.json()["code"] in {"bad_request", "value_too_large"}, body[:30]
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"total": 1e400}', "1e400 is larger than any number that can be stored"),
+        (b'{"total": -1e999}', "-1e999 is larger"),
+        (b'{"total": NaN}', "NaN is no number"),
+        (b'{"total": ', "line 1 column 11"),
+        (b'{"name": "\xff"}', "not UTF-8"),
+        (b"[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_body_is_refused_with_the_place_and_the_reason_by_the_api_and_by_a_webhook(
+    api: Api, body: bytes, told: str
+) -> None:
+    hook = published(api, "Refuses", ECHO)
+    for address in (hook["hook"], f"/api/v1/workflows/{hook['id']}/runs"):
+        refused = api.http.post(address, content=body, headers={"content-type": "application/json"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+        assert told in refused.json()["message"]
+    assert api("GET", f"/runs?workflow={hook['id']}")["items"] == []
+
+
 def test_a_draft_is_exported_whatever_stands_where_servers_and_models_are_named(api: Api) -> None:
     nodes = [
         a_node("start", "manual_trigger"),
