@@ -7,11 +7,15 @@ import sys
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError, InterfaceError
 
+from runtime import garbage
 from runtime.database_outage import is_outage
 
 
 def main() -> None:
     """A database that is away is told in one sentence, whichever command asked for it."""
+    if sys.argv[1:2] == ["serve"]:
+        # Most of its start is to load what it is made of, before the command itself is asked.
+        garbage.start_without_looking()
     try:
         execute_from_command_line(sys.argv)
     except (DatabaseError, InterfaceError) as error:

@@ -18,7 +18,6 @@ from django.db import connection
 
 from builder.installation import demo
 from builder.installation.children import Children, end_with_parent, end_with_terminal, free_port
-from runtime import garbage
 from runtime.engine.process import start_host, stop_host
 from runtime.engine.waiting import stop_waiting
 from runtime.mcp.confinement import protect_process_memory
@@ -39,7 +38,6 @@ class Command(BaseCommand):
             self._serve()
 
     def _serve(self) -> None:
-        garbage.start_without_looking()
         protect_process_memory()
         call_command("migrate", interactive=False, verbosity=0)
         children = Children()
