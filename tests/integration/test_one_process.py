@@ -58,6 +58,7 @@ class Place:
 
     def __init__(self, product: Embedded, crm: Example) -> None:
         self.product, self.crm = product, crm
+        self._fault = ""
         self.api = product.api()
         server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
         registered = self.api("POST", "/mcp-servers", server)
@@ -68,14 +69,20 @@ class Place:
     def database_url(self) -> str:
         return self.product.env["DATABASE_URL"]
 
-    def restart(self, **env: str) -> None:
-        """Anew with more in its environment, and with its webhook called once, so that its address is remembered."""
-        self.product.stop()
-        before = dict(self.product.env)
-        self.product.env |= env
-        self.product.start()
-        self.product.env = before
+    def begin(self, fault: str = "") -> None:
+        """As if just started, with a fault armed or none, and with its webhook called once, so that its address is remembered."""
+        process = self.product.process
+        assert process is not None
+        if fault or self._fault or not process.is_running:
+            self.product.stop()
+            unarmed = dict(self.product.env)
+            self.product.env["PATCHBAY_FAULT"] = self._fault = fault
+            self.product.start()
+            self.product.env = unarmed
         assert self.post({}).json() == "nothing"
+
+    def faults_reached(self) -> int:
+        return self.product.process.log.read_text().count("fault reached")
 
     def post(self, body: dict[str, Any]) -> httpx2.Response:
         return httpx2.post(self.workflow["hook"], json=body, timeout=60, trust_env=False)
@@ -108,7 +115,7 @@ ON_POSTGRESQL = pytest.mark.parametrize("place", ["PostgreSQL"], indirect=True)
 
 
 def test_its_first_write_inserts_it(place: Place) -> None:
-    place.restart()
+    place.begin()
     answer = place.post({"email": "first@example.com"})
     run_id = answer.headers["x-run-id"]
     run = place.api("GET", f"/runs/{run_id}")
@@ -123,7 +130,7 @@ def test_its_first_write_inserts_it(place: Place) -> None:
 @ON_POSTGRESQL
 def test_a_run_with_one_outside_call_commits_twice(place: Place) -> None:
     """Accepted and taken with the intent of its call; the outcome with the end."""
-    place.restart()
+    place.begin()
     with counted_commits(place.database_url) as commits:
         found = {
             commits(place.post({"email": f"{number}@example.com"}).headers["x-run-id"]) for number in range(5)
@@ -136,30 +143,31 @@ def test_a_run_with_one_outside_call_commits_twice(place: Place) -> None:
 def test_what_goes_wrong_at_its_first_write_is_not_felt(place: Place, when: str, way: str) -> None:
     """The database is away for a moment, or something that nobody foresaw happens, before it is inserted or after."""
     email = f"{when}-{way}@example.com"
-    place.restart(PATCHBAY_FAULT=f"{when}_intent:{way}")
+    place.begin(f"{when}_intent:{way}")
+    reached = place.faults_reached()
     answer = place.post({"email": email})
     assert answer.status_code == 200, answer.text
-    assert "fault reached" in place.product.process.log.read_text()
+    assert place.faults_reached() == reached + 1
     [run] = place.runs_of(email)
     assert (run["id"], run["status"]) == (answer.headers["x-run-id"], "succeeded")
     assert place.contacts(email) == 1
 
 
 def test_it_is_nowhere_when_the_process_dies_before_its_first_write(place: Place) -> None:
-    place.restart(PATCHBAY_FAULT="before_intent:kill")
+    place.begin("before_intent:kill")
     with pytest.raises(httpx2.HTTPError):
         place.post({"email": "nowhere@example.com"})
-    place.restart()
+    place.begin()
     assert place.runs_of("nowhere@example.com") == []
     assert place.post({"email": "nowhere@example.com"}).status_code == 200
     assert place.contacts("nowhere@example.com") == 1
 
 
 def test_it_goes_on_when_the_process_dies_after_its_first_write(place: Place) -> None:
-    place.restart(PATCHBAY_FAULT="after_intent:kill")
+    place.begin("after_intent:kill")
     with pytest.raises(httpx2.HTTPError):
         place.post({"email": "goes-on@example.com"})
-    place.restart()
+    place.begin()
     [run] = place.runs_of("goes-on@example.com")
     ended = place.api.run_until(run["id"], "succeeded", "failed", within_s=45)
     assert ended["status"] == "succeeded", ended["error"]
@@ -168,7 +176,7 @@ def test_it_goes_on_when_the_process_dies_after_its_first_write(place: Place) ->
 
 @ON_POSTGRESQL
 def test_an_outage_is_told_and_nothing_is_left_of_the_request(place: Place) -> None:
-    place.restart()
+    place.begin()
     with psycopg.connect(POSTGRES_URL, autocommit=True) as server:
         server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
         server.execute(
