@@ -175,15 +175,17 @@ def replay_run(
     again_from: str | None,
     data: Mapping[str, Any],
     started_by: str,
+    facts: Mapping[str, Any],
 ) -> Run:
     """A new run with the same input, from the start or from a step, on this graph.
 
     data      path -> another output of a step that is taken over, or another input under the trigger's path
+    facts     as they are now: the graph may name a constant that there was not when the run began
     raises    NotAllowedNow, ForkImpossible
     """
     edits = dict(data)
     again = _follower(run, graph_id=graph_id, version=version, started_by=started_by)
-    again.replay_of = run.pk
+    again.replay_of, again.facts = run.pk, dict(facts)
     graph = frozen_graph(graph_id)
     before = None if graph_id == run.graph_id else frozen_graph(run.graph_id)
     check_trigger(run, graph, before)
