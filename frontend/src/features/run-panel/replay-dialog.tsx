@@ -55,7 +55,7 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
     setBusy(true)
     try {
       const chosen = version === 'draft' ? { version: 'draft' as const } : {}
-      openRun(await replayRun(run.id, { from: step.path, data, ...chosen }))
+      openRun((await replayRun(run.id, { from: step.path, data, ...chosen })).id)
     } catch (error) {
       setProblem(error instanceof ApiError ? error.message : String(error))
       setBusy(false)
