@@ -16,15 +16,22 @@ export function againAlthough(calls: RunDetail['unknown_calls']): string {
   return `Nobody knows whether these calls took effect: ${named.join(', ')}. A retry makes them again, so that each may happen twice. Retry?`
 }
 
-export const openRun = (id: string): void => location.assign(`/runs/${id}`)
+/** Until the page has gone, what started the run is under way: another press would start one more. */
+export const openRun = (id: string): Promise<void> =>
+  new Promise(resolve => {
+    // A page that is shown again was kept as it was.
+    window.addEventListener('pageshow', () => resolve(), { once: true })
+    location.assign(`/runs/${id}`)
+  })
 
 const OPEN_RETRY = 'This run was tried again already. What that one leaves is tried again there. Open it?'
 
 async function retry(run: Run): Promise<void> {
   const { unknown_calls: calls, retried_by: later } = await readRun(run.id)
   if (later) {
-    if (window.confirm(OPEN_RETRY)) openRun(later)
-  } else if (calls.length === 0 || window.confirm(againAlthough(calls))) openRun((await retryRun(run.id)).id)
+    if (window.confirm(OPEN_RETRY)) await openRun(later)
+  } else if (calls.length === 0 || window.confirm(againAlthough(calls)))
+    await openRun((await retryRun(run.id)).id)
 }
 
 export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean }) {
