@@ -20,7 +20,7 @@ from runtime.engine.forking import check_trigger, settled_steps
 from runtime.engine.levels import handled_failures
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
-from runtime.engine.retries import MAY_BE_RETRIED, retried_by
+from runtime.engine.retries import MAY_BE_RETRIED, last_try, retried_by
 from runtime.engine.values import storable
 from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
@@ -166,17 +166,18 @@ def _check_children(run: Run) -> None:
 
     raises   NotAllowedNow, ForkImpossible
     """
-    for child in children.unfinished(run):
-        about = {"path": child.parent_path, "run_id": str(child.pk)}
+    for started in children.unfinished(run):
+        child, path = last_try(started), started.parent_path
+        about = {"path": path, "run_id": str(child.pk)}
         if not child.has_ended:
             raise NotAllowedNow(
-                f'The run that "{child.parent_path}" started has not come to its end yet. Try again when it has.',
+                f'The run that "{path}" started has not come to its end yet. Try again when it has.',
                 details=about,
             )
         unknown = Step.objects.filter(run_id=child.pk, status=StepStatus.UNKNOWN).order_by("position").first()
         if unknown is not None:
             raise ForkImpossible(
-                f'Nobody has said yet what became of "{unknown.path}" in the run that "{child.parent_path}" started;'
+                f'Nobody has said yet what became of "{unknown.path}" in the run that "{path}" started;'
                 " settle it there first.",
                 details=about,
             )
