@@ -157,6 +157,7 @@ class Run(models.Model):
                 name="run_uncounted",
                 condition=models.Q(uncounted=True, ended_at__isnull=False),
             ),
+            models.Index(fields=["retry_of"], name="run_retry", condition=models.Q(retry_of__isnull=False)),
             models.Index(
                 fields=["keep_until"],
                 name="run_kept",

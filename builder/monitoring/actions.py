@@ -10,7 +10,7 @@ from django.db import transaction
 from builder.accounts.access import Member
 from builder.audit.actions import record
 from builder.http.errors import Conflict, Invalid, misfit
-from builder.triggers.starting import fitting_input, refitted_input
+from builder.triggers.starting import facts_of, fitting_input, refitted_input
 from builder.workflows.actions import known_to, problems_of, refuse, refuse_archived
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
@@ -93,7 +93,13 @@ def replay_run(
     elif trigger is not None and graph_id != run.graph_id and again_from in (None, trigger.id):
         edits[trigger.id] = refitted_input(trigger, run.input)
     again = commands.replay_run(
-        run, graph_id=graph_id, version=number, again_from=again_from, data=edits, started_by=by.actor
+        run,
+        graph_id=graph_id,
+        version=number,
+        again_from=again_from,
+        data=edits,
+        started_by=by.actor,
+        facts=facts_of(workflow),
     )
     details = {"new_run": str(again.pk), "from": again_from or "", "changed": sorted(data)}
     _record(by, "run.replay", run, **details)

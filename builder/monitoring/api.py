@@ -155,7 +155,8 @@ def resume_run(request: HttpRequest, run_id: UUID) -> RunOut:
 def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunDetailOut]:
     """A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
 
-    `unknown_calls` of the failed run are, although they may have taken effect: look at them before.
+    `unknown_calls` of the failed run are, although they may have taken effect: look at them before. A run is retried once
+    (409 `not_allowed_now`, with the `run_id` of its retry); what the retry leaves is tried again there.
     """
     run, member = run_for(request, run_id)
     again = _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run))

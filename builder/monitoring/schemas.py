@@ -10,6 +10,7 @@ from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.engine.held_up import held_up_by
+from runtime.engine.retries import retried_by
 from runtime.engine.run_counts import DayCount
 from runtime.engine.unknown_calls import UnknownCall, unknown_calls
 from runtime.models import Event, Run
@@ -204,9 +205,15 @@ class WatchedRunOut(RunOut):
         ' "workspace" (each worker has as many runs of the workspace as it may), "no_worker" (none is running); else "".'
     )
 
+    retried_by: UUID | None = Field(
+        description="The retry of this run, if there is one: what that one leaves is tried again there."
+    )
+
     @staticmethod
     def of(run: Run) -> "WatchedRunOut":
-        return WatchedRunOut(**RunOut.of(run).model_dump(), held_up_by=held_up_by(run))
+        return WatchedRunOut(
+            **RunOut.of(run).model_dump(), held_up_by=held_up_by(run), retried_by=retried_by(run)
+        )
 
 
 class RunDetailOut(WatchedRunOut):

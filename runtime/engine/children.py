@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from runtime.engine.forking import is_settled
+from runtime.engine.retries import MAX_CHAIN, last_try
 from runtime.graph.paths import containers_around
 from runtime.models import Run, Step
-
-MAX_CHAIN = 20
-"""Retries of retries that are looked back on."""
 
 
 def unfinished(run: Run) -> list[Run]:
@@ -22,14 +20,17 @@ def unfinished(run: Run) -> list[Run]:
 
 
 def tried_before(run: Run, path: str) -> Run | None:
-    """What the same step started in the run that this one is a retry of, or in the one before that."""
+    """What the same step started in the run that this one is a retry of, or in the one before that.
+
+    Where somebody tried that again by itself, what was done there counts as well.
+    """
     before = run.retry_of
     for _ in range(MAX_CHAIN):
         if before is None:
             break
         started = Run.objects.filter(parent_id=before, parent_path=path).exclude(parent_key="")
         if (child := started.order_by("-id").first()) is not None:
-            return child
+            return last_try(child)
         before = Run.objects.filter(pk=before).values_list("retry_of", flat=True).first()
     return None
 

@@ -20,6 +20,7 @@ from runtime.engine.forking import check_trigger, settled_steps
 from runtime.engine.levels import handled_failures
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
+from runtime.engine.retries import MAY_BE_RETRIED, last_try, retried_by
 from runtime.engine.values import storable
 from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
@@ -116,12 +117,27 @@ def retry_run(run: Run, *, started_by: str) -> Run:
 
     raises   NotAllowedNow, ForkImpossible
     """
-    if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
+    if run.status not in MAY_BE_RETRIED:
         raise NotAllowedNow("Only a run that failed or was cancelled can be tried again.")
+    _check_is_first(run)
     _check_children(run)
     again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
     again.origin_id = run.origin_id
     return _queue_retry(again, run)
+
+
+def _check_is_first(run: Run) -> None:
+    """A retry does what was left to do: a second one of the same run would do it twice, whatever became of the first.
+
+    raises   NotAllowedNow
+    """
+    # Of two who ask at once, the second looks when the first has its retry.
+    Run.objects.select_for_update().filter(pk=run.pk).only("pk").first()
+    if (again := retried_by(run)) is not None:
+        raise NotAllowedNow(
+            "This run was tried again already. What that one leaves is tried again there.",
+            details={"run_id": str(again)},
+        )
 
 
 def start_child(run: Run) -> Run:
@@ -150,17 +166,18 @@ def _check_children(run: Run) -> None:
 
     raises   NotAllowedNow, ForkImpossible
     """
-    for child in children.unfinished(run):
-        about = {"path": child.parent_path, "run_id": str(child.pk)}
+    for started in children.unfinished(run):
+        child, path = last_try(started), started.parent_path
+        about = {"path": path, "run_id": str(child.pk)}
         if not child.has_ended:
             raise NotAllowedNow(
-                f'The run that "{child.parent_path}" started has not come to its end yet. Try again when it has.',
+                f'The run that "{path}" started has not come to its end yet. Try again when it has.',
                 details=about,
             )
         unknown = Step.objects.filter(run_id=child.pk, status=StepStatus.UNKNOWN).order_by("position").first()
         if unknown is not None:
             raise ForkImpossible(
-                f'Nobody has said yet what became of "{unknown.path}" in the run that "{child.parent_path}" started;'
+                f'Nobody has said yet what became of "{unknown.path}" in the run that "{path}" started;'
                 " settle it there first.",
                 details=about,
             )
@@ -175,15 +192,17 @@ def replay_run(
     again_from: str | None,
     data: Mapping[str, Any],
     started_by: str,
+    facts: Mapping[str, Any],
 ) -> Run:
     """A new run with the same input, from the start or from a step, on this graph.
 
     data      path -> another output of a step that is taken over, or another input under the trigger's path
+    facts     as they are now: the graph may name a constant that there was not when the run began
     raises    NotAllowedNow, ForkImpossible
     """
     edits = dict(data)
     again = _follower(run, graph_id=graph_id, version=version, started_by=started_by)
-    again.replay_of = run.pk
+    again.replay_of, again.facts = run.pk, dict(facts)
     graph = frozen_graph(graph_id)
     before = None if graph_id == run.graph_id else frozen_graph(run.graph_id)
     check_trigger(run, graph, before)

@@ -51,9 +51,12 @@ def settled_steps(
     anew: set[str] = set()
     tolerant = {step.path for step in steps if _goes_on_after_failures(step)}
     for step in steps:
-        node = drawing.node_for(step)
         around = [container for container, _ in containers_around(step.path)]
-        if node is None or again.executes(step.path) or not anew.isdisjoint(around):
+        # Wherever it stands in the new graph, nothing of it is taken over.
+        if again.executes(step.path) or not anew.isdisjoint(around):
+            continue
+        node = drawing.node_for(step)
+        if node is None:
             continue
         node_type = types[node.type]
         is_behind = _has_failed_for_good(step) and again.leaves_behind(step.path, tolerant)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from runtime.engine import children
-from runtime.engine.children import MAX_CHAIN
 from runtime.engine.forking import is_settled
 from runtime.engine.loading import frozen_graph
+from runtime.engine.retries import MAX_CHAIN, last_try
 from runtime.errors import OutcomeUnknown
 from runtime.graph.paths import containers_around
 from runtime.models import Event, Run, RunStatus, Step, StepStatus
@@ -42,7 +42,7 @@ def unknown_calls(run: Run) -> list[UnknownCall]:
             found += [
                 (child.parent_path, call)
                 for child in children.unfinished(one)
-                for call in unknown_calls(child)
+                for call in unknown_calls(last_try(child))
             ]
     return [call for _, call in found]
 

@@ -109,6 +109,39 @@ def test_a_failed_run_is_retried_and_a_waiting_one_paused_and_resumed(page: Page
     expect(page.get_by_text("The run waits")).to_be_visible(timeout=15_000)
 
 
+def test_a_page_that_is_old_leads_to_the_retry_that_there_is(page: Page, api: Api) -> None:
+    workflow = published(api, "Count pieces once more", a_graph())
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "failed")
+    old = re.sub(r"/$", f"/runs/{run['id']}", page.url)
+    page.goto(old)
+    retry = api("POST", f"/runs/{run['id']}/retry")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    page.get_by_role("button", name="Retry").click()
+    page.wait_for_url(re.compile(rf"/runs/{retry['id']}"))
+    assert "was tried again already" in asked[0]
+
+    page.goto(old)
+    expect(page.get_by_role("link", name="a later run")).to_have_attribute("href", f"/runs/{retry['id']}")
+
+
+def test_a_button_starts_one_run_until_the_page_of_it_has_come(page: Page, api: Api) -> None:
+    workflow = published(api, "Count pieces with patience", a_graph())
+    run = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})
+    api.run_until(run["id"], "failed")
+    page.goto(re.sub(r"/$", f"/runs/{run['id']}", page.url))
+    # The page of the new run does not come for now.
+    page.route(
+        "**/runs/*",
+        lambda route: route.abort("aborted") if route.request.is_navigation_request() else route.continue_(),
+    )
+    again = page.get_by_role("button", name="Run again")
+    with page.expect_event("requestfailed", lambda request: request.is_navigation_request()):
+        again.click(no_wait_after=True)
+    expect(again).to_be_disabled()
+
+
 def test_a_run_that_used_up_a_budget_says_which(page: Page, api: Api) -> None:
     graph = a_graph()
     graph["settings"] = {"budgets": {"steps": 2}}

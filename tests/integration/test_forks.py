@@ -96,3 +96,28 @@ def test_a_replay_on_another_version_gives_what_that_one_asks_for(api: Api) -> N
     assert (switched_off["code"], replaced["code"]) == ("fork_impossible", "fork_impossible")
     assert "switched off" in switched_off["message"]
     assert "webhook_trigger" in replaced["message"]
+
+
+def test_a_replay_reads_the_constants_as_they_are_now_and_a_retry_those_of_its_run(api: Api) -> None:
+    def graph(constant: str) -> dict[str, Any]:
+        values = [{"id": "n", "value": f"{{{{ vars.{constant} }}}}"}, {"id": "fails", "value": "{{ 1 / 0 }}"}]
+        nodes = [a_node("start", "manual_trigger"), a_node("look", "set_values", {"values": values[:1]})]
+        nodes += [a_node("tell", "reply", {"data": "{{ steps.look.n }}"})]
+        nodes += [a_node("break", "set_values", {"values": values[1:]})]
+        return a_document(nodes, "start>look, look>tell, tell>break")
+
+    before = api("GET", "/vars")
+    api("PUT", "/vars", {**before, "fee": 3})
+    workflow = published(api, "Reads a constant", graph("fee"))
+    run_id = started(api, workflow)
+    api("PUT", "/vars", {**before, "fee": 4, "later": 5})
+    draft = api("GET", f"/workflows/{workflow['id']}")
+    body = {"graph": graph("later"), "revision": draft["revision"]}
+    api("PUT", f"/workflows/{workflow['id']}/draft", body)
+
+    retried = api.run_until(api("POST", f"/runs/{run_id}/retry")["id"], *ENDED)
+    replayed = begun_again(api, run_id)
+    forked = begun_again(api, run_id, again_from="look", version="draft")
+    api("PUT", "/vars", before)
+
+    assert [run["result"] for run in (retried, replayed, forked)] == [3, 4, 5]

@@ -95,6 +95,34 @@ def test_what_was_done_two_workflows_deep_is_not_done_again(api: Api, effects: E
     assert second["version"] == first["version"]
 
 
+def test_what_was_done_in_a_retry_of_the_other_run_alone_is_not_done_again(
+    api: Api, effects: EffectsServer
+) -> None:
+    answer = a_node("answer", "reply", {"data": "{{ trigger.label }}"})
+    inner = a_workflow(
+        api,
+        "Sends, puts, then answers",
+        a_call("send", "send"),
+        a_call("put", "put"),
+        answer,
+        lines="start>send, send>put, put>answer",
+    )
+    outer = a_workflow(api, "Above it", starting(inner["slug"]), lines="start>call")
+    let(api, "put", enabled=False)
+    run_id = run_of(api, outer, "alone")
+    assert api.run_until(run_id, *ENDED)["status"] == "failed"
+    child = child_of(api, run_id)
+    let(api, "put", enabled=True)
+    alone = api("POST", f"/runs/{child['id']}/retry")["id"]
+    assert api.run_until(alone, *ENDED)["status"] == "succeeded"
+
+    again = api("POST", f"/runs/{run_id}/retry")
+
+    assert api.run_until(again["id"], *ENDED)["status"] == "succeeded"
+    assert child_of(api, again["id"])["retry_of"] == alone
+    assert [call["label"] for call in effects.log("alone").calls] == ["alone/send", "alone/put"]
+
+
 def test_each_element_of_a_loop_goes_on_in_its_own_run(api: Api, effects: EffectsServer) -> None:
     inner = a_workflow(
         api, "Sends, then looks", a_call("send", "send"), a_call("put", "put"), lines="start>send, send>put"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,24 @@ def test_the_same_key_makes_one_retry(api: Api, contacts: Example) -> None:
     second = api("POST", f"/runs/{run_id}/retry", headers=headers)
 
     assert first["id"] == second["id"]
+
+
+def test_a_run_is_retried_once_and_names_its_retry(api: Api, contacts: Example) -> None:
+    _, run_id = failed_run(api, "two@example.com")
+
+    with ThreadPoolExecutor(4) as people:
+        asked = [people.submit(api.http.post, f"/api/v1/runs/{run_id}/retry") for _ in range(4)]
+    answers = [answer.result() for answer in asked]
+
+    made = [answer.json() for answer in answers if answer.status_code == 201]
+    refused = [answer.json() for answer in answers if answer.status_code == 409]
+    assert (len(made), len(refused)) == (1, 3)
+    assert {(body["code"], body["details"]["run_id"]) for body in refused} == {
+        ("not_allowed_now", made[0]["id"])
+    }
+    assert api("GET", f"/runs/{run_id}")["retried_by"] == made[0]["id"]
+    api.run_until(made[0]["id"], "failed")
+    assert api("POST", f"/runs/{made[0]['id']}/retry")["retry_of"] == made[0]["id"]
 
 
 def test_what_cannot_be_done_is_refused_with_the_reason(api: Api, contacts: Example) -> None:

@@ -739,7 +739,8 @@ export interface paths {
      * Retry Run
      * @description A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
      *
-     *     `unknown_calls` of the failed run are, although they may have taken effect: look at them before.
+     *     `unknown_calls` of the failed run are, although they may have taken effect: look at them before. A run is retried once
+     *     (409 `not_allowed_now`, with the `run_id` of its retry); what the retry leaves is tried again there.
      */
     post: operations['builder_monitoring_api_retry_run']
     delete?: never
@@ -2247,6 +2248,11 @@ export interface components {
       replay_of: string | null
       /** Result */
       result: unknown
+      /**
+       * Retried By
+       * @description The retry of this run, if there is one: what that one leaves is tried again there.
+       */
+      retried_by: string | null
       /** Retry Of */
       retry_of: string | null
       /** Started At */

@@ -85,7 +85,7 @@ export type Described = {
 export type Checked = { problems: Problem[]; nodes: Record<string, Described> }
 
 /** `held_up_by` is told of a run that is looked at by itself. */
-export type Run = Api['RunOut'] & Partial<Pick<Api['RunDetailOut'], 'held_up_by'>>
+export type Run = Api['RunOut'] & Partial<Pick<Api['RunDetailOut'], 'held_up_by' | 'retried_by'>>
 export type RunDetail = Api['RunDetailOut']
 export type RunError = Api['ErrorOut']
 export type Step = Api['StepOut']

@@ -65,6 +65,12 @@ function RunView({ data }: { data: RunData }) {
                 · retry of <a href={`/runs/${run.retry_of}`}>an earlier run</a>
               </>
             ) : null}
+            {data.run.retried_by ? (
+              <>
+                {' '}
+                · tried again in <a href={`/runs/${data.run.retried_by}`}>a later run</a>
+              </>
+            ) : null}
             {run.replay_of ? (
               <>
                 {' '}

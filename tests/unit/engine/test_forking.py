@@ -304,6 +304,18 @@ def test_a_step_that_was_moved_into_a_loop_cannot_be_taken_over() -> None:
         settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from="b")
 
 
+@pytest.mark.parametrize(("start", "kept"), [("loop", ["start", "first"]), ("first", ["start"])])
+def test_where_steps_of_a_loop_that_is_executed_again_were_moved_to_does_not_matter(
+    start: str, kept: list[str]
+) -> None:
+    graph = drawn("start > first > loop > b > after", "loop/a")
+    steps = [the_trigger(), a_step("first"), a_loop("failed"), in_loop(0, "a"), in_loop(0, "b", "failed")]
+
+    rows = settled_steps(a_run(), steps, graph, KINDS, new_id=NEW_ID, again_from=start)
+
+    assert taken(rows) == kept
+
+
 def test_a_failure_whose_exit_leads_nowhere_any_more_is_executed_again() -> None:
     steps = [the_trigger(), a_step("a", "failed", "error"), a_step("b", "skipped"), a_step("c")]
 

@@ -55,9 +55,10 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
     setBusy(true)
     try {
       const chosen = version === 'draft' ? { version: 'draft' as const } : {}
-      openRun(await replayRun(run.id, { from: step.path, data, ...chosen }))
+      await openRun((await replayRun(run.id, { from: step.path, data, ...chosen })).id)
     } catch (error) {
       setProblem(error instanceof ApiError ? error.message : String(error))
+    } finally {
       setBusy(false)
     }
   }

@@ -16,7 +16,23 @@ export function againAlthough(calls: RunDetail['unknown_calls']): string {
   return `Nobody knows whether these calls took effect: ${named.join(', ')}. A retry makes them again, so that each may happen twice. Retry?`
 }
 
-export const openRun = (run: Run): void => location.assign(`/runs/${run.id}`)
+/** Until the page has gone, what started the run is under way: another press would start one more. */
+export const openRun = (id: string): Promise<void> =>
+  new Promise(resolve => {
+    // A page that is shown again was kept as it was.
+    window.addEventListener('pageshow', () => resolve(), { once: true })
+    location.assign(`/runs/${id}`)
+  })
+
+const OPEN_RETRY = 'This run was tried again already. What that one leaves is tried again there. Open it?'
+
+async function retry(run: Run): Promise<void> {
+  const { unknown_calls: calls, retried_by: later } = await readRun(run.id)
+  if (later) {
+    if (window.confirm(OPEN_RETRY)) await openRun(later)
+  } else if (calls.length === 0 || window.confirm(againAlthough(calls)))
+    await openRun((await retryRun(run.id)).id)
+}
 
 export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean }) {
   const [asked, setAsked] = useState('')
@@ -79,12 +95,7 @@ export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean })
           className="btn btn-sm btn-primary"
           disabled={busy}
           title="A new run goes on where this one ended; steps that are done are not done again"
-          onClick={() =>
-            void act(async () => {
-              const { unknown_calls: calls } = await readRun(run.id)
-              if (calls.length === 0 || window.confirm(againAlthough(calls))) openRun(await retryRun(run.id))
-            })
-          }
+          onClick={() => void act(() => retry(run))}
         >
           <RotateCcw aria-hidden /> Retry
         </button>
@@ -95,7 +106,7 @@ export function RunActions({ run, canFollow }: { run: Run; canFollow: boolean })
           className="btn btn-sm"
           disabled={busy}
           title="A new run with the same input, from the start"
-          onClick={() => void act(async () => openRun(await replayRun(run.id, {})))}
+          onClick={() => void act(async () => openRun((await replayRun(run.id, {})).id))}
         >
           <Play aria-hidden /> Run again
         </button>
