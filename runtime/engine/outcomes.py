@@ -53,7 +53,11 @@ class Outcomes:
         try:
             self.apply(path, outcome, call.inputs)
         except PatchbayError as error:
-            self._state.fail(path, error, self._now())
+            if call.attempt.effect == "once":
+                # It was answered, but a step that has failed is called again by a retry of the run, and nobody would ask.
+                self._lost(path, error)
+            else:
+                self._state.fail(path, error, self._now())
         return ""
 
     def apply(self, path: str, outcome: Outcome, inputs: dict[str, Any]) -> None:
@@ -154,7 +158,7 @@ def left_unknown(error: PatchbayError, effect: str) -> bool:
 
 
 def outcome_lost(node_title: str, cause: PatchbayError | None) -> OutcomeUnknown:
-    """The error of a step whose call was sent and never answered."""
+    """The error of a step whose call was sent and never answered, or whose answer cannot be kept."""
     why = cause.message if cause else "The worker that made the call stopped before the answer came."
     return OutcomeUnknown(
         f'It is not known whether "{node_title}" took effect. {why} Look it up, then say what happened.',

@@ -22,6 +22,7 @@ from django.db.models import Q
 from django.db.utils import OperationalError
 
 from runtime.engine import clock, duties
+from runtime.engine.retention import forget_signals, is_kept_for_parent
 from runtime.identifiers import first_id_of
 from runtime.models import Run, StoredValue, Wait
 
@@ -99,6 +100,21 @@ def sizes() -> dict[str, int]:
     return found
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process at a time cuts the tables or drops parts of them; the next one waits, and goes by what it then finds."""
+    if not can_partition():
+        yield
+        return
+    # Of the session, since none of it is one transaction; it goes with a process that dies.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [DUTY])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [DUTY])
+
+
 def convert() -> None:
     """Turn the tables into partitioned ones while work goes on; they are locked for moments only.
 
@@ -138,15 +154,18 @@ def keep_ahead() -> int:
     return made
 
 
-def droppable(days: int) -> list[Part]:
-    """The partitions of runs that were all begun before so many days and are all over, counted, and not kept longer."""
+def droppable(days: int) -> Iterator[Part]:
+    """The partitions of runs that were all begun before so many days and are all over, counted, and not kept longer;
+    oldest first, each judged when those before it have been dropped, since a run is kept for one that waited for it."""
     at = clock.now()
     before = first_id_of(at - timedelta(days=days))
-    needed = Q(ended_at=None) | Q(uncounted=True) | Q(keep_until__gte=at)
-    old = [part for part in parts() if part.end <= before]
-    return [
-        part for part in old if not Run.objects.filter(needed, pk__gte=part.first, pk__lt=part.end).exists()
-    ]
+    is_open = Q(ended_at=None) | Q(uncounted=True) | Q(keep_until__gte=at)
+    for part in parts():
+        runs = Run.objects.filter(pk__gte=part.first, pk__lt=part.end)
+        # With one that waited for it in the same part it goes.
+        kept = is_kept_for_parent() & ~Q(parent_id__gte=part.first, parent_id__lt=part.end)
+        if part.end <= before and not (runs.filter(is_open).exists() or runs.filter(kept).exists()):
+            yield part
 
 
 def drop(part: Part) -> None:
@@ -154,6 +173,8 @@ def drop(part: Part) -> None:
     for beside in BESIDE:
         rows = beside.objects.filter(run_id__gte=part.first, run_id__lt=part.end)
         while runs := list(rows.values_list("run_id", flat=True).order_by("run_id")[:BATCH]):
+            if beside is Wait:
+                forget_signals(runs)
             rows.filter(run_id__lte=runs[-1]).delete()
     for table in KEYS:
         _take_out(table, part.name)

@@ -62,9 +62,13 @@ class ServerListing:
     prompts: list[Prompt]
 
 
+DATA_LEVELS_AT_MOST = 90
+"""Of text that is read as JSON: less than a step may keep, so that reading it fails no call whose text can be kept."""
+
+
 @dataclass(frozen=True)
 class ToolResult:
-    """data is the text read as JSON, or None where it is none."""
+    """data is the text read as JSON, or None where it is none, or is nested too deeply."""
 
     text: str
     content: list[dict[str, Any]]
@@ -117,9 +121,18 @@ def read_result(answer: wire.CallToolResult, duration_ms: float) -> ToolResult:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=lambda name: None)
+        data = json.loads(text, parse_constant=lambda name: None)
     except (ValueError, RecursionError):
         return None
+    return data if _fits(data, DATA_LEVELS_AT_MOST) else None
+
+
+def _fits(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return True
+    return levels > 0 and all(
+        _fits(item, levels - 1) for item in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def check_arguments(server: str, arguments: Mapping[str, Any], schema: Mapping[str, Any] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from runtime.identifiers import first_id_of
 from tests.support.cluster import Cluster
 from tests.support.histories import unlike_their_events
-from tests.support.product import Api, Embedded, a_document, a_node, manage, published
+from tests.support.product import Api, Embedded, a_document, a_node, eventually, manage, published
 from tests.support.services import require_services
 
 ASK = {"title": "Go on?", "choices": [{"id": "yes", "title": "Yes"}]}
@@ -54,8 +55,28 @@ def before(own: Cluster) -> dict[str, Any]:
     shown = {run_id: whole(api, run_id) for run_id in ended}
     assert "whole" in manage("partition_runs", "--show", env=own.env)
     oids = {table: sql(own, f"SELECT '{table}'::regclass::oid") for table in TABLES}
-    manage("partition_runs", env=own.env)
+    first, second = at_the_same_time(own, ["partition_runs"], ["partition_runs"])
+    assert first == second
     return {"oids": oids, "api": api, "plain": plain, "asks": asks, "shown": shown, "waiting": waiting}
+
+
+def at_the_same_time(own: Cluster, *commands: list[str]) -> list[str]:
+    """What commands print that come to the tables of runs at the same moment."""
+    with (
+        psycopg.connect(own.env["DATABASE_URL"], autocommit=True) as connection,
+        ThreadPoolExecutor(len(commands)) as pool,
+    ):
+        connection.execute("SELECT pg_advisory_lock(hashtext('partitions'))")
+        printed = [pool.submit(manage, *command, env=own.env) for command in commands]
+        waiting = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        eventually(
+            lambda: sql(own, waiting) == [(len(commands),)], what="the commands waiting for their turn"
+        )
+        connection.execute("SELECT pg_advisory_unlock(hashtext('partitions'))")
+        return [future.result() for future in printed]
 
 
 def started(api: Api, workflow: dict[str, Any]) -> str:
@@ -202,6 +223,28 @@ def test_an_old_month_is_dropped_whole_once_nothing_in_it_is_needed(
         api("GET", f"/runs/{run}")
     api("POST", f"/runs/{old_held}/cancel")
     api.run_until(old_held, "cancelled")
+
+    # As if a run of today had waited for it and might be tried again.
+    failed = started(api, before["asks"])
+    api("POST", f"/runs/{failed}/cancel")
+    api.run_until(failed, "cancelled")
+    waited_for = "UPDATE runtime_run SET parent_id = %s, parent_key = %s WHERE id = %s"
+    sql(own, waited_for, failed, "child", old_held)
+    assert "dropped" not in manage("remove_old_runs", "--days", "365", env=own.env)
+    api("GET", f"/runs/{old_held}")
+
+    sql(own, waited_for, None, "", old_held)
+    [(key,)] = sql(
+        own,
+        "INSERT INTO runtime_signal (id, key, delivery_id, payload, sent_at)"
+        " SELECT gen_random_uuid(), key, 'd', '{}', now() FROM runtime_wait WHERE run_id = %s RETURNING key",
+        old_held,
+    )
+    commands = ["remove_old_runs", "--days", "365"]
+    printed = at_the_same_time(own, commands, commands)
+    assert sorted(text.count("partition p2020_03 dropped") for text in printed) == [0, 1]
+    api("GET", f"/runs/{old_held}", expect=404)
+    assert sql(own, "SELECT 1 FROM runtime_signal WHERE key = %s", key) == []
 
 
 def test_sqlite_keeps_its_tables_whole(product: Embedded) -> None:

@@ -18,10 +18,12 @@ def rows_of(product: Embedded, table: str, run_id: str) -> int:
     return int(count)
 
 
-def in_database(product: Embedded, statement: str, *values: str) -> None:
+def in_database(product: Embedded, statement: str, *values: str) -> str:
+    """Execute it; the first value that it gives, if any."""
     with sqlite3.connect(product.folder / "data" / "patchbay.sqlite3", timeout=20) as database:
-        database.execute(statement, values)
+        row = database.execute(statement, values).fetchone()
     database.close()
+    return str(row[0]) if row else ""
 
 
 def age(product: Embedded, run_id: str) -> None:
@@ -78,6 +80,50 @@ def test_a_run_that_another_one_waited_for_is_kept_for_as_long_as_that_may_be_tr
     manage("remove_old_runs", env=product.env)
     manage("remove_old_runs", env=product.env)
     assert [rows_of(product, "runtime_run", one) for one in (failed, started["id"])] == [0, 0]
+
+
+def signals(product: Embedded, key: str) -> int:
+    return int(in_database(product, "SELECT count(*) FROM runtime_signal WHERE key = ?", key))
+
+
+def test_what_people_answered_goes_with_the_run(product: Embedded, api: Api) -> None:
+    asking = a_document([a_node("start", "manual_trigger"), a_node("ask", "human_handoff", ASK)], "start>ask")
+    workflow = published(api, "Answered and removed", asking)
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    api.run_until(run_id, "waiting")
+    [item] = [item for item in api("GET", "/inbox")["items"] if item["run"] == run_id]
+    api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes", "answers": {}})
+    api.run_until(run_id, "succeeded")
+    key = in_database(product, "SELECT key FROM runtime_wait WHERE run_id = ?", run_id.replace("-", ""))
+    assert signals(product, key) == 1
+
+    remove(product, run_id)
+
+    assert signals(product, key) == 0
+
+
+def test_what_nobody_waits_to_hear_any_more_is_forgotten_in_time(product: Embedded, api: Api) -> None:
+    asking = a_document([a_node("start", "manual_trigger"), a_node("ask", "human_handoff", ASK)], "start>ask")
+    workflow = published(api, "Told too late", asking)
+    waiting = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    api.run_until(waiting, "waiting")
+    key = in_database(product, "SELECT key FROM runtime_wait WHERE run_id = ?", waiting.replace("-", ""))
+    # One for a wait that is open, whose run does not look at it while it is paused; one for a wait that is gone.
+    api("POST", f"/runs/{waiting}/pause")
+    api.run_until(waiting, "paused")
+    for number, told in enumerate((key, "child:of-a-run-that-has-ended")):
+        in_database(
+            product,
+            "INSERT INTO runtime_signal (id, key, delivery_id, payload, sent_at)"
+            " VALUES (?, ?, 'd', '{}', '2020-01-01 00:00:00')",
+            f"{number:032x}",
+            told,
+        )
+
+    manage("remove_old_runs", env=product.env)
+
+    assert (signals(product, key), signals(product, "child:of-a-run-that-has-ended")) == (1, 0)
+    api("POST", f"/runs/{waiting}/cancel")
 
 
 def test_keys_of_requests_are_forgotten_in_time(product: Embedded, api: Api) -> None:

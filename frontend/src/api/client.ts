@@ -1,4 +1,5 @@
 /** One way to call the API: headers of the page, problem-details as errors. */
+import { parseJson } from '../shared/exact-json'
 
 export class ApiError extends Error {
   constructor(
@@ -38,7 +39,7 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     throw new ApiError(0, 'offline', 'The server cannot be reached. Your changes are kept here.')
   }
   if (response.status === 204) return undefined as T
-  const answer: unknown = await response.json().catch(() => null)
+  const answer: unknown = parsed(await response.text().catch(() => ''))
   if (response.ok) return answer as T
   const problem = (answer ?? {}) as { code?: string; message?: string; details?: Record<string, unknown> }
   throw new ApiError(
@@ -47,6 +48,14 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     problem.message ?? `The server answered with ${response.status}.`,
     problem.details,
   )
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return null
+  }
 }
 
 export const get = <T>(path: string) => request<T>('GET', path)

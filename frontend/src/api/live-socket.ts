@@ -1,4 +1,5 @@
 /** A socket of the server that comes back: after a break, and when nothing is heard of it any more. */
+import { parseJson } from '../shared/exact-json'
 
 /** refused   the person may not listen, or what it tells of is gone */
 export type Connection = 'idle' | 'live' | 'reconnecting' | 'refused'
@@ -59,7 +60,7 @@ export function openLiveSocket<Frame>(wishes: Wishes<Frame>): () => void {
       tries = 0
       wasHeard = true
       wishes.onConnection('live')
-      wishes.onFrame(JSON.parse(message.data) as Frame)
+      wishes.onFrame(parseJson(message.data) as Frame)
     }
     socket.onclose = event => {
       // Whoever was listening is asked once more: their session may be another one since, with another password.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from runtime.engine.outcomes import left_unknown, outcome_lost
+from runtime.engine.outcomes import Outcomes, Started, left_unknown, outcome_lost
 from runtime.errors import McpError
+from runtime.models import StepStatus
+from runtime.nodes.base import Leave
+from tests.unit.engine.runs import TYPES, at, begun, call
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,26 @@ def test_a_lost_outcome_names_the_step_and_why_it_was_lost() -> None:
     assert known.details["cause"]["code"] == "mcp_connection_lost"
     assert "worker" in bare.message
     assert bare.details == {}
+
+
+@pytest.mark.parametrize(
+    ("effect", "status", "code"),
+    [("once", StepStatus.UNKNOWN, "outcome_unknown"), ("none", StepStatus.FAILED, "value_too_large")],
+)
+async def test_a_call_that_must_not_be_repeated_is_not_failed_by_an_answer_that_cannot_be_kept(
+    effect: str, status: str, code: str
+) -> None:
+    state = begun("start > a")
+    context: Any = SimpleNamespace(started_at=at(1), spent={}, usage={})
+    started = Started(TYPES["step"], call(state, "a", effect=effect), None, {}, context, 0)
+
+    async def answered() -> Leave:
+        return Leave({"text": "x" * 9_000_000})
+
+    task = asyncio.create_task(answered())
+    await task
+    Outcomes(state, lambda: at(2)).of_call(started, task)
+
+    step = state.steps["a"]
+    assert (step.status, step.error and step.error["code"]) == (status, code)
+    assert not state.open_attempts

@@ -35,9 +35,10 @@ class Command(BaseCommand):
 
     def _cut(self) -> None:
         try:
-            if not partitions.is_partitioned():
-                partitions.convert()
-            partitions.keep_ahead()
+            with partitions.alone():
+                if not partitions.is_partitioned():
+                    partitions.convert()
+                partitions.keep_ahead()
         except OperationalError as error:
             raise CommandError(
                 "Somebody held the tables for too long, a backup perhaps. Nothing has changed; try again later."

@@ -34,12 +34,8 @@ class Command(BaseCommand):
             raise CommandError(f"--days is from 0 to {MOST_DAYS}, --batch from 1 to {MOST_AT_ONCE}.")
         while run_counts.fold(patient=True):
             pass
-        partitions.finish_drops()
-        if options["days"] and partitions.is_partitioned():
-            for part in partitions.droppable(options["days"]):
-                _remove_items(part)
-                partitions.drop(part)
-                self.stdout.write(f"partition {part.name} dropped")
+        with partitions.alone():
+            self._drop_months(options["days"])
         removed = 0
         while run_ids := retention.oldest_ended(options["days"], options["batch"]):
             _remove(run_ids)
@@ -49,6 +45,14 @@ class Command(BaseCommand):
         retention.delete_in_batches(delivered, options["batch"])
         idempotency.forget_old(options["batch"])
         self.stdout.write(f"{removed} runs removed")
+
+    def _drop_months(self, days: int) -> None:
+        partitions.finish_drops()
+        if days and partitions.is_partitioned():
+            for part in partitions.droppable(days):
+                _remove_items(part)
+                partitions.drop(part)
+                self.stdout.write(f"partition {part.name} dropped")
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 /** What the page brought along: fixed for the life of the page. */
 import { startSession } from '../../api/client'
 import type { NodeType, Trigger } from '../../api/types'
+import { parseJson } from '../../shared/exact-json'
 import type { Graph } from '../../shared/graph/document'
 
 export type Me = {
@@ -40,7 +41,7 @@ export const may = (verb: keyof Me['can']): boolean => me?.can[verb] ?? false
 /** The data that the template left in a script element; starts the API session with it. */
 export function pageData<T extends { workspace: { slug: string }; me: Me }>(id: string): T {
   const element = document.getElementById(id)
-  const data = JSON.parse(element?.textContent ?? '{}') as T
+  const data = parseJson(element?.textContent ?? '{}') as T
   me = data.me
   startSession(data.workspace.slug)
   return data

@@ -6,6 +6,7 @@ import type { Run, Step } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
 import { useRun } from '../../app/store/run'
 import { nodeType } from '../../app/store/session'
+import { parseJson } from '../../shared/exact-json'
 import { type Graph, nodeOf } from '../../shared/graph/document'
 import { iterationsAround, nodeOfPath, prefixOf } from '../../shared/graph/run-paths'
 import { Dialog } from '../../shared/ui/dialog'
@@ -46,7 +47,7 @@ export function ReplayDialog({ run, step, onClose }: { run: Run; step: Step; onC
       const text = texts[other.path] ?? ''
       if (text.trim() === textOf(other)) continue
       try {
-        data[other.path] = JSON.parse(text)
+        data[other.path] = parseJson(text)
       } catch {
         setProblem(`The data of “${titleOf(other)}” is no valid JSON.`)
         return

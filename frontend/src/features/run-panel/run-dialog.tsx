@@ -8,6 +8,7 @@ import { useGraph } from '../../app/store/graph'
 import { useRun } from '../../app/store/run'
 import { nodeType } from '../../app/store/session'
 import { useView } from '../../app/store/view'
+import { parseJson } from '../../shared/exact-json'
 import type { GraphNode } from '../../shared/graph/document'
 import { Dialog } from '../../shared/ui/dialog'
 import { AnswerField } from './answer-field'
@@ -30,7 +31,7 @@ function guessedBody(node: GraphNode): Record<string, unknown> {
 
 function read(json: string): unknown {
   try {
-    return JSON.parse(json)
+    return parseJson(json)
   } catch {
     return undefined
   }
@@ -97,7 +98,7 @@ function TriggerForm({
     const kept = localStorage.getItem(memory(workflow, trigger.id))
     if (kept) {
       try {
-        return JSON.parse(kept) as unknown
+        return parseJson(kept) as unknown
       } catch {
         localStorage.removeItem(memory(workflow, trigger.id))
       }
@@ -150,7 +151,7 @@ function TriggerForm({
           : answersFrom(values, fields)
     if (asJson) {
       try {
-        body = JSON.parse(json)
+        body = parseJson(json) as Record<string, unknown>
       } catch {
         setProblem('This is not JSON. Check commas and quotes.')
         return

@@ -1,4 +1,5 @@
 /** The values of a sample as texts to edit, and the texts as values of the sample's types again. */
+import { parseJson } from '../../shared/exact-json'
 import type { FieldRow } from './form-answers'
 
 export type Sample = Record<string, unknown>
@@ -22,7 +23,7 @@ function typedAs(text: string, was: unknown): unknown {
   if (text === '' && was === null) return null
   if (typeof was === 'string' || was === null || was === undefined) return text
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return text
   }
@@ -30,6 +31,7 @@ function typedAs(text: string, was: unknown): unknown {
 
 /** What a box of the form has to take for a value of the sample. */
 export function kindOf(value: unknown): FieldRow['kind'] {
-  if (typeof value === 'number' || typeof value === 'boolean') return typeof value
+  if (typeof value === 'number' || typeof value === 'bigint') return 'number'
+  if (typeof value === 'boolean') return 'boolean'
   return isSample(value) || Array.isArray(value) ? 'long_text' : undefined
 }

@@ -6,6 +6,7 @@ import type { Run, Step } from '../../api/types'
 import { useGraph } from '../../app/store/graph'
 import { hasEnded, useRun } from '../../app/store/run'
 import { may } from '../../app/store/session'
+import { parseJson } from '../../shared/exact-json'
 import { ReplayDialog, settledBefore } from './replay-dialog'
 
 const TRY_AGAIN = 'Make this call again? If it did take effect after all, it happens twice.'
@@ -72,7 +73,7 @@ export function StepActions({ step }: { step: Step }) {
   }
   const happened = () => {
     try {
-      void settle('happened', JSON.parse(text))
+      void settle('happened', parseJson(text))
     } catch {
       setProblem('This is no valid JSON.')
     }

@@ -1,4 +1,5 @@
 /** The arguments of a tool trigger as a form, made from their JSON Schema. */
+import { parseJson } from '../../shared/exact-json'
 import type { FieldRow } from './form-answers'
 
 type ArgumentSchema = {
@@ -50,7 +51,7 @@ function typed(text: string, schema: ArgumentSchema): unknown {
   if (schema.enum) return schema.enum.find(value => String(value) === text) ?? text
   if (typeOf(schema) === 'string') return text
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return text
   }

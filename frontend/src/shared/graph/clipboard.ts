@@ -1,4 +1,5 @@
 /** Copy and paste: nodes with what stands in them, the lines among them, and notes, as text. */
+import { parseJson } from '../exact-json'
 import { type Edge, type Graph, type GraphNode, type Note, noteKey, type Position } from './document'
 import { makeRoom, moveBy, shiftInto } from './frames'
 import { freeId } from './ids'
@@ -28,7 +29,7 @@ export function copy(graph: Graph, ids: string[]): Clipboard {
 /** The steps and notes that a text holds; what copies a step alone leaves notes out. */
 export function readClipboard(text: string): Clipboard | null {
   try {
-    const value = JSON.parse(text)
+    const value = parseJson(text) as (Partial<Clipboard> & { kind?: unknown }) | null
     const notes = value?.notes ?? []
     const fits =
       value?.kind === 'workflow-steps' &&

@@ -1,5 +1,6 @@
 /** The honest fallback: JSON as text, kept until it is valid. */
 import { useEffect, useState } from 'react'
+import { parseJson } from '../../../shared/exact-json'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
 import type { SharedProps } from '../schema-field'
@@ -14,9 +15,7 @@ export function JsonField({ schema, path, value, label, required, onChange }: Sh
   useEffect(() => {
     setText(old => {
       try {
-        return JSON.stringify(JSON.parse(old || 'null')) === JSON.stringify(value ?? null)
-          ? old
-          : shown(value)
+        return JSON.stringify(parseJson(old || 'null')) === JSON.stringify(value ?? null) ? old : shown(value)
       } catch {
         return old
       }
@@ -40,7 +39,7 @@ export function JsonField({ schema, path, value, label, required, onChange }: Sh
             return
           }
           try {
-            onChange(JSON.parse(event.target.value))
+            onChange(parseJson(event.target.value))
             setWrong(false)
           } catch {
             setWrong(true)

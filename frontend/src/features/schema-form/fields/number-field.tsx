@@ -1,3 +1,4 @@
+import { numberFrom } from '../../../shared/exact-json'
 import { FieldFrame, fieldId } from '../field'
 import { useForm } from '../form-context'
 import { ModeSwitch, type SharedProps } from '../schema-field'
@@ -5,7 +6,8 @@ import { ModeSwitch, type SharedProps } from '../schema-field'
 export function NumberField({ schema, path, value, label, dynamic, required, onChange }: SharedProps) {
   const form = useForm()
   const isShare = schema['x-widget'] === 'share'
-  const shown = typeof value === 'number' ? (isShare ? Math.round(value * 100) : value) : ''
+  const given = typeof value === 'number' ? (isShare ? Math.round(value * 100) : value) : ''
+  const shown = typeof value === 'bigint' ? String(value) : given
   return (
     <FieldFrame
       path={path}
@@ -25,9 +27,9 @@ export function NumberField({ schema, path, value, label, dynamic, required, onC
         value={shown}
         readOnly={form.readOnly}
         onChange={event => {
-          const number = event.target.valueAsNumber
+          const { value: text, valueAsNumber: number } = event.target
           if (Number.isNaN(number)) onChange(undefined)
-          else onChange(isShare ? number / 100 : number)
+          else onChange(isShare ? number / 100 : numberFrom(text))
         }}
       />
     </FieldFrame>
