@@ -15,6 +15,7 @@ from builder.workflows.actions import known_to, problems_of, refuse, refuse_arch
 from builder.workflows.models import Version, Workflow
 from runtime.engine import commands
 from runtime.engine.loading import frozen_graph
+from runtime.engine.retries import retried
 from runtime.engine.unknown_calls import unknown_calls
 from runtime.graph.paths import node_of
 from runtime.graph.schema import parse_graph
@@ -69,8 +70,9 @@ def resume_run(by: Member, run: Run) -> Run:
 def retry_run(by: Member, run: Run) -> Run:
     """A new run that goes on where a failed one ended."""
     refuse_archived(Workflow.objects.get(pk=run.workflow_id))
-    repeated = [call.path for call in unknown_calls(run)]
     again = commands.retry_run(run, started_by=by.actor)
+    # It is not known to any host before this is committed.
+    repeated = [call.path for call in unknown_calls(retried(again))]
     _record(by, "run.retry", run, new_run=str(again.pk), **({"repeated": repeated} if repeated else {}))
     return again
 

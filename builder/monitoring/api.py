@@ -34,6 +34,7 @@ from builder.triggers.starting import start_by_person, started_run
 from builder.workflows.queries import workflow_for
 from runtime.engine import process
 from runtime.engine.live import answer_topic
+from runtime.engine.retries import retried
 from runtime.engine.unknown_calls import unknown_calls
 from runtime.engine.waiting import answer_within
 from runtime.models import Event, Run
@@ -155,13 +156,14 @@ def resume_run(request: HttpRequest, run_id: UUID) -> RunOut:
 def retry_run(request: HttpRequest, run_id: UUID) -> Status[RunDetailOut]:
     """A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
 
-    `unknown_calls` of the failed run are, although they may have taken effect: look at them before. A run is retried once
-    (409 `not_allowed_now`, with the `run_id` of its retry); what the retry leaves is tried again there.
+    `unknown_calls` of the failed run are, although they may have taken effect: look at them before. Where it was tried again
+    already, the new run goes on where the last try ended, and `retry_of` is that one; a last try that has not ended, or that
+    succeeded, is told with 409 `not_allowed_now` and its `run_id`.
     """
     run, member = run_for(request, run_id)
     again = _again(request, run, "runs.retry", {}, lambda: actions.retry_run(member, run))
     # Those of the failed run: the new one may have come to them already.
-    return Status(201, RunDetailOut.of(again, unknown_calls(run)))
+    return Status(201, RunDetailOut.of(again, unknown_calls(retried(again))))
 
 
 @router.post("/runs/{uuid:run_id}/replay", response={201: RunDetailOut})

@@ -206,7 +206,7 @@ class WatchedRunOut(RunOut):
     )
 
     retried_by: UUID | None = Field(
-        description="The retry of this run, if there is one: what that one leaves is tried again there."
+        description="The retry of this run, if there is one: a further retry goes on where the last one ended."
     )
 
     @staticmethod

@@ -20,7 +20,7 @@ from runtime.engine.forking import check_trigger, settled_steps
 from runtime.engine.levels import handled_failures
 from runtime.engine.loading import frozen_graph
 from runtime.engine.new_runs import NewRun
-from runtime.engine.retries import MAY_BE_RETRIED, last_try, retried_by
+from runtime.engine.retries import last_try, to_try_again
 from runtime.engine.values import storable
 from runtime.engine.wait_kinds import BUDGET, SETTLE
 from runtime.errors import ForkImpossible, NotAllowedNow
@@ -112,32 +112,17 @@ def begin_run(run: Run, *, settings: int) -> Future[bool] | None:
     return hints.begin(NewRun(run, settings, is_inserted=False))
 
 
+@transaction.atomic
 def retry_run(run: Run, *, started_by: str) -> Run:
-    """A new run of the same graph that takes over every settled step of a failed or cancelled one.
+    """A new run of the same graph that takes over every settled step of a failed or cancelled one, or of its newest retry.
 
     raises   NotAllowedNow, ForkImpossible
     """
-    if run.status not in MAY_BE_RETRIED:
-        raise NotAllowedNow("Only a run that failed or was cancelled can be tried again.")
-    _check_is_first(run)
-    _check_children(run)
-    again = _follower(run, graph_id=run.graph_id, version=run.version, started_by=started_by)
-    again.origin_id = run.origin_id
-    return _queue_retry(again, run)
-
-
-def _check_is_first(run: Run) -> None:
-    """A retry does what was left to do: a second one of the same run would do it twice, whatever became of the first.
-
-    raises   NotAllowedNow
-    """
-    # Of two who ask at once, the second looks when the first has its retry.
-    Run.objects.select_for_update().filter(pk=run.pk).only("pk").first()
-    if (again := retried_by(run)) is not None:
-        raise NotAllowedNow(
-            "This run was tried again already. What that one leaves is tried again there.",
-            details={"run_id": str(again)},
-        )
+    last = to_try_again(run)
+    _check_children(last)
+    again = _follower(last, graph_id=last.graph_id, version=last.version, started_by=started_by)
+    again.origin_id = last.origin_id
+    return _queue_retry(again, last)
 
 
 def start_child(run: Run) -> Run:

@@ -122,22 +122,41 @@ def test_the_same_key_makes_one_retry(api: Api, contacts: Example) -> None:
     assert first["id"] == second["id"]
 
 
-def test_a_run_is_retried_once_and_names_its_retry(api: Api, contacts: Example) -> None:
-    _, run_id = failed_run(api, "two@example.com")
+def cancelled(api: Api, run_id: str) -> None:
+    """Its end, once it waits for a person."""
+    api.run_until(run_id, "waiting")
+    api("POST", f"/runs/{run_id}/cancel")
+    api.run_until(run_id, "cancelled")
+
+
+def test_a_run_is_not_tried_again_beside_its_last_try(api: Api) -> None:
+    ask = {"title": "Go on?", "choices": [{"id": "yes", "title": "Yes"}]}
+    nodes = [a_node("start", "manual_trigger"), a_node("ask", "human_handoff", ask)]
+    workflow = published(api, "Asks whoever tries again", a_document(nodes, "start>ask"))
+    run_id = api("POST", f"/workflows/{workflow['id']}/runs", {"input": {}})["id"]
+    cancelled(api, run_id)
 
     with ThreadPoolExecutor(4) as people:
         asked = [people.submit(api.http.post, f"/api/v1/runs/{run_id}/retry") for _ in range(4)]
     answers = [answer.result() for answer in asked]
 
-    made = [answer.json() for answer in answers if answer.status_code == 201]
+    [made] = [answer.json() for answer in answers if answer.status_code == 201]
     refused = [answer.json() for answer in answers if answer.status_code == 409]
-    assert (len(made), len(refused)) == (1, 3)
+    assert len(refused) == 3
     assert {(body["code"], body["details"]["run_id"]) for body in refused} == {
-        ("not_allowed_now", made[0]["id"])
+        ("not_allowed_now", made["id"])
     }
-    assert api("GET", f"/runs/{run_id}")["retried_by"] == made[0]["id"]
-    api.run_until(made[0]["id"], "failed")
-    assert api("POST", f"/runs/{made[0]['id']}/retry")["retry_of"] == made[0]["id"]
+    assert api("GET", f"/runs/{run_id}")["retried_by"] == made["id"]
+
+    cancelled(api, made["id"])
+    last = api("POST", f"/runs/{run_id}/retry")
+    assert last["retry_of"] == made["id"]
+    api.run_until(last["id"], "waiting")
+    [item] = [row for row in api("GET", "/inbox")["items"] if row["run"] == last["id"]]
+    api("POST", f"/inbox/{item['id']}/answer", {"choice": "yes"})
+    api.run_until(last["id"], "succeeded")
+    told = api("POST", f"/runs/{made['id']}/retry", expect=409)
+    assert (told["details"]["run_id"], "succeeded" in told["message"]) == (last["id"], True)
 
 
 def test_what_cannot_be_done_is_refused_with_the_reason(api: Api, contacts: Example) -> None:

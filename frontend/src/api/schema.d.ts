@@ -739,8 +739,9 @@ export interface paths {
      * Retry Run
      * @description A new run that takes over every settled step of a failed or cancelled one; nothing of it is called again.
      *
-     *     `unknown_calls` of the failed run are, although they may have taken effect: look at them before. A run is retried once
-     *     (409 `not_allowed_now`, with the `run_id` of its retry); what the retry leaves is tried again there.
+     *     `unknown_calls` of the failed run are, although they may have taken effect: look at them before. Where it was tried again
+     *     already, the new run goes on where the last try ended, and `retry_of` is that one; a last try that has not ended, or that
+     *     succeeded, is told with 409 `not_allowed_now` and its `run_id`.
      */
     post: operations['builder_monitoring_api_retry_run']
     delete?: never
@@ -2250,7 +2251,7 @@ export interface components {
       result: unknown
       /**
        * Retried By
-       * @description The retry of this run, if there is one: what that one leaves is tried again there.
+       * @description The retry of this run, if there is one: a further retry goes on where the last one ended.
        */
       retried_by: string | null
       /** Retry Of */

@@ -24,7 +24,7 @@ export const openRun = (id: string): Promise<void> =>
     location.assign(`/runs/${id}`)
   })
 
-const OPEN_RETRY = 'This run was tried again already. What that one leaves is tried again there. Open it?'
+const OPEN_RETRY = 'This run was tried again already. Open that one, to see what became of it?'
 
 async function retry(run: Run): Promise<void> {
   const { unknown_calls: calls, retried_by: later } = await readRun(run.id)
