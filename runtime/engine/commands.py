@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from runtime.engine import budgets, children, clock, hints, rows, slots, stored_values
 from runtime.engine.claiming import HELD_BACK
@@ -349,7 +349,7 @@ def cancel_run(run_id: UUID, *, reason: str) -> bool:
 def pause_run(run_id: UUID) -> bool:
     """Ask that nothing new be started; what is running finishes. False when the run has ended."""
     open_runs = Run.objects.filter(pk=run_id).exclude(status__in=ENDED)
-    if _park_in_queue(run_id):
+    if _pause_at_once(run_id):
         return True
     if open_runs.filter(pause_requested_at=None).update(pause_requested_at=clock.later(0)):
         _poke(run_id)
@@ -357,12 +357,12 @@ def pause_run(run_id: UUID) -> bool:
 
 
 @transaction.atomic
-def _park_in_queue(run_id: UUID) -> bool:
-    """Pause a run that waits for a slot of its key at once, since no host would take it for that."""
-    queued = Run.objects.filter(
-        pk=run_id, has_slot=False, pause_requested_at=None, cancel_requested_at=None, started_at=None
-    )
-    run = queued.exclude(status__in=ENDED).select_for_update().first()
+def _pause_at_once(run_id: UUID) -> bool:
+    """Pause a run that waits for a slot of its key, or is held back, since no host would take it for that."""
+    in_queue = Q(has_slot=False, started_at=None)
+    held_back = Q(status=RunStatus.NEEDS_ATTENTION, attention__in=HELD_BACK)
+    asked = Run.objects.filter(pk=run_id, pause_requested_at=None, cancel_requested_at=None)
+    run = asked.filter(in_queue | held_back).exclude(status__in=ENDED).select_for_update().first()
     if run is None:
         return False
     run.status, run.pause_requested_at, run.event_seq = RunStatus.PAUSED, clock.later(0), run.event_seq + 1
@@ -374,12 +374,15 @@ def _park_in_queue(run_id: UUID) -> bool:
 @transaction.atomic
 def resume_run(run_id: UUID) -> None:
     """Let a paused run go on, or one that was held back: after deaths of its workers, or with a budget used up,
-    which it gets once more.
+    which it gets once more. What was paused while it was held back is held back again.
 
     raises   NotAllowedNow when it is neither
     """
     slots.lock(Run.objects.only("slot_key").get(pk=run_id))
     run = Run.objects.select_for_update().get(pk=run_id)
+    if run.status == RunStatus.PAUSED and run.attention in HELD_BACK:
+        _hold_back_again(run)
+        return
     is_held_back = run.status == RunStatus.NEEDS_ATTENTION and run.attention in HELD_BACK
     if not is_held_back and run.pause_requested_at is None:
         raise NotAllowedNow("This run is not paused.")
@@ -403,6 +406,15 @@ def resume_run(run_id: UUID) -> None:
         return
     for admitted in slots.pass_on(run):
         _hint(admitted.pk)
+
+
+def _hold_back_again(run: Run) -> None:
+    told = (("run.resumed", {}), ("run.needs_attention", {"code": run.attention}))
+    for seq, (kind, data) in enumerate(told, run.event_seq + 1):
+        Event.objects.create(run_id=run.pk, seq=seq, at=clock.now(), type=kind, data=data)
+    run.status, run.pause_requested_at = RunStatus.NEEDS_ATTENTION, None
+    run.event_seq += len(told)
+    run.save(update_fields=["status", "pause_requested_at", "event_seq"])
 
 
 def settle_step(run_id: UUID, path: str, *, outcome: str, output: Mapping[str, Any] | None, by: str) -> None:

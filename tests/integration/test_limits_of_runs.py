@@ -236,6 +236,11 @@ def test_no_more_steps_than_the_budget_are_executed_until_somebody_resumes_the_r
     assert run["attention"] == "budget_exceeded"
     executed = [step for step in api.steps(run_id).values() if step["status"] == "succeeded"]
     assert len(executed) == limit
+    # A pause is left by a resume of its own, and what it found is found again.
+    api("POST", f"/runs/{run_id}/pause")
+    api.run_until(run_id, "paused")
+    api("POST", f"/runs/{run_id}/resume")
+    assert api.run_until(run_id, "needs_attention")["attention"] == "budget_exceeded"
     api("POST", f"/runs/{run_id}/resume")
 
     eventually(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from runtime.identifiers import first_id_of
 from tests.support.cluster import Cluster
+from tests.support.commands import Commands
 from tests.support.histories import unlike_their_events
 from tests.support.product import Api, Embedded, a_document, a_node, eventually, manage, published
 from tests.support.services import require_services
@@ -64,10 +66,14 @@ def at_the_same_time(own: Cluster, *commands: list[str]) -> list[str]:
     """What commands print that come to the tables of runs at the same moment."""
     with (
         psycopg.connect(own.env["DATABASE_URL"], autocommit=True) as connection,
+        ExitStack() as stack,
         ThreadPoolExecutor(len(commands)) as pool,
     ):
         connection.execute("SELECT pg_advisory_lock(hashtext('partitions'))")
-        printed = [pool.submit(manage, *command, env=own.env) for command in commands]
+        processes = [stack.enter_context(closing(Commands(own.env))) for _ in commands]
+        printed = [
+            pool.submit(process.run, command) for process, command in zip(processes, commands, strict=True)
+        ]
         waiting = (
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"

@@ -41,13 +41,22 @@ class Commands:
         with self._lock:
             asked.write(json.dumps(commands) + "\n")
             asked.flush()
-            answer = answers.readline()
+            try:
+                answer = answers.readline()
+            except BaseException:
+                # Whoever asks next would get the answer that comes late.
+                self._process.kill()
+                raise
         assert answer, f"the process of commands ended with {self._process.wait(10)}"
         said = json.loads(answer)
         assert not said["failure"], said["failure"]
         return str(said["printed"]).strip()
 
-    def end(self) -> None:
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
         self._process.communicate(timeout=20)
 
 
@@ -57,18 +66,20 @@ _kept: dict[frozenset[tuple[str, str]], Commands] = {}
 def commands_for(env: Mapping[str, str]) -> Commands:
     """The process that runs commands in this environment."""
     key = frozenset(env.items())
-    found = _kept.pop(key, None) or Commands(env)
+    found = _kept.pop(key, None)
+    if found is None or not found.is_running:
+        found = Commands(env)
     # The one that was asked last is the last to go.
     _kept[key] = found
     if len(_kept) > KEPT:
-        _kept.pop(next(iter(_kept))).end()
+        _kept.pop(next(iter(_kept))).close()
     return found
 
 
 def end_commands() -> None:
     """End every process that this one has kept."""
     while _kept:
-        _kept.popitem()[1].end()
+        _kept.popitem()[1].close()
 
 
 def _serve() -> None:

@@ -136,9 +136,8 @@ class _Evaluation:
             whole = number(key)
             if isinstance(whole, int) and 0 <= whole < len(target):
                 return target[whole]
-            raise self._missing(
-                f"The list has {len(target)} items; there is no item {whole}.", "", [], position
-            )
+            has = "1 item" if len(target) == 1 else f"{len(target)} items"
+            raise self._missing(f"The list has {has}; there is no item {whole}.", "", [], position)
         if target is None:
             raise self._missing(f'The value before "{key}" is empty (null).', "", [], position)
         raise failure(f'"{key}" cannot be read from {type_name(target)}.', position, self._text)
