@@ -409,11 +409,14 @@ def resume_run(run_id: UUID) -> None:
 
 
 def _hold_back_again(run: Run) -> None:
-    told = (("run.resumed", {}), ("run.needs_attention", {"code": run.attention}))
-    for seq, (kind, data) in enumerate(told, run.event_seq + 1):
-        Event.objects.create(run_id=run.pk, seq=seq, at=clock.now(), type=kind, data=data)
+    told: list[tuple[str, dict[str, str]]] = [
+        ("run.resumed", {}),
+        ("run.needs_attention", {"code": run.attention}),
+    ]
+    for kind, data in told:
+        run.event_seq += 1
+        Event.objects.create(run_id=run.pk, seq=run.event_seq, at=clock.now(), type=kind, data=data)
     run.status, run.pause_requested_at = RunStatus.NEEDS_ATTENTION, None
-    run.event_seq += len(told)
     run.save(update_fields=["status", "pause_requested_at", "event_seq"])
 
 

@@ -77,6 +77,7 @@ def test_a_deeply_nested_or_hostile_body_is_refused_without_a_server_error(api: 
         (b'{"total": 1e400}', "1e400 is larger than any number that can be stored"),
         (b'{"total": -1e999}', "-1e999 is larger"),
         (b'{"total": NaN}', "NaN is no number"),
+        (b'{"total": ' + b"9" * 309 + b"}", "… is larger"),
         (b'{"total": ', "line 1 column 11"),
         (b'{"name": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "nested too deep"),
