@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +179,10 @@ def outcome(
     body = {"name": name, "ms": LONG_CALL_MS if is_cancelled else CALL_MS}
     [run_id] = start_many(api, published_of[step], [body])
     host = nursery.start(f"{point}:{way}")
+
+    def was_reached() -> bool:
+        return "fault reached" in nursery.log.read_text()[log_before:]
+
     try:
         if is_cancelled:
             eventually(lambda: is_under_way(installation, effects, run_id, name), what=f"{name} going on")
@@ -188,6 +193,9 @@ def outcome(
             return status_of(installation, run_id) in SETTLED
 
         eventually(lambda: nursery.ended(host) or is_settled(), within_s=30, what=f"{name} settling")
+        with suppress(AssertionError):
+            # An end is told of after it can be seen.
+            eventually(lambda: nursery.ended(host) or was_reached(), within_s=5)
         if nursery.ended(host):
             # The lease of the dead would run out by itself; the test does not wait for it.
             installation.run_sql("UPDATE runtime_host SET lease_until = clock_timestamp()")
@@ -196,9 +204,8 @@ def outcome(
     finally:
         nursery.kill(host)
         installation.run_sql("DELETE FROM runtime_host")
-    was_reached = "fault reached" in nursery.log.read_text()[log_before:]
     calls = len(effects.log(f"{name}/").calls)
-    return Expected(str(status_of(installation, run_id)), calls), was_reached
+    return Expected(str(status_of(installation, run_id)), calls), was_reached()
 
 
 SETTLED = ("succeeded", "failed", "cancelled", "needs_attention")
