@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from runtime.engine.forking import is_settled
-from runtime.engine.retries import MAX_CHAIN, last_try
+from runtime.engine.retries import last_try
 from runtime.graph.paths import containers_around
 from runtime.models import Run, Step
+
+MAX_CHAIN = 20
+"""Retries of retries that are looked back on."""
 
 
 def unfinished(run: Run) -> list[Run]:

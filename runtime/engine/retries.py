@@ -9,8 +9,6 @@ from django.db.models import QuerySet
 from runtime.errors import NotAllowedNow
 from runtime.models import Run, RunStatus
 
-MAX_CHAIN = 20
-"""Retries of retries that are looked back on."""
 MAY_BE_RETRIED = (RunStatus.FAILED, RunStatus.CANCELLED)
 
 

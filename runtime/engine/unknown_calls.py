@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from runtime.engine import children
+from runtime.engine.children import MAX_CHAIN
 from runtime.engine.forking import is_settled
 from runtime.engine.loading import frozen_graph
-from runtime.engine.retries import MAX_CHAIN, last_try
+from runtime.engine.retries import last_try
 from runtime.errors import OutcomeUnknown
 from runtime.graph.paths import containers_around
 from runtime.models import Event, Run, RunStatus, Step, StepStatus

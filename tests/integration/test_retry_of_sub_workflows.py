@@ -63,16 +63,18 @@ def let(api: Api, tool: str, *, enabled: bool) -> None:
     api("PATCH", f"/mcp-servers/{registered(api)}/tools/{tool}", {"enabled": enabled})
 
 
-def test_what_was_done_two_workflows_deep_is_not_done_again(api: Api, effects: EffectsServer) -> None:
-    answer = a_node("answer", "reply", {"data": "{{ trigger.label }}"})
-    inner = a_workflow(
-        api,
-        "Sends, then puts",
+def that_sends_and_puts(api: Api, name: str) -> dict[str, Any]:
+    """Two calls, and the label that it was given as the answer."""
+    steps = (
         a_call("send", "send"),
         a_call("put", "put"),
-        answer,
-        lines="start>send, send>put, put>answer",
+        a_node("answer", "reply", {"data": "{{ trigger.label }}"}),
     )
+    return a_workflow(api, name, *steps, lines="start>send, send>put, put>answer")
+
+
+def test_what_was_done_two_workflows_deep_is_not_done_again(api: Api, effects: EffectsServer) -> None:
+    inner = that_sends_and_puts(api, "Sends, then puts")
     passed_on = a_node("answer", "reply", {"data": "{{ steps.call }}"})
     middle = a_workflow(
         api, "In between", starting(inner["slug"]), passed_on, lines="start>call, call>answer"
@@ -98,15 +100,7 @@ def test_what_was_done_two_workflows_deep_is_not_done_again(api: Api, effects: E
 def test_what_was_done_in_a_retry_of_the_other_run_alone_is_not_done_again(
     api: Api, effects: EffectsServer
 ) -> None:
-    answer = a_node("answer", "reply", {"data": "{{ trigger.label }}"})
-    inner = a_workflow(
-        api,
-        "Sends, puts, then answers",
-        a_call("send", "send"),
-        a_call("put", "put"),
-        answer,
-        lines="start>send, send>put, put>answer",
-    )
+    inner = that_sends_and_puts(api, "Sends, puts, then answers")
     outer = a_workflow(api, "Above it", starting(inner["slug"]), lines="start>call")
     let(api, "put", enabled=False)
     run_id = run_of(api, outer, "alone")

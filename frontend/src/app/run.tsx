@@ -30,6 +30,16 @@ type RunData = {
   me: Me
 }
 
+/** Another run that this one has to do with. */
+function Kin({ words, href, name }: { words: string; href: string; name: string }) {
+  return (
+    <>
+      {' '}
+      · {words} <a href={href}>{name}</a>
+    </>
+  )
+}
+
 function RunView({ data }: { data: RunData }) {
   const run = useRun(store => store.run) ?? data.run
   const steps = useRun(store => store.steps)
@@ -51,31 +61,20 @@ function RunView({ data }: { data: RunData }) {
             {run.draft ? 'Test of the draft' : `Version ${run.version}`} ·{' '}
             {new Date(run.created_at).toLocaleString()} · {run.started_by}
             {run.parent ? (
-              <>
-                {' '}
-                · step of{' '}
-                <a href={`/runs/${run.parent}${run.parent_path ? stepLink(run.parent_path) : ''}`}>
-                  another run
-                </a>
-              </>
+              <Kin
+                words="step of"
+                href={`/runs/${run.parent}${run.parent_path ? stepLink(run.parent_path) : ''}`}
+                name="another run"
+              />
             ) : null}
             {run.retry_of ? (
-              <>
-                {' '}
-                · retry of <a href={`/runs/${run.retry_of}`}>an earlier run</a>
-              </>
+              <Kin words="retry of" href={`/runs/${run.retry_of}`} name="an earlier run" />
             ) : null}
             {data.run.retried_by ? (
-              <>
-                {' '}
-                · tried again in <a href={`/runs/${data.run.retried_by}`}>a later run</a>
-              </>
+              <Kin words="tried again in" href={`/runs/${data.run.retried_by}`} name="a later run" />
             ) : null}
             {run.replay_of ? (
-              <>
-                {' '}
-                · repeats <a href={`/runs/${run.replay_of}`}>an earlier run</a>
-              </>
+              <Kin words="repeats" href={`/runs/${run.replay_of}`} name="an earlier run" />
             ) : null}
           </span>
         </div>
