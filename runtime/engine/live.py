@@ -12,26 +12,26 @@ import contextlib
 import json
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.connection import Connection
 
+from runtime.engine.redis_line import Line
 from runtime.engine.sealing import seal, unseal
 
 PREFIX = "patchbay:"
-CONNECT_TIMEOUT_S = 2.0
-SEND_TIMEOUT_S = 2.0
 RECONNECT_AFTER_S = 1.0
 QUIET_S = 10.0
 """Who has heard nothing for this time asks whether anybody is there."""
-ANSWERS_WITHIN_S = 5.0
 MAX_PENDING = 1000
 ANSWER = "answer."
+ANSWERS = ""
+"""The channel that all answers go over."""
 GATHER_S = 0.04
 """News of one topic within this time is told once, the latest; answers are told at once."""
 
@@ -59,13 +59,19 @@ class Subscription:
 
     async def wait(self, timeout_s: float) -> bool:
         """True when there was news within the time."""
+        if not await self.has_news(timeout_s):
+            return False
+        self._news.clear()
+        return True
+
+    async def has_news(self, timeout_s: float) -> bool:
+        """The same, and the next wait finds it too."""
         try:
             # Without the task that `wait_for` makes.
             async with asyncio.timeout(timeout_s):
                 await self._news.wait()
         except TimeoutError:
             return False
-        self._news.clear()
         return True
 
 
@@ -150,6 +156,14 @@ class RedisLiveUpdates:
             finally:
                 link.remove(topic, subscription)
 
+    def send(self, channel: str, text: str) -> None:
+        """Tell whoever hears the channel, at once and each text by itself; called on an event loop."""
+        self._link(asyncio.get_running_loop()).send_text(channel, text)
+
+    async def hear(self, channel: str, handle: Callable[[str], None]) -> None:
+        """Call on this event loop, for as long as that runs, with each text that is sent over the channel."""
+        await self._link(asyncio.get_running_loop()).hear(channel, handle)
+
     async def close(self) -> None:
         link = self._links.pop(asyncio.get_running_loop(), None)
         if link is not None:
@@ -166,131 +180,147 @@ class _Link:
     """One event loop's way to Redis. While Redis is away nothing is sent, and subscribers poll."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_keepalive=True)
-        self._listening = self._redis.pubsub()
-        self._listened: set[str] = set()
+        self._to: Connection = Redis.from_url(url).connection_pool.make_connection()  # type: ignore[no-untyped-call]
         self._subscribers: dict[str, set[Subscription]] = defaultdict(set)
-        self._order = asyncio.Lock()
+        self._handlers: dict[str, Callable[[str], None]] = {}
+        self._hears_answers = False
+        self._listening: Line | None = None
+        self._listened: set[str] = set()
+        self._tried = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
-        self._pending: set[asyncio.Task[None]] = set()
-        self._unsent: dict[str, str] = {}
-        self._is_sending = False
+        self._sending: Line | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._texts: list[tuple[str, str]] = []
+        self._gathered: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    # --- sending --------------------------------------------------------------------------------
+
     def send(self, topic: str, news: Mapping[str, Any]) -> None:
-        if len(self._unsent) >= MAX_PENDING:
-            return
         if topic.startswith(ANSWER):
-            self._unsent[topic] = f"{topic} {seal(news, about=topic)}"
-            self._send_unsent()
-            return
-        self._unsent[topic] = json.dumps(news, default=str)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._send_unsent)
+            self.send_text(ANSWERS, f"{topic} {seal(news, about=topic)}")
+        elif len(self._gathered) < MAX_PENDING:
+            self._gathered[topic] = json.dumps(news, default=str)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._send_gathered)
 
-    def _send_unsent(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._unsent and not self._is_sending:
-            self._is_sending = True
-            self._keep(asyncio.create_task(self._send_all()))
+    def send_text(self, channel: str, text: str) -> None:
+        if self._sending is not None:
+            self._sending.send("PUBLISH", PREFIX + channel, text)
+            if not self._sending.is_lost:
+                return
+            self._sending = None
+        if len(self._texts) < MAX_PENDING:
+            self._texts.append((channel, text))
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
 
-    async def _send_all(self) -> None:
+    def _send_gathered(self) -> None:
+        self._timer = None
+        gathered, self._gathered = self._gathered, {}
+        for topic, text in gathered.items():
+            self.send_text(topic, text)
+
+    async def _connect(self) -> None:
+        """Connect, and send what has waited for that; while Redis is away it is forgotten."""
         try:
-            while self._unsent:
-                unsent, self._unsent = self._unsent, {}
-                pipeline = self._redis.pipeline(transaction=False)
-                for topic, text in unsent.items():
-                    pipeline.publish(PREFIX if topic.startswith(ANSWER) else PREFIX + topic, text)
-                await self._bounded(pipeline.execute())
-        finally:
-            # Not by whether the task is done: what came between its last look and that would lie there.
-            self._is_sending = False
+            self._sending = await Line.open(self._to, _ignore)
+        except (OSError, TimeoutError):
+            await asyncio.sleep(RECONNECT_AFTER_S)
+        self._connecting = None
+        texts, self._texts = self._texts, []
+        if self._sending is not None:
+            for channel, text in texts:
+                self.send_text(channel, text)
+
+    # --- listening ------------------------------------------------------------------------------
 
     async def add(self, topic: str, subscription: Subscription) -> None:
         self._subscribers[topic].add(subscription)
-        if self._reader is None or not topic.startswith(ANSWER):
-            await self._bounded(self._listen_as_wanted())
+        is_answer = topic.startswith(ANSWER)
+        if not (is_answer and self._hears_answers):
+            self._hears_answers = self._hears_answers or is_answer
+            await self._listen()
 
     def remove(self, topic: str, subscription: Subscription) -> None:
         self._subscribers[topic].discard(subscription)
         if not self._subscribers[topic]:
             del self._subscribers[topic]
-            if not topic.startswith(ANSWER):
-                self._do(self._listen_as_wanted())
+            self._listen_as_wanted()
+
+    async def hear(self, channel: str, handle: Callable[[str], None]) -> None:
+        self._handlers[channel] = handle
+        await self._listen()
 
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        tasks = [*self._pending, *([self._reader] if self._reader else [])]
+        tasks = [task for task in (self._connecting, self._reader) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
-        await self._bounded(self._redis.aclose())
+        for line in (self._sending, self._listening):
+            if line is not None:
+                line.close()
 
-    def _do(self, what: Awaitable[Any]) -> None:
-        self._keep(asyncio.create_task(self._bounded(what)))
+    async def _listen(self) -> None:
+        """Listen to what is wanted; the first time that waits until Redis was reached, or was not."""
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read())
+        await self._tried.wait()
+        self._listen_as_wanted()
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-
-    async def _bounded(self, what: Awaitable[Any]) -> None:
-        with contextlib.suppress(RedisError, OSError, TimeoutError):  # lost news costs its reader one poll
-            await asyncio.wait_for(what, SEND_TIMEOUT_S)
-
-    async def _listen_as_wanted(self) -> None:
-        """Bring what Redis sends in line with who listens; one change at a time, so that none overtakes another."""
-        async with self._order:
-            # The channel of answers also keeps the connection listening between subscriptions.
-            own = (topic for topic in self._subscribers if not topic.startswith(ANSWER))
-            wanted = {PREFIX, *(PREFIX + topic for topic in own)}
-            if missing := wanted - self._listened:
-                await self._listening.subscribe(*missing)
-                self._listened |= missing
-            if gone := self._listened - wanted:
-                await self._listening.unsubscribe(*gone)
-                self._listened -= gone
-            if self._reader is None:
-                self._reader = asyncio.create_task(self._read())
+    def _listen_as_wanted(self) -> None:
+        """Bring what Redis sends in line with who listens."""
+        if self._listening is None:
+            return
+        wanted = {topic for topic in self._subscribers if not topic.startswith(ANSWER)}
+        wanted |= {ANSWERS} if self._hears_answers else set()
+        wanted |= self._handlers.keys()
+        if missing := wanted - self._listened:
+            self._listening.send("SUBSCRIBE", *(PREFIX + channel for channel in missing))
+        if gone := self._listened - wanted:
+            self._listening.send("UNSUBSCRIBE", *(PREFIX + channel for channel in gone))
+        self._listened = wanted
 
     async def _read(self) -> None:
-        """Wake subscribers for ever; a confirmed subscription wakes too, for what came before it."""
+        """Listen for ever, over one line after the other."""
         while True:
             try:
-                async for message in self._messages():
-                    channel = message["channel"].decode(errors="replace").removeprefix(PREFIX)
-                    if channel and message["type"] in {"message", "subscribe"}:
-                        self._wake(channel)
-                    elif message["type"] == "message":
-                        topic, _, sealed = message["data"].decode(errors="replace").partition(" ")
-                        self._wake(topic, sealed)
-            except (RedisError, OSError, TimeoutError):
-                await self._bounded(self._listening.aclose())  # type: ignore[no-untyped-call]
-                self._listening, self._listened = self._redis.pubsub(), set()
+                self._listening = await Line.open(self._to, self._take)
+                self._listened = set()
+                self._listen_as_wanted()
+                self._tried.set()
+                await self._listening.hold(QUIET_S)
+            except (OSError, TimeoutError):
+                pass  # until it is back, who waits looks every now and then
+            finally:
+                self._listening = None
+                self._tried.set()
             await asyncio.sleep(RECONNECT_AFTER_S)
-            await self._bounded(self._listen_as_wanted())
 
-    async def _messages(self) -> AsyncIterator[dict[str, Any]]:
-        """What is said, until nothing is subscribed; raises when Redis is asked whether it is there and says nothing."""
-        was_asked = False
-        while self._listening.subscribed:
-            message = await self._listening.get_message(timeout=ANSWERS_WITHIN_S if was_asked else QUIET_S)
-            if message is not None:
-                was_asked = False
-                if message["type"] != "pong":
-                    yield message
-            elif was_asked:
-                # A line that was cut off in silence would be listened to for ever.
-                raise RedisError("Redis does not answer on the connection that news come over.")
-            else:
-                await asyncio.wait_for(self._listening.ping(), SEND_TIMEOUT_S)
-                was_asked = True
+    def _take(self, message: Any) -> None:
+        """Wake subscribers; a confirmed subscription wakes too, for what came before it."""
+        if not isinstance(message, list) or message[0] not in {b"message", b"subscribe"}:
+            return
+        is_text = message[0] == b"message"
+        channel = message[1].decode(errors="replace").removeprefix(PREFIX)
+        text = message[2].decode(errors="replace") if is_text else ""
+        if channel in self._handlers:
+            if is_text:
+                self._handlers[channel](text)
+        elif channel == ANSWERS:
+            topic, _, sealed = text.partition(" ")
+            self._wake(topic, sealed)
+        else:
+            self._wake(channel)
 
     def _wake(self, topic: str, sealed: str = "") -> None:
         if subscribers := self._subscribers.get(topic):
             told = unseal(sealed, about=topic) if sealed else None
             for subscription in subscribers:
                 subscription.wake(told)
+
+
+def _ignore(reply: Any) -> None:
+    """How many have heard it."""

@@ -108,7 +108,9 @@ async def answer_within(
     return found or (False, None)
 
 
-def _told(news: Mapping[str, Any]) -> tuple[bool, Any]:
+def _told(news: Mapping[str, Any]) -> tuple[bool, Any] | None:
+    if "answer" not in news:
+        return None
     has_replied, result = news["answer"]
     return has_replied, result
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
 
 from runtime.engine import live as live_module
+from runtime.engine import redis_line
 from runtime.engine.live import PREFIX, RedisLiveUpdates, Subscription, answer_topic
 from runtime.engine.sealing import MAX_BYTES, seal
 from runtime.engine.waiting import answer_within
 from runtime.identifiers import new_id
+from tests.support.certificates import a_certificate
 from tests.support.fault_proxy import FaultProxy
+from tests.support.own_redis import OwnRedis
 from tests.support.product import free_port
 from tests.support.services import REDIS_URL, require_services
 
@@ -176,7 +181,7 @@ async def test_news_come_through_again_after_the_line_was_cut_off_in_silence(
 ) -> None:
     require_services()
     monkeypatch.setattr(live_module, "QUIET_S", 0.2)
-    monkeypatch.setattr(live_module, "ANSWERS_WITHIN_S", 0.2)
+    monkeypatch.setattr(redis_line, "ANSWERS_WITHIN_S", 0.2)
     address = urlsplit(REDIS_URL)
     proxy = FaultProxy(address.port or 6379)
     try:
@@ -207,3 +212,65 @@ async def test_without_redis_nothing_is_raised_and_nothing_hangs(
         assert not await news.wait(0.3)
         async with live.subscribe("run.b") as more:
             assert not await more.wait(0.1)
+
+
+@pytest.mark.parametrize("way", ["a password", "a user", "a socket", "encrypted"])
+async def test_redis_is_reached_in_the_ways_that_its_address_may_say(
+    way: str, tmp_path: Path, make_live: Callable[..., RedisLiveUpdates]
+) -> None:
+    server = OwnRedis(tmp_path)
+    server.start()
+    file = a_certificate(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer), return_exceptions=True)
+
+    socket = tmp_path / "redis.socket"
+    port = free_port()
+    listening = [
+        await asyncio.start_server(forward, "127.0.0.1", port, ssl=context),
+        await asyncio.start_unix_server(forward, socket),
+    ]
+    addresses = {
+        "a password": f"redis://:secret@127.0.0.1:{server.port}/1",
+        "a user": f"redis://caller:secret@127.0.0.1:{server.port}",
+        "a socket": f"unix://{socket}",
+        "encrypted": f"rediss://127.0.0.1:{port}?ssl_ca_certs={file}",
+    }
+    async with Redis.from_url(server.url) as client:
+        await client.execute_command("ACL", "SETUSER", "caller", "on", ">secret", "&*", "+@all")
+        if way == "a password":
+            await client.execute_command("ACL", "SETUSER", "default", "resetpass", ">secret")
+    try:
+        here, there = make_live(addresses[way]), make_live(addresses[way])
+        async with here.subscribe("run.a") as news:
+            await quiet(news)
+            there.publish("run.a", {"seq": 1})
+            assert await news.wait(5)
+    finally:
+        for one in listening:
+            one.close()
+        server.kill()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_a_wrong_password_is_told_in_the_log(
+    tmp_path: Path, make_live: Callable[..., RedisLiveUpdates], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = OwnRedis(tmp_path)
+    server.start()
+    try:
+        async with make_live(f"redis://nobody:wrong@127.0.0.1:{server.port}").subscribe("run.a") as news:
+            assert not await news.wait(0.3)
+    finally:
+        server.kill()
+    assert "Redis refuses" in caplog.text
