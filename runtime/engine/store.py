@@ -218,7 +218,7 @@ async def commit_on_loop(write: Write, database: LoopDatabase) -> bool:
     if known is None:
         return False
     with faults.around(write.stage):
-        is_written = rows.held(await database.row(*known))
+        is_written = await database.number(*known) == 1
     if is_written:
         _note(write)
     return is_written
