@@ -5,11 +5,9 @@ A caller here has no session and no page, only a secret address, and waits for e
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -39,7 +37,7 @@ from builder.triggers.webhook_keys import kind_of, secrets_of
 from runtime.engine import process
 from runtime.engine.commands import begin_run, start_run
 from runtime.engine.live import answer_topic
-from runtime.engine.new_runs import INSERTED_WITHIN_S
+from runtime.engine.new_runs import Begun
 from runtime.engine.waiting import answer_within
 from runtime.errors import PatchbayError
 from runtime.graph.schema import Node
@@ -50,8 +48,6 @@ from runtime.settings_revisions import SettingsChanged
 logger = logging.getLogger(__name__)
 
 HOLD_S = 30.0
-BEGUN_WITHIN_S = INSERTED_WITHIN_S + 1.0
-"""A host that takes longer to insert a run is not waited for: it is inserted in the usual way."""
 ROUTE = "hooks/<str:token>"
 METHODS = MOUNTED[ROUTE]
 KEPT_HEADERS = {
@@ -72,11 +68,11 @@ Send = Callable[[Message], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Accepted:
-    """A run, and whether its reply is waited for; begun: whether the host of this process has inserted it, where it does that."""
+    """A run, and whether its reply is waited for; begun: by a host that inserts it, or not."""
 
     run_id: UUID
     holds: bool
-    begun: Future[bool] | None = None
+    begun: Begun | None = None
 
 
 class WebhookEndpoint:
@@ -159,11 +155,12 @@ async def _body_of(receive: Receive) -> bytes:
 async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     """202 {"run_id"} once the run is committed; with `when_replied` up to 30 s of waiting for the reply."""
     run_id = new_id()
+    process.listen_for_hosts(in_database)
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
         accepted = await in_database(_accept, token, request, run_id)
         # A run that was just committed cannot have replied yet.
         looks_first = accepted.run_id != run_id
-        if accepted.begun is not None and not await _is_inserted(accepted.begun):
+        if accepted.begun is not None and not await accepted.begun.is_inserted(news, in_database):
             accepted, looks_first = await in_database(_accept_after_all, token, request, run_id), True
         started = str(accepted.run_id)
         if not accepted.holds:
@@ -176,17 +173,8 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse(result, safe=False, headers={"X-Run-Id": started})
 
 
-async def _is_inserted(begun: Future[bool]) -> bool:
-    """What the host says of a run that it has begun; raises what the database raised there."""
-    try:
-        async with asyncio.timeout(BEGUN_WITHIN_S):
-            return await asyncio.wrap_future(begun)
-    except TimeoutError:
-        return False
-
-
 def _accept_after_all(token: str, request: HttpRequest, run_id: UUID) -> Accepted:
-    """What was to be begun by the host of this process; it may have been inserted without anybody's knowledge."""
+    """What was to be begun by a host; it may have been inserted without anybody's knowledge."""
     try:
         return _accept(token, request, run_id, begins=False)
     except IntegrityError:
@@ -225,7 +213,7 @@ def _accept_at(
     """The same delivery id gives the same run.
 
     settings  the revision under which the address was read, if that was some time ago
-    begins    a host of this process may begin and insert the run, if there is one and the reply is waited for
+    begins    a host may begin and insert the run, if its reply is waited for
 
     raises    SettingsChanged
     """

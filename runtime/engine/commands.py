@@ -5,7 +5,6 @@ a hint goes out after the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -19,7 +18,7 @@ from runtime.engine.delta import ended_data
 from runtime.engine.forking import check_trigger, settled_steps
 from runtime.engine.levels import handled_failures
 from runtime.engine.loading import frozen_graph
-from runtime.engine.new_runs import NewRun
+from runtime.engine.new_runs import Begun, NewRun
 from runtime.engine.retries import last_try, to_try_again
 from runtime.engine.values import storable
 from runtime.engine.wait_kinds import BUDGET, SETTLE
@@ -98,14 +97,14 @@ def start_run(run: Run, *, settings: int | None = None) -> Run:
     return _queue(run, {"trigger": run.trigger}, settings=settings)
 
 
-def begin_run(run: Run, *, settings: int) -> Future[bool] | None:
-    """Have the host in this process begin a new run before anybody else can know of it: its first write inserts it.
+def begin_run(run: Run, *, settings: int) -> Begun | None:
+    """Have a host begin a new run before anybody else can know of it: its first write inserts it.
 
     For who waits for its answer anyway: a transaction less, and nothing is waited for before the first step.
 
-    returns   whether it was inserted, as soon as that is known; otherwise nothing was done, and it can be started with the
-              same id. It may raise what the database raises: then nobody knows whether it was inserted.
-              None without such a host, or where a run may have to wait for others.
+    returns   what tells whether it was inserted; otherwise nothing was done, and it can be started with the same id.
+              Where the database fails nobody knows whether it was inserted.
+              None where no host has room, or where a run may have to wait for others.
     """
     if slots.are_limited(run):
         return None

@@ -1,7 +1,8 @@
 """Hints to hosts: "look at this run". They go out after the commit, off the request path, and may all be lost.
 
 In one process with a host the hint goes straight to it. Otherwise a publisher thread sends it to the broker,
-behind a breaker: while the broker is away nothing waits for it, and the hosts' sweep finds the work.
+behind a breaker: while the broker is away nothing waits for it, and the hosts' sweep finds the work. A new run that its first
+write may insert goes straight to a host in either case, see presence.py.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from runtime.engine.new_runs import NewRun
+from runtime.engine.new_runs import Begun, BegunHere, NewRun
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,10 @@ class LocalHost(Protocol):
     def begin(self, new: NewRun) -> Future[bool]: ...
 
     def offer_errand(self) -> None: ...
+
+
+class OtherHosts(Protocol):
+    def begin(self, new: NewRun) -> Begun | None: ...
 
 
 class _Publisher:
@@ -93,6 +98,7 @@ class _Publisher:
 
 
 _local: LocalHost | None = None
+_others: OtherHosts | None = None
 _publisher: _Publisher | None = None
 _lock = threading.Lock()
 
@@ -110,6 +116,12 @@ def use_broker(send: Callable[[list[Hint]], None]) -> None:
         _publisher = _Publisher(send)
 
 
+def use_other_hosts(hosts: OtherHosts) -> None:
+    """From here on new runs may be begun by hosts of other processes."""
+    global _others
+    _others = hosts
+
+
 def offer_run(run_id: UUID) -> None:
     if _local is not None:
         _local.offer(run_id)
@@ -125,9 +137,11 @@ def offer_new_run(new: NewRun) -> None:
         _publisher.put(Hint(new.run.pk, new))
 
 
-def begin(new: NewRun) -> Future[bool] | None:
-    """Have the host in this process begin a run that its first write inserts: whether it did. None without such a host."""
-    return _local.begin(new) if _local is not None else None
+def begin(new: NewRun) -> Begun | None:
+    """Have a host begin a run that its first write inserts, that of this process if there is one; None where none can."""
+    if _local is not None:
+        return BegunHere(_local.begin(new))
+    return _others.begin(new) if _others is not None else None
 
 
 def offer_errand() -> None:

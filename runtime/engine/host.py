@@ -45,9 +45,10 @@ from runtime.engine.accounts import KeptAccounts
 from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
-from runtime.engine.live import LiveUpdates, answer_topic, run_topic
+from runtime.engine.live import LiveUpdates, RedisLiveUpdates, answer_topic, run_topic
 from runtime.engine.loop_database import LoopDatabase
 from runtime.engine.new_runs import NewRun
+from runtime.engine.presence import Presence
 from runtime.engine.server_care import look_after_servers
 from runtime.engine.state import RunState
 from runtime.engine.upkeep import keep_up
@@ -85,11 +86,13 @@ class Host:
         capacity: int = CAPACITY,
         per_workspace: int = PER_WORKSPACE,
         memory_mib: int = 0,
+        tells_others: RedisLiveUpdates | None = None,
         on_loop: LoopDatabase | None = None,
     ) -> None:
         """per_workspace: runs of one workspace that it holds at most; memory_mib: it ends when it has more, 0 never
 
-        on_loop   where changes go to without a thread, if the database is PostgreSQL
+        tells_others   over which other processes may hand it new runs
+        on_loop        where changes go to without a thread, if the database is PostgreSQL
         """
         self.id = new_id()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
@@ -106,6 +109,7 @@ class Host:
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._lease = lease.Lease(self.id, self.name)
+        self._presence = Presence(tells_others, self.id, self.begin) if tells_others else None
         self._on_loop = on_loop
         self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1), on_loop=on_loop)
         self._claims: dict[UUID, Claim] = {}
@@ -254,6 +258,8 @@ class Host:
             asyncio.create_task(keep_up(self.in_database)),
         ]
         self._up.set()
+        if self._presence is not None:
+            await self._presence.listen()
         self._watch_memory()
         care.append(asyncio.create_task(self._load_the_rest()))
         logger.info("host started", extra={"action": "host", "host": self.name})
@@ -345,6 +351,8 @@ class Host:
     async def _sweep(self) -> None:
         """Do what is due, whether or not a hint told of it; a host that has lost its lease finds out here."""
         self.check_lease()
+        if self._presence is not None:
+            self._presence.tell(self.capacity - len(self._claims) - len(self._offered))
         found = await self.in_database(sweeping.look, self.id)
         self._errands_wait = self._errands_wait or found.errands
         if found.schedules and not self._is_firing:
@@ -366,6 +374,8 @@ class Host:
     async def _drain(self) -> None:
         """Let calls in flight end within the grace period, give the rest back."""
         self._draining = True
+        if self._presence is not None:
+            self._presence.tell(0)
         deadline = time.monotonic() + DRAIN_S
         for drive in self._drives.values():
             drive.stop()

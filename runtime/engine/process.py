@@ -14,6 +14,8 @@ from kombu.exceptions import ChannelError
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
 from runtime.engine.loop_database import LoopDatabase
+from runtime.engine.presence import KnownHosts
+from runtime.engine.waiting import InDatabase
 from runtime.gateways import Gateways
 from runtime.outbound.policy import OutboundPolicy
 
@@ -54,6 +56,7 @@ def start_host() -> Host:
         live=live_updates(),
         # SQLite has one writer: more threads would only wait for each other.
         database_threads=1 if settings.EMBEDDED else DATABASE_THREADS,
+        tells_others=_redis(),
         on_loop=None if settings.EMBEDDED else LoopDatabase(connection.get_connection_params()),
         per_workspace=settings.WORKSPACE_RUNS,
         memory_mib=settings.WORKER_MEMORY_MIB,
@@ -81,6 +84,25 @@ def publish_hints_to_broker() -> None:
     """In a web process without a host: hints go to the workers by the broker."""
     if settings.BROKER_URL and _host is None:
         hints.use_broker(BrokerSender(settings.BROKER_URL))
+
+
+def listen_for_hosts(in_database: InDatabase) -> None:
+    """The same: new runs may go straight to the workers' hosts, which tell of themselves; called on its event loop."""
+    known = _known_hosts()
+    if known is not None and _host is None:
+        hints.use_other_hosts(known)
+        known.listen(in_database)
+
+
+@lru_cache(maxsize=1)
+def _known_hosts() -> KnownHosts | None:
+    redis = _redis()
+    return KnownHosts(redis) if redis else None
+
+
+def _redis() -> RedisLiveUpdates | None:
+    live = live_updates()
+    return live if isinstance(live, RedisLiveUpdates) else None
 
 
 class BrokerSender:

@@ -4,66 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import httpx2
 import psycopg
 import pytest
 
 from tests.support.commits import counted_commits
-from tests.support.product import (
-    Embedded,
-    Example,
-    a_document,
-    a_node,
-    eventually,
-    one_process,
-    published,
-)
+from tests.support.contacts import Contacts
+from tests.support.product import Embedded, Example, eventually, one_process
 from tests.support.services import POSTGRES_URL, postgresql_and_redis, require_services
 
 pytestmark = pytest.mark.timeout(240)
 
 DATABASE = "patchbay_test_one_process"
 
-GRAPH = a_document(
-    [
-        a_node("start", "webhook_trigger", {"respond": "when_replied"}),
-        a_node(
-            "asked",
-            "condition",
-            {
-                "branches": [
-                    {
-                        "id": "yes",
-                        "when": {"all": [{"left": "{{ trigger.body.email }}", "op": "is_not_empty"}]},
-                    }
-                ]
-            },
-        ),
-        a_node(
-            "call",
-            "mcp_tool",
-            {"server": "crm", "tool": "create_contact", "arguments": {"email": "{{ trigger.body.email }}"}},
-        ),
-        a_node("done", "reply", {"data": "{{ steps.call.contact_id }}"}),
-        a_node("nothing", "reply", {"data": "nothing"}),
-    ],
-    "start>asked, asked.yes>call, call>done, asked.otherwise>nothing",
-)
 
-
-class Place:
-    """An installation, and its workflow that adds a contact."""
+class Place(Contacts):
+    """An installation in one process."""
 
     def __init__(self, product: Embedded, crm: Example) -> None:
-        self.product, self.crm = product, crm
+        super().__init__(product.api(), crm)
+        self.product = product
         self._fault = ""
-        self.api = product.api()
-        server = {"slug": "crm", "name": "CRM", "transport": "http", "url": f"{crm.url}/mcp", "enable": "all"}
-        registered = self.api("POST", "/mcp-servers", server)
-        assert self.api("POST", f"/mcp-servers/{registered['id']}/refresh")["status"] == "ok"
-        self.workflow = published(self.api, "Add a contact", GRAPH)
 
     @property
     def database_url(self) -> str:
@@ -83,17 +45,6 @@ class Place:
 
     def faults_reached(self) -> int:
         return self.product.process.log.read_text().count("fault reached")
-
-    def post(self, body: dict[str, Any]) -> httpx2.Response:
-        return httpx2.post(self.workflow["hook"], json=body, timeout=60, trust_env=False)
-
-    def runs_of(self, email: str) -> list[dict[str, Any]]:
-        found = self.api("GET", f"/runs?workflow={self.workflow['id']}&limit=200")["items"]
-        runs = [self.api("GET", f"/runs/{run['id']}") for run in found]
-        return [run for run in runs if run["input"]["body"].get("email") == email]
-
-    def contacts(self, email: str) -> int:
-        return len(self.crm.rows(f"SELECT * FROM contacts WHERE email = '{email}'"))
 
 
 @pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])

@@ -183,16 +183,17 @@ def commits(cluster: Cluster) -> Iterator[Callable[[str], int]]:
         yield count
 
 
-def test_a_run_with_two_outside_calls_commits_four_times(admin: Api, commits: Callable[[str], int]) -> None:
-    """Accepted; taken with the model's intent; its outcome with the tool's intent; the tool's outcome with the end."""
+def test_a_run_with_two_outside_calls_commits_three_times(admin: Api, commits: Callable[[str], int]) -> None:
+    """Accepted and taken with the model's intent; its outcome with the tool's intent; the tool's outcome with the end."""
     hook = published(admin, "Commits", order_status().graph)["hook"]
     found = []
-    for _ in range(6):
+    for _ in range(9):
         answer = admin.http.post(hook, json={"message": "I am mira@example.com"})
         assert answer.json() is True
         found.append(commits(answer.headers["x-run-id"]))
-    # A worker that does not know the graph yet, or that was slower than the sweep, claims the run apart.
-    assert (min(found), max(found)) in {(4, 4), (4, 5)}
+    # Until web process and workers know the workflow and each other, a run is accepted first, and then taken or claimed.
+    assert min(found) == 3
+    assert max(found) <= 5
 
 
 def test_two_workflows_that_are_published_at_one_moment_do_not_come_to_start_each_other(admin: Api) -> None:

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 import psycopg
 
+NAME = "counting"
+"""Of the connection, for who ends all others."""
+
 
 @contextmanager
 def counted_commits(database_url: str) -> Iterator[Callable[[str], int]]:
     """How many transactions wrote the row of a run, by its id; of runs that are written in here."""
-    with psycopg.connect(database_url, autocommit=True) as database:
+    with psycopg.connect(database_url, autocommit=True, application_name=NAME) as database:
         database.execute("CREATE TABLE written (run uuid, by xid8)")
         database.execute(
             # What is counted for pages is folded in later, for many runs at once.
