@@ -255,13 +255,11 @@ class _Link:
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        lines = [line for line in (self._sending, self._listening) if line is not None]
         tasks = [task for task in (self._connecting, self._reader) if task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for line in (self._sending, self._listening):
-            if line is not None:
-                line.close()
+        await asyncio.gather(*tasks, *(line.finish() for line in lines), return_exceptions=True)
 
     async def _listen(self) -> None:
         """Listen to what is wanted; the first time that waits until Redis was reached, or was not."""

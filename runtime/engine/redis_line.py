@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 2.0
 ANSWERS_WITHIN_S = 5.0
+FINISHED_WITHIN_S = 1.0
 MAX_UNSENT_BYTES = 4_000_000
 
 
@@ -89,7 +90,14 @@ class Line(asyncio.Protocol):
         except TimeoutError:
             return False
 
+    async def finish(self) -> None:
+        """Send what was to be sent, and end."""
+        self._transport.close()
+        if not await self._is_lost_within(FINISHED_WITHIN_S):
+            self.close()
+
     def close(self) -> None:
+        """End at once: it is of no use any more."""
         self._lost.set()
         self._transport.abort()
 
