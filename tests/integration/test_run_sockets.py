@@ -12,6 +12,7 @@ import pytest
 from builder.accounts.guarded_socket import REFUSED
 from tests.support.cluster import Cluster
 from tests.support.product import Api, a_document, a_node, eventually, manage_all, published
+from tests.support.services import end_others
 from tests.support.watcher import Browser, Watcher
 
 CLOSED_WITHIN_S = 5.0
@@ -128,10 +129,7 @@ def test_who_watches_is_told_on_after_the_database_has_ended_every_connection(
         eventually(lambda: watcher.seen, what="being told")
         # Some of them in the middle of what they do, others between two questions.
         for _ in range(3):
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            end_others(connection)
             before = len(watcher.seen)
             make_news(admin, run_id)
             eventually(lambda seen=before: len(watcher.seen) >= seen + 2, what="being told on")
