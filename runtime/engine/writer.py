@@ -71,14 +71,15 @@ class Writer:
             self._leave()
 
     async def _write_together(self, asked: Sequence[tuple[Write, asyncio.Future[bool]]]) -> None:
-        written = [False] * len(asked)
-        if len(asked) > 1:
+        together = [write for write, _ in asked if not _is_late(write)]
+        written: set[int] = set()
+        if len(together) > 1:
             # One of them may be at fault; each finds out by itself.
             with suppress(Exception):
-                writes = [write for write, _ in asked]
-                written = await self._in_database(store.commit, writes, patience_s=_patience_s(writes))
-        for (write, done), is_written in zip(asked, written, strict=True):
-            if is_written:
+                found = await self._in_database(store.commit, together, patience_s=_patience_s(together))
+                written = {id(write) for write, is_written in zip(together, found, strict=True) if is_written}
+        for write, done in asked:
+            if id(write) in written:
                 _settle(done, True)
             else:
                 await self._settle_alone(write, done)
@@ -91,7 +92,7 @@ class Writer:
                 done.set_exception(error)
 
     async def _alone(self, write: Write) -> bool:
-        if not write.claim.is_inserted and time.monotonic() > write.claim.insert_until:
+        if _is_late(write):
             raise OperationalError("The run waited for too long to be inserted.")
         if self._on_loop is not None and not write.stands_alone:
             # Why it was not written, or whether it was, is found out by the other way.
@@ -102,9 +103,14 @@ class Writer:
         return bool(found[0])
 
 
+def _is_late(write: Write) -> bool:
+    return not write.claim.is_inserted and time.monotonic() > write.claim.insert_until
+
+
 def _patience_s(writes: Sequence[Write]) -> float:
     """Whoever waits for a run to be accepted hears of an outage that is more than a hitch, instead of waiting for its end."""
-    return math.inf if all(write.claim.is_inserted for write in writes) else HITCH_S
+    until = [write.claim.insert_until for write in writes if not write.claim.is_inserted]
+    return min(HITCH_S, min(until) - time.monotonic()) if until else math.inf
 
 
 def _settle(done: asyncio.Future[bool], result: bool) -> None:

@@ -74,6 +74,15 @@ async def test_a_run_that_nobody_waits_for_any_more_is_not_inserted() -> None:
     assert database.committed == []
 
 
+async def test_nor_together_with_others() -> None:
+    database = Database()
+    late = a_write("late", is_inserted=False, insert_until=0.0)
+    found = await written(database, a_write("a"), a_write("b"), late, a_write("c"))
+    assert [found[0], found[1], found[3]] == [True] * 3
+    assert isinstance(found[2], OperationalError)
+    assert database.committed == [["a"], ["b", "c"]]
+
+
 async def test_what_touches_more_than_its_run_goes_alone_and_waits_for_nobody() -> None:
     database = Database()
     await written(database, a_write("a"), a_write("b", alone=True), a_write("c"))
