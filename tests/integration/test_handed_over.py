@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 
 from tests.support.cluster import Cluster
@@ -15,7 +14,7 @@ from tests.support.commits import NAME as COUNTING
 from tests.support.commits import counted_commits
 from tests.support.contacts import Contacts
 from tests.support.product import Example, Process, eventually
-from tests.support.services import POSTGRES_URL, require_services
+from tests.support.services import require_services, unreachable
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -61,14 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def test_its_first_write_inserts_it(place: Place) -> None:
     place.begin()
-    answer = place.post({"email": "first@example.com"})
-    run_id = answer.headers["x-run-id"]
-    run = place.api("GET", f"/runs/{run_id}")
-    assert (answer.status_code, run["status"], run["result"]) == (200, "succeeded", answer.json())
-    assert run["created_at"] <= run["started_at"] <= run["ended_at"]
-    told = place.api("GET", f"/runs/{run_id}/events")["items"]
-    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
-    assert [event["type"] for event in told[:3]] == ["run.queued", "run.started", "step.started"]
+    run_id, _ = place.answered_run("first@example.com")
     assert place.commits(run_id) == 2, (
         "accepted and taken with the intent of its call; its outcome with the end"
     )
@@ -123,19 +115,10 @@ def test_a_worker_that_stood_still_does_not_do_again_what_was_done_meanwhile(pla
 
 def test_an_outage_is_told_and_nothing_is_left_of_the_request(place: Place) -> None:
     place.begin()
-    with psycopg.connect(POSTGRES_URL, autocommit=True) as server:
-        name = place.cluster.name
-        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name <> %s",
-            [name, COUNTING],
-        )
-        try:
-            answer = place.post({"email": "away@example.com"})
-            assert answer.status_code == 503, answer.text
-            assert answer.json()["retryable"] is True
-        finally:
-            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    with unreachable(place.cluster.name, except_for=COUNTING):
+        answer = place.post({"email": "away@example.com"})
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["retryable"] is True
     eventually(
         lambda: place.post({"email": "away@example.com"}).status_code == 200, what="being accepted again"
     )

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import httpx2
-import psycopg
 import pytest
 
 from tests.support.commits import counted_commits
 from tests.support.contacts import Contacts
 from tests.support.product import Embedded, Example, eventually, one_process
-from tests.support.services import POSTGRES_URL, postgresql_and_redis, require_services
+from tests.support.services import postgresql_and_redis, require_services, unreachable
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -67,14 +66,7 @@ ON_POSTGRESQL = pytest.mark.parametrize("place", ["PostgreSQL"], indirect=True)
 
 def test_its_first_write_inserts_it(place: Place) -> None:
     place.begin()
-    answer = place.post({"email": "first@example.com"})
-    run_id = answer.headers["x-run-id"]
-    run = place.api("GET", f"/runs/{run_id}")
-    assert (answer.status_code, run["status"], run["result"]) == (200, "succeeded", answer.json())
-    assert run["created_at"] <= run["started_at"] <= run["ended_at"]
-    told = place.api("GET", f"/runs/{run_id}/events")["items"]
-    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
-    assert [event["type"] for event in told[:3]] == ["run.queued", "run.started", "step.started"]
+    _, told = place.answered_run("first@example.com")
     assert told[0]["data"] == {"trigger": "start"}
 
 
@@ -128,18 +120,11 @@ def test_it_goes_on_when_the_process_dies_after_its_first_write(place: Place) ->
 @ON_POSTGRESQL
 def test_an_outage_is_told_and_nothing_is_left_of_the_request(place: Place) -> None:
     place.begin()
-    with psycopg.connect(POSTGRES_URL, autocommit=True) as server:
-        server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
-        server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [DATABASE]
-        )
-        try:
-            answer = place.post({"email": "away@example.com"})
-            assert answer.status_code == 503, answer.text
-            assert answer.json()["retryable"] is True
-            assert "retry-after" in answer.headers
-        finally:
-            server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true")
+    with unreachable(DATABASE):
+        answer = place.post({"email": "away@example.com"})
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["retryable"] is True
+        assert "retry-after" in answer.headers
     eventually(
         lambda: place.post({"email": "away@example.com"}).status_code == 200, what="being accepted again"
     )

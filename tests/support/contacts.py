@@ -55,3 +55,15 @@ class Contacts:
 
     def contacts(self, email: str) -> int:
         return len(self.crm.rows(f"SELECT * FROM contacts WHERE email = '{email}'"))
+
+    def answered_run(self, email: str) -> tuple[str, list[dict[str, Any]]]:
+        """The id and the events of a run that was answered, and looks like any other whoever has inserted it."""
+        answer = self.post({"email": email})
+        run_id = answer.headers["x-run-id"]
+        run = self.api("GET", f"/runs/{run_id}")
+        assert (answer.status_code, run["status"], run["result"]) == (200, "succeeded", answer.json())
+        assert run["created_at"] <= run["started_at"] <= run["ended_at"]
+        told = self.api("GET", f"/runs/{run_id}/events")["items"]
+        assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
+        assert [event["type"] for event in told[:3]] == ["run.queued", "run.started", "step.started"]
+        return run_id, told

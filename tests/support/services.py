@@ -49,6 +49,21 @@ def fresh_database(name: str) -> str:
     return urlunsplit(urlsplit(POSTGRES_URL)._replace(path=f"/{name}"))
 
 
+@contextmanager
+def unreachable(name: str, *, except_for: str = "") -> Iterator[None]:
+    """A database that ends every connection and takes none meanwhile; except_for: the name of an application that stays."""
+    with psycopg.connect(POSTGRES_URL, autocommit=True) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name <> %s",
+            [name, except_for or "nobody"],
+        )
+        try:
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
 def drop_database(name: str) -> None:
     with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
