@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import threading
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -189,6 +191,7 @@ class _Link:
         self._tried = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._sending: Line | None = None
+        self._opened_at = -math.inf
         self._connecting: asyncio.Task[None] | None = None
         self._texts: list[tuple[str, str]] = []
         self._gathered: dict[str, str] = {}
@@ -198,7 +201,8 @@ class _Link:
 
     def send(self, topic: str, news: Mapping[str, Any]) -> None:
         if topic.startswith(ANSWER):
-            self.send_text(ANSWERS, f"{topic} {seal(news, about=topic)}")
+            sealed = seal(news, about=topic) or seal({}, about=topic)
+            self.send_text(ANSWERS, f"{topic} {sealed}")
         elif len(self._gathered) < MAX_PENDING:
             self._gathered[topic] = json.dumps(news, default=str)
             if self._timer is None:
@@ -223,6 +227,9 @@ class _Link:
 
     async def _connect(self) -> None:
         """Connect, and send what has waited for that; while Redis is away it is forgotten."""
+        # One that is refused right after it was opened is not opened anew for each message.
+        await asyncio.sleep(self._opened_at + RECONNECT_AFTER_S - time.monotonic())
+        self._opened_at = time.monotonic()
         try:
             self._sending = await Line.open(self._to, _ignore)
         except (OSError, TimeoutError):
@@ -246,7 +253,8 @@ class _Link:
         self._subscribers[topic].discard(subscription)
         if not self._subscribers[topic]:
             del self._subscribers[topic]
-            self._listen_as_wanted()
+            if not topic.startswith(ANSWER):
+                self._listen_as_wanted()
 
     async def hear(self, channel: str, handle: Callable[[str], None]) -> None:
         self._handlers[channel] = handle
@@ -308,16 +316,19 @@ class _Link:
             if is_text:
                 self._handlers[channel](text)
         elif channel == ANSWERS:
-            topic, _, sealed = text.partition(" ")
-            self._wake(topic, sealed)
+            self._hear_answer(text)
         else:
             self._wake(channel)
 
-    def _wake(self, topic: str, sealed: str = "") -> None:
-        if subscribers := self._subscribers.get(topic):
-            told = unseal(sealed, about=topic) if sealed else None
-            for subscription in subscribers:
-                subscription.wake(told)
+    def _hear_answer(self, text: str) -> None:
+        """One that was made up wakes nobody: who has handed a run over takes its answer for a sign that it is stored."""
+        topic, _, sealed = text.partition(" ")
+        if topic in self._subscribers and (told := unseal(sealed, about=topic)) is not None:
+            self._wake(topic, told)
+
+    def _wake(self, topic: str, told: Mapping[str, Any] | None = None) -> None:
+        for subscription in self._subscribers.get(topic, ()):
+            subscription.wake(told)
 
 
 def _ignore(reply: Any) -> None:
