@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
+from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -34,9 +36,10 @@ from builder.triggers.models import Address, Delivery
 from builder.triggers.starting import paused, run_at, trigger_of_live_version
 from builder.triggers.webhook_auth import refuse_unless_genuine
 from builder.triggers.webhook_keys import kind_of, secrets_of
+from runtime.database_outage import is_outage
 from runtime.engine import process
 from runtime.engine.commands import begin_run, start_run
-from runtime.engine.live import answer_topic
+from runtime.engine.live import Subscription, answer_topic
 from runtime.engine.new_runs import Begun
 from runtime.engine.waiting import answer_within
 from runtime.errors import PatchbayError
@@ -155,13 +158,14 @@ async def _body_of(receive: Receive) -> bytes:
 async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     """202 {"run_id"} once the run is committed; with `when_replied` up to 30 s of waiting for the reply."""
     run_id = new_id()
+    accept_after_all = partial(in_database, _accept_after_all, token, request, run_id)
     process.listen_for_hosts(in_database)
     async with process.live_updates().subscribe(answer_topic(run_id)) as news:
         accepted = await in_database(_accept, token, request, run_id)
         # A run that was just committed cannot have replied yet.
         looks_first = accepted.run_id != run_id
-        if accepted.begun is not None and not await accepted.begun.is_inserted(news, in_database):
-            accepted, looks_first = await in_database(_accept_after_all, token, request, run_id), True
+        if accepted.begun is not None and (own := await own_instead(accepted.begun, news, accept_after_all)):
+            accepted, looks_first = own, True
         started = str(accepted.run_id)
         if not accepted.holds:
             return JsonResponse({"run_id": started}, status=202)
@@ -173,11 +177,27 @@ async def _webhook(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse(result, safe=False, headers={"X-Run-Id": started})
 
 
+async def own_instead(
+    begun: Begun, news: Subscription, accept_after_all: Callable[[], Awaitable[Accepted]]
+) -> Accepted | None:
+    """The run as this process has inserted it, since the host had not; None where that had.
+
+    While the host may still do it nobody can be told that the database took nothing.
+    """
+    while not await begun.is_inserted(news, in_database):
+        try:
+            return await accept_after_all()
+        except AnyDatabaseError as error:
+            if not (is_outage(error) and begun.may_come):
+                raise
+    return None
+
+
 def _accept_after_all(token: str, request: HttpRequest, run_id: UUID) -> Accepted:
-    """What was to be begun by a host; it may have been inserted without anybody's knowledge."""
+    """What was to be begun by a host, which may have inserted it meanwhile, before what refuses the request now was so."""
     try:
         return _accept(token, request, run_id, begins=False)
-    except IntegrityError:
+    except (IntegrityError, ProblemError, PatchbayError, Http404):
         if Run.objects.filter(pk=run_id).exists():
             return Accepted(run_id, holds=True)
         raise

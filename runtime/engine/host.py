@@ -220,6 +220,8 @@ class Host:
                 if not state.answer_told and (state.has_replied or state.ending is not None):
                     state.answer_told = True
                     self.live.publish(answer_topic(run.id), {"answer": [state.has_replied, run.result]})
+                    if self._presence is not None:
+                        self._presence.answered(run.id)
         except Exception:
             # What it tells of is committed: a run must not fail because nobody could be told.
             logger.exception("news of a run was lost", extra={"action": "publish", "run_id": run.id})

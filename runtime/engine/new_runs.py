@@ -40,6 +40,11 @@ class Begun(Protocol):
         """
         ...
 
+    @property
+    def may_come(self) -> bool:
+        """Whether the host may insert it yet, where it had not."""
+        ...
+
 
 class BegunHere:
     """By the host of this process, which tells."""
@@ -53,6 +58,10 @@ class BegunHere:
                 return await asyncio.wrap_future(self._told)
         except TimeoutError:
             return False
+
+    @property
+    def may_come(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True)

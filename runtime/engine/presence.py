@@ -33,9 +33,11 @@ HEARD_WITHIN_S = 3.0
 FORGOTTEN_AFTER_S = 60.0
 LOOK_AFTER_S = 0.25
 """Who has heard nothing of a run that was handed over for this time looks whether it was inserted."""
+TOLD_AFTER_S = 0.1
+"""A run that was inserted so long ago and has not been answered yet is told of, so that nobody need look."""
 SPARE_ROOM = 8
 """For what other processes hand over at the same moment."""
-REFUSED = {"begun": False}
+BEGUN, REFUSED = {"begun": True}, {"begun": False}
 
 
 def channel_of(host_id: UUID) -> str:
@@ -51,6 +53,7 @@ class Presence:
         self._live = live
         self._id = host_id
         self._begin = begin
+        self._untold: dict[UUID, asyncio.TimerHandle] = {}
 
     async def listen(self) -> None:
         """Begin what is handed over, from here on."""
@@ -72,22 +75,38 @@ class Presence:
         new = NewRun(run, settings, is_inserted=False, made_at=made_at)
         self._begin(new).add_done_callback(partial(self._tell_sender, run.pk))
 
+    def answered(self, run_id: UUID) -> None:
+        """Its answer was told, which says that it was begun, too."""
+        if timer := self._untold.pop(run_id, None):
+            timer.cancel()
+
     def _tell_sender(self, run_id: UUID, begun: Future[bool]) -> None:
-        """Of a run that is inserted its answer tells, or its row."""
         if begun.exception() is not None or not begun.result():
             self._refuse(run_id)
+        else:
+            loop = asyncio.get_running_loop()
+            self._untold[run_id] = loop.call_later(TOLD_AFTER_S, self._tell_begun, run_id)
+
+    def _tell_begun(self, run_id: UUID) -> None:
+        self._untold.pop(run_id, None)
+        self._live.publish(answer_topic(run_id), BEGUN)
 
     def _refuse(self, run_id: UUID) -> None:
         self._live.publish(answer_topic(run_id), REFUSED)
 
 
 class HandedOver:
-    """A run on its way to a host: who has handed it over hears of its answer, of a refusal, or nothing."""
+    """A run on its way to a host: who has handed it over hears its answer, that it was begun, a refusal, or nothing."""
 
     def __init__(self, run_id: UUID, distrust: Callable[[], object]) -> None:
         self._run_id = run_id
         self._distrust = distrust
         self._until = time.monotonic() + BEGUN_WITHIN_S
+        self._is_refused = False
+
+    @property
+    def may_come(self) -> bool:
+        return not self._is_refused and time.monotonic() < self._until
 
     async def is_inserted(self, news: Subscription, in_database: InDatabase) -> bool:
         while not await news.has_news(LOOK_AFTER_S):
@@ -95,16 +114,16 @@ class HandedOver:
                 is_there = bool(await in_database(Run.objects.filter(pk=self._run_id).exists))
             except AnyDatabaseError as error:
                 # As long as the host may still insert it, nobody can be told that it was not accepted.
-                if is_outage(error) and time.monotonic() < self._until:
+                if is_outage(error) and self.may_come:
                     continue
                 raise
             if not is_there:
                 self._distrust()
             return is_there
-        if news.told != REFUSED:
-            return True
-        await news.wait(0)
-        return False
+        self._is_refused = news.told == REFUSED
+        if news.told in (BEGUN, REFUSED):
+            await news.wait(0)
+        return not self._is_refused
 
 
 @dataclass

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
+from builder.triggers.hooks import Accepted, own_instead
 from runtime.engine import presence, sealing
 from runtime.engine.live import RedisLiveUpdates, Subscription, answer_topic
 from runtime.engine.new_runs import NewRun
@@ -48,9 +50,8 @@ class Place:
         until = now + timedelta(seconds=60 if lives else -60)
         host_id = new_id()
         if is_here:
-            await Host.objects.acreate(
-                id=host_id, name="h", started_at=now, lease_until=until, progress_at=now
-            )
+            row = Host(id=host_id, name="h", started_at=now, lease_until=until, progress_at=now)
+            await look(row.save)
         host = Presence(live, host_id, self._begin)
         await host.listen()
         self._all.append(live)
@@ -86,7 +87,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 def a_new_run(**given: Any) -> NewRun:
     facts: dict[str, Any] = {"graph_id": "0" * 64, "trigger": "start", "input": {"text": "hello"}}
-    run = Run(id=new_id(), workspace_id=new_id(), workflow_id=new_id(), **facts | given)
+    run = Run(id=new_id(), origin_id=new_id(), workspace_id=new_id(), workflow_id=new_id(), **facts | given)
     return NewRun(run, 7, is_inserted=False)
 
 
@@ -96,6 +97,10 @@ def rows(new: NewRun) -> dict[str, Any]:
 
 async def look(function: Any) -> Any:
     return await asyncio.to_thread(function)
+
+
+async def unreachable(function: Any) -> Any:
+    raise AssertionError("nobody asks the database")
 
 
 async def test_a_host_begins_what_it_is_handed(place: Place) -> None:
@@ -147,6 +152,27 @@ async def test_a_refusal_is_told_at_once(place: Place) -> None:
     assert time.monotonic() - began < presence.LOOK_AFTER_S
 
 
+async def test_that_a_run_was_inserted_is_told_if_its_answer_takes_longer(place: Place) -> None:
+    host = await place.add_host()
+    assert await place.hand_over(host)
+    slow, quick = a_new_run(), a_new_run()
+    async with (
+        place.live.subscribe(answer_topic(slow.run.pk)) as news,
+        place.live.subscribe(answer_topic(quick.run.pk)) as answer,
+    ):
+        handed = place.known.begin(slow)
+        assert handed is not None
+        # It is in no database, and nobody looks there.
+        assert await handed.is_inserted(news, unreachable)
+        assert not await news.wait(0.05), "it is no answer"
+
+        assert place.known.begin(quick) is not None
+        while (await place.begun.get()).run.pk != quick.run.pk:
+            continue
+        host.answered(quick.run.pk)
+        assert not await answer.wait(2 * presence.TOLD_AFTER_S)
+
+
 async def test_what_nobody_tells_of_is_looked_for_and_its_host_not_trusted_again(place: Place) -> None:
     host = await place.add_host()
     assert await place.hand_over(host)
@@ -155,6 +181,46 @@ async def test_what_nobody_tells_of_is_looked_for_and_its_host_not_trusted_again
     assert not await handed.is_inserted(Subscription(), look)
     assert place.known.begin(a_new_run()) is None
     assert await place.hand_over(host), "it has told of itself anew"
+
+
+async def test_a_run_that_its_host_inserts_late_is_found_though_nothing_could_be_inserted_here(
+    place: Place,
+) -> None:
+    assert await place.hand_over(await place.add_host())
+    now = datetime.now(UTC)
+    new, tried = a_new_run(created_at=now, progress_at=now), []
+
+    async def accept() -> Accepted:
+        tried.append(new)
+        await look(new.run.save)
+        raise OperationalError("the connection is closed")
+
+    handed = place.known.begin(new)
+    assert handed is not None
+    assert await own_instead(handed, Subscription(), accept) is None
+    assert tried == [new]
+
+
+@pytest.mark.parametrize(("inserts", "least"), [(True, 2), (False, 1)], ids=["silent", "refused"])
+async def test_an_outage_is_told_as_soon_as_the_host_cannot_insert_the_run_any_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch, inserts: bool, least: int
+) -> None:
+    monkeypatch.setattr(presence, "BEGUN_WITHIN_S", 2 * presence.LOOK_AFTER_S)
+    assert await place.hand_over(await place.add_host())
+    place.inserts = inserts
+    new, tried = a_new_run(), []
+
+    async def accept() -> Accepted:
+        tried.append(new)
+        raise OperationalError("the connection is closed")
+
+    async with place.live.subscribe(answer_topic(new.run.pk)) as news:
+        handed = place.known.begin(new)
+        assert handed is not None
+        with pytest.raises(OperationalError):
+            await own_instead(handed, Subscription() if inserts else news, accept)
+    assert not handed.may_come
+    assert least <= len(tried) <= 2
 
 
 async def test_what_another_installation_or_anybody_else_says_is_not_believed(
