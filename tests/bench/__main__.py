@@ -23,10 +23,10 @@ from tests.bench.processes import cpu_s, memory_mib
 from tests.bench.workloads import BODY, WORKLOADS, Workload
 from tests.support.product import Embedded, Process, stopping, wait_ready
 
-WARM_UP = 10
+WARM_UP = 20
 ROUNDS = 3
 """Floor and product take turns, so that a noisy neighbour meets both."""
-CALLS = {"order-status": 40, "decision": 40, "trivial-10": 60, "trivial-100": 30}
+CALLS = {"order-status": 80, "decision": 80, "trivial-10": 120, "trivial-100": 40}
 PARALLEL = {"order-status": (8, 32), "trivial-10": (8, 32)}
 IDLE_S = 15.0
 STATS_S = 11.0
