@@ -1,13 +1,13 @@
-"""R1, R5 in one process: it is killed again and again under webhooks whose replies are waited for, which it begins before they are stored."""
+"""R1, R5: who executes runs is killed again and again under webhooks whose replies are waited for, which it begins before they are stored."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import httpx2
 import pytest
 
 from tests.chaos.figures import Figures, beyond_daily, sized
+from tests.support.cluster import Cluster
 from tests.support.effects import EffectsServer
 from tests.support.histories import unlike_their_events
-from tests.support.product import Embedded, a_document, a_node, eventually, one_process, published
-from tests.support.services import postgresql_and_redis
+from tests.support.product import Api, a_document, a_node, eventually, one_process, published
+from tests.support.services import postgresql_and_redis, require_services
 
 STORM_S = sized(10.0, 30.0, 90.0)
 KILL_EVERY_S = 6.0
@@ -44,13 +45,64 @@ GRAPH = a_document(
 )
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedded]:
-    stores: AbstractContextManager[dict[str, str]] = nullcontext({})
-    if request.param == "PostgreSQL":
-        stores = postgresql_and_redis("patchbay_test_one_process_storm", 13)
-    with stores as env, one_process(tmp_path, env) as found:
+@dataclass(frozen=True)
+class Place:
+    """An installation, and how the process that executes runs dies and is started anew.
+
+    where   its database: the address, or the file of an SQLite
+    stop    no process of it writes any more
+    """
+
+    name: str
+    api: Api
+    where: str | Path
+    kill: Callable[[], None]
+    stop: Callable[[], None]
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL", "apart"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    made = apart(tmp_path) if request.param == "apart" else alone(request.param, tmp_path)
+    with made as found:
         yield found
+
+
+@contextmanager
+def alone(store: str, folder: Path) -> Iterator[Place]:
+    """Web and worker in one process."""
+    stores: AbstractContextManager[dict[str, str]] = nullcontext({})
+    if store == "PostgreSQL":
+        stores = postgresql_and_redis("patchbay_test_one_process_storm", 13)
+    with stores as env, one_process(folder, env) as product:
+
+        def kill() -> None:
+            assert product.process is not None
+            product.process.kill()
+            product.start()
+
+        where = product.env["DATABASE_URL"] or Path(product.env["PATCHBAY_DATA_DIR"]) / "patchbay.sqlite3"
+        yield Place(f"one-{store.lower()}", product.api(), where, kill, product.stop)
+
+
+@contextmanager
+def apart(folder: Path) -> Iterator[Place]:
+    """A web process and two workers, one of which dies."""
+    require_services()
+    cluster = Cluster(folder, number=1)
+
+    def kill() -> None:
+        cluster.workers.pop(0).kill()
+        cluster.add_worker()
+
+    def stop() -> None:
+        for worker in cluster.workers:
+            worker.kill()
+
+    try:
+        cluster.start(workers=2)
+        yield Place("apart", cluster.api(), cluster.env["DATABASE_URL"], kill, stop)
+    finally:
+        cluster.stop()
 
 
 @dataclass
@@ -63,23 +115,22 @@ class Storm:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _is_over: threading.Event = field(default_factory=threading.Event)
 
-    def over(self, product: Embedded) -> int:
-        """Kill the process every few seconds meanwhile; how often that was."""
+    @contextmanager
+    def over(self, place: Place) -> Iterator[int]:
+        """Kill every few seconds; inside, after the last of so many times, only answers are still to come."""
         started, kills = time.monotonic(), 0
         with ThreadPoolExecutor(SENDERS) as pool:
             senders = [pool.submit(self._send) for _ in range(SENDERS)]
             try:
                 while time.monotonic() - started < STORM_S:
                     time.sleep(KILL_EVERY_S)
-                    assert product.process is not None
-                    product.process.kill()
-                    product.start()
+                    place.kill()
                     kills += 1
             finally:
                 self._is_over.set()
-            for sender in senders:
-                sender.result(60)
-        return kills
+            yield kills
+        for sender in senders:
+            sender.result()
 
     def _send(self) -> None:
         with httpx2.Client(timeout=40, trust_env=False) as http:
@@ -97,23 +148,23 @@ class Storm:
                     assert answer.status_code in {202, 503}, answer.text
 
 
-def test_what_was_answered_is_stored_and_done_once_however_often_the_process_dies(
-    product: Embedded, effects: EffectsServer, figures: Figures
+def test_what_was_answered_is_stored_and_done_once_however_often_a_process_dies(
+    place: Place, effects: EffectsServer, figures: Figures
 ) -> None:
-    api = product.api()
+    api, prefix = place.api, place.name
     effects.register(api)
     workflow = published(api, "Storm", GRAPH)
-    prefix = "one-postgresql" if product.env["DATABASE_URL"] else "one-sqlite"
     storm = Storm(workflow["hook"], prefix)
-    kills = storm.over(product)
-    last_kill = time.monotonic()
     settled = {"succeeded", "failed", "cancelled", "needs_attention"}
 
     def unsettled() -> int:
         return sum(run["status"] not in settled for run in api.all_of(f"/runs?workflow={workflow['id']}"))
 
-    eventually(lambda: unsettled() == 0, within_s=3 * SETTLED_WITHIN_S, what="every run being settled")
-    settled_s = time.monotonic() - last_kill
+    with storm.over(place) as kills:
+        last_kill = time.monotonic()
+        eventually(lambda: unsettled() == 0, within_s=3 * SETTLED_WITHIN_S, what="every run being settled")
+        settled_s = time.monotonic() - last_kill
+    assert unsettled() == 0
     runs = list(api.all_of(f"/runs?workflow={workflow['id']}"))
     stored = {run["id"]: run for run in runs}
     log = effects.log(prefix)
@@ -132,7 +183,6 @@ def test_what_was_answered_is_stored_and_done_once_however_often_the_process_die
     figures.at_most("R1", f"{prefix}: runs that failed", 0, sum(run["status"] == "failed" for run in runs))
     figures.at_most("R1", f"{prefix}: parked, a call for each sender and kill", kills * SENDERS, parked)
     figures.at_most("R1", f"{prefix}: settled after the last kill", SETTLED_WITHIN_S, settled_s, " s")
-    product.stop()
-    where = product.env["DATABASE_URL"] or Path(product.env["PATCHBAY_DATA_DIR"]) / "patchbay.sqlite3"
-    figures.at_most("R1", f"{prefix}: runs unlike their events", 0, len(unlike_their_events(where)))
+    place.stop()
+    figures.at_most("R1", f"{prefix}: runs unlike their events", 0, len(unlike_their_events(place.where)))
     figures.check()
