@@ -5,6 +5,7 @@ Only for what every run does; everything else asks the ORM.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -47,7 +48,7 @@ UNFLUSHED = "set_config('synchronous_commit', 'off', true)"
 
 
 @contextmanager
-def in_one_transaction() -> Iterator[None]:
+def in_one_transaction() -> Iterator[sqlite3.Connection]:
     """Around statements of our own on SQLite; within a transaction that is under way they are a part of it.
 
     The ORM's `atomic` keeps a book that nothing here needs, and it costs more than a statement.
@@ -55,17 +56,33 @@ def in_one_transaction() -> Iterator[None]:
     database = connections[DEFAULT_DB_ALIAS]
     if database.in_atomic_block:
         with transaction.atomic(), database.wrap_database_errors:
-            yield
+            yield database.connection
         return
-    lower = database.connection
-    with _writing, database.wrap_database_errors:
-        lower.execute("BEGIN IMMEDIATE")
-        try:
+    with _writing, database.wrap_database_errors, _transaction(database.connection):
+        yield database.connection
+
+
+@contextmanager
+def unless_others_write(lower: sqlite3.Connection) -> Iterator[None]:
+    """The same over a connection that waits for nobody; raises sqlite3.OperationalError while another one writes."""
+    if not _writing.acquire(blocking=False):
+        raise sqlite3.OperationalError("database is locked")
+    try:
+        with _transaction(lower):
             yield
-            lower.execute("COMMIT")
-        except BaseException:
-            lower.rollback()
-            raise
+    finally:
+        _writing.release()
+
+
+@contextmanager
+def _transaction(lower: sqlite3.Connection) -> Iterator[None]:
+    lower.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        lower.execute("COMMIT")
+    except BaseException:
+        lower.rollback()
+        raise
 
 
 @contextmanager

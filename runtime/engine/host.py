@@ -46,7 +46,6 @@ from runtime.engine.attempt import Clients
 from runtime.engine.claiming import Claim
 from runtime.engine.drive import Drive
 from runtime.engine.live import LiveUpdates, RedisLiveUpdates, answer_topic, run_topic
-from runtime.engine.loop_database import LoopDatabase
 from runtime.engine.new_runs import NewRun
 from runtime.engine.presence import Presence
 from runtime.engine.server_care import look_after_servers
@@ -87,12 +86,12 @@ class Host:
         per_workspace: int = PER_WORKSPACE,
         memory_mib: int = 0,
         tells_others: RedisLiveUpdates | None = None,
-        on_loop: LoopDatabase | None = None,
+        on_loop: store.OnLoop | None = None,
     ) -> None:
         """per_workspace: runs of one workspace that it holds at most; memory_mib: it ends when it has more, 0 never
 
         tells_others   over which other processes may hand it new runs
-        on_loop        where changes go to without a thread, if the database is PostgreSQL
+        on_loop        where changes go to without a thread
         """
         self.id = new_id()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
@@ -111,7 +110,12 @@ class Host:
         self._lease = lease.Lease(self.id, self.name)
         self._presence = Presence(tells_others, self.id, self.begin) if tells_others else None
         self._on_loop = on_loop
-        self._writer = Writer(self.in_database, at_once=max(database_threads // 2, 1), on_loop=on_loop)
+        self._writer = Writer(
+            self.in_database,
+            at_once=max(database_threads // 2, 1),
+            on_loop=on_loop,
+            is_alone=lambda: len(self._drives) <= 1,
+        )
         self._claims: dict[UUID, Claim] = {}
         self._begun: dict[UUID, Future[bool]] = {}
         self._drives: dict[UUID, Drive] = {}

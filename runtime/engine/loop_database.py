@@ -19,6 +19,7 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from runtime.engine.lease import LEASE_S
+from runtime.engine.rows import Written, statement_of
 
 CANCEL_WITHIN_S = 5.0
 
@@ -29,10 +30,20 @@ class LoopDatabase:
     options   those of Django's own connections
     """
 
+    holds_up_the_loop = False
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = {name: value for name, value in options.items() if name != "cursor_factory"}
         self._free: list[_Link] = []
         self._given_up: set[asyncio.Task[None]] = set()
+
+    async def write(self, written: Written) -> bool:
+        """Whether it is written, see `rows.write_all`; False, too, where values are to be kept apart.
+
+        raises   psycopg.Error, TimeoutError: nobody knows whether it was written
+        """
+        known = statement_of(written)
+        return known is not None and await self.number(*known) == 1
 
     async def number(self, statement: str, values: Sequence[Any]) -> int:
         """The number that a statement gives which is a transaction by itself.

@@ -14,6 +14,7 @@ from kombu.exceptions import ChannelError
 from runtime.engine import faults, hints
 from runtime.engine.live import EmbeddedLiveUpdates, LiveUpdates, RedisLiveUpdates
 from runtime.engine.loop_database import LoopDatabase
+from runtime.engine.loop_sqlite import LoopSqlite
 from runtime.engine.presence import KnownHosts
 from runtime.engine.waiting import InDatabase
 from runtime.gateways import Gateways
@@ -57,7 +58,7 @@ def start_host() -> Host:
         # SQLite has one writer: more threads would only wait for each other.
         database_threads=1 if settings.EMBEDDED else DATABASE_THREADS,
         tells_others=_redis(),
-        on_loop=None if settings.EMBEDDED else LoopDatabase(connection.get_connection_params()),
+        on_loop=LoopSqlite() if settings.EMBEDDED else LoopDatabase(connection.get_connection_params()),
         per_workspace=settings.WORKSPACE_RUNS,
         memory_mib=settings.WORKER_MEMORY_MIB,
     )

@@ -7,6 +7,7 @@ statement, so that a change needs one round trip and one commit. SQLite, in this
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from runtime.engine import clock, new_runs
 from runtime.engine.stored_values import COLUMNS, MAX_BYTES_IN_ROW, set_apart
 from runtime.models import Attempt, Event, Run, Spend, Step, StoredValue
 from runtime.settings_revisions import SettingsChanged, revision_sql
-from runtime.statements import all_columns, fetch, in_one_transaction, preparing, underlying
+from runtime.statements import all_columns, fetch, in_one_transaction, preparing
 
 WRITTEN = (
     "status",
@@ -104,8 +105,8 @@ def write_all(changes: Sequence[Written]) -> list[bool]:
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         return _write_postgresql(changes)
-    with in_one_transaction():
-        return [_write_sqlite(written) for written in changes]
+    with in_one_transaction() as lower:
+        return [write_sqlite(lower, written) for written in changes]
 
 
 def insert_run(run: Run, event: Event, settings: int | None = None) -> int:
@@ -127,12 +128,12 @@ def insert_run(run: Run, event: Event, settings: int | None = None) -> int:
         _begin_at(run, event, at)
         return int(revision)
     _begin_at(run, event, clock.now())
-    with in_one_transaction():
-        revision = _revision_sqlite(run)
+    with in_one_transaction() as lower:
+        revision = _revision_sqlite(lower, run)
         if settings not in (None, revision):
             raise SettingsChanged(revision)
-        underlying().execute(_sqlite_insert(Run), _plain(Run, run))
-        underlying().execute(_sqlite_insert(Event), _plain(Event, event))
+        lower.execute(_sqlite_insert(Run), _plain(Run, run))
+        lower.execute(_sqlite_insert(Event), _plain(Event, event))
         return revision
 
 
@@ -303,34 +304,35 @@ def _type(table: Table, name: str) -> str:
 # --- SQLite -----------------------------------------------------------------------------------------
 
 
-def _write_sqlite(written: Written) -> bool:
+def write_sqlite(lower: sqlite3.Connection, written: Written) -> bool:
+    """Whether its conditions held, and so it is written; within a transaction of this connection."""
     change, new = written.change, written.new
-    is_written = _change_sqlite(change) if new is None else _insert_new_sqlite(new, change)
+    is_written = _change_sqlite(lower, change) if new is None else _insert_new_sqlite(lower, new, change)
     if is_written:
         for table, found in zip(TABLES, written.rows, strict=True):
             if table is Step:
-                _insert_steps_sqlite(found)
+                _insert_steps_sqlite(lower, found)
             elif values := [_plain(table, row) for row in found]:
-                underlying().executemany(_sqlite_insert(table), values)
+                lower.executemany(_sqlite_insert(table), values)
     return is_written
 
 
-def _insert_new_sqlite(new: Run, change: Change) -> bool:
-    if _revision_sqlite(new) != change["settings"]:
+def _insert_new_sqlite(lower: sqlite3.Connection, new: Run, change: Change) -> bool:
+    if _revision_sqlite(lower, new) != change["settings"]:
         return False
     row = _row_of_new(new, change)
-    insert = _sqlite_insert(Run) + " ON CONFLICT (id) DO NOTHING"
-    values = list(_adapted_row(Run, row | {"progress_at": clock.now()}).values())
-    return bool(underlying().execute(insert, values).rowcount)
+    insert = _sqlite_insert(Run, progress_at=clock.SQLITE_NOW) + " ON CONFLICT (id) DO NOTHING"
+    del row["progress_at"]
+    return bool(lower.execute(insert, list(_adapted_row(Run, row).values())).rowcount)
 
 
-def _revision_sqlite(run: Run) -> int:
+def _revision_sqlite(lower: sqlite3.Connection, run: Run) -> int:
     """Of its workspace's settings."""
-    ((revision,),) = fetch(f"SELECT {revision_sql('%s')}", [run.workspace_id])
+    ((revision,),) = lower.execute(f"SELECT {revision_sql('?')}", [run.workspace_id.hex])
     return int(revision)
 
 
-def _change_sqlite(change: Change) -> bool:
+def _change_sqlite(lower: sqlite3.Connection, change: Change) -> bool:
     conditions = "".join(
         text
         for name, text in (
@@ -345,31 +347,32 @@ def _change_sqlite(change: Change) -> bool:
     is_own = _untouched("", ":fence") if change["takes"] else "host_id = :host_id AND fence = :fence"
     also = ", host_id = NULL, due_at = :due_at" if change["releases"] else ", host_id = :host_id"
     also += ", charges = 0" if change["settles"] else ""
-    given = _adapted_row(Run, change)
-    cursor = underlying().execute(
+    cursor = lower.execute(
         f"UPDATE runtime_run SET {', '.join(f'{name} = :{name}' for name in WRITTEN)}{also},"  # noqa: S608
         f" fence = :fence, progress_at = {clock.SQLITE_NOW}"
         f" WHERE id = :id AND {is_own} AND event_seq = :seq_before{conditions}",
-        given,
+        _adapted_row(Run, change),
     )
     return bool(cursor.rowcount)
 
 
-def _insert_steps_sqlite(found: Iterable[Any]) -> None:
+def _insert_steps_sqlite(lower: sqlite3.Connection, found: Iterable[Any]) -> None:
     steps = [_values(Step, row) for row in found]
     plain = [_adapted_row(Step, row) for row in steps]
     if any(_is_large(row[column] or "") for row in plain for column in COLUMNS):
         if apart := [_adapted_row(StoredValue, value) for value in set_apart(steps)]:
-            underlying().executemany(_sqlite_insert(StoredValue), [list(row.values()) for row in apart])
+            lower.executemany(_sqlite_insert(StoredValue), [list(row.values()) for row in apart])
         plain = [_adapted_row(Step, row) for row in steps]
     if plain:
-        underlying().executemany(_sqlite_insert(Step), [list(row.values()) for row in plain])
+        lower.executemany(_sqlite_insert(Step), [list(row.values()) for row in plain])
 
 
 @lru_cache(maxsize=8)
-def _sqlite_insert(table: Table) -> str:
-    names = all_columns(table)
-    marks = ", ".join("?" * len(names))
+def _sqlite_insert(table: Table, **computed: str) -> str:
+    """computed   column -> the expression that it gets; of every other one a value is given"""
+    names = [name for name in all_columns(table) if name not in computed]
+    marks = ", ".join(["?"] * len(names) + list(computed.values()))
+    names += computed
     return f"INSERT INTO {table._meta.db_table} ({', '.join(names)}) VALUES ({marks}){_on_conflict(table)}"  # noqa: S608
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import transaction
@@ -17,12 +17,15 @@ from runtime.engine.commands import Parent, cancel_run, new_run, run_ended, star
 from runtime.engine.delta import Child, Delta, ended_data
 from runtime.engine.lease import clear_suspect
 from runtime.engine.loop_database import LoopDatabase
+from runtime.engine.loop_sqlite import LoopSqlite
 from runtime.engine.state import RunState
 from runtime.errors import LeaseLost
 from runtime.gateways import FailedRun, Gateways, HandoffRequest
 from runtime.models import ENDED, Attempt, Event, Run, RunStatus, Signal, Step, StepStatus, Wait
 from runtime.nodes.base import Waited
 from runtime.settings_revisions import SettingsChanged, revision_of_row
+
+OnLoop: TypeAlias = LoopDatabase | LoopSqlite
 
 
 class CancelRequested(Exception):
@@ -209,16 +212,13 @@ def commit(writes: Sequence[Write]) -> list[bool]:
     return done
 
 
-async def commit_on_loop(write: Write, database: LoopDatabase) -> bool:
-    """Write what does not stand alone, on PostgreSQL; when false, `commit` does it or finds out why it cannot be done.
+async def commit_on_loop(write: Write, database: OnLoop) -> bool:
+    """Write what does not stand alone; when false, `commit` does it or finds out why it cannot be done.
 
-    raises   psycopg.Error, TimeoutError: nobody knows whether it was written, but `commit` finds out
+    raises   what the database's client raises, TimeoutError: nobody knows whether it was written, but `commit` finds out
     """
-    known = rows.statement_of(write.written)
-    if known is None:
-        return False
     with faults.around(write.stage):
-        is_written = await database.number(*known) == 1
+        is_written = await database.write(write.written)
     if is_written:
         _note(write)
     return is_written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,8 +16,7 @@ from django.db import Error as DatabaseError
 from django.db import OperationalError
 
 from runtime.engine import store
-from runtime.engine.loop_database import LoopDatabase
-from runtime.engine.store import Write
+from runtime.engine.store import OnLoop, Write
 
 MAX_TOGETHER = 64
 HITCH_S = 1.0
@@ -29,12 +29,21 @@ class Writer:
 
     in_database   runs a function on a database thread, and again while the database is away and the lease holds
     at_once       transactions under way at the same time; further changes wait, and go together
-    on_loop       PostgreSQL without a way to a thread, for a change that goes by itself and touches nothing but its run
+    on_loop       the database without a way to a thread, for a change that goes by itself and touches nothing but its run
+    is_alone      whether nobody but one run would wait while the loop stands still
     """
 
-    def __init__(self, in_database: InDatabase, *, at_once: int, on_loop: LoopDatabase | None = None) -> None:
+    def __init__(
+        self,
+        in_database: InDatabase,
+        *,
+        at_once: int,
+        on_loop: OnLoop | None = None,
+        is_alone: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._in_database = in_database
         self._on_loop = on_loop
+        self._is_alone = is_alone
         self._waiting: deque[tuple[Write, asyncio.Future[bool]]] = deque()
         self._free = at_once
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,13 +103,20 @@ class Writer:
     async def _alone(self, write: Write) -> bool:
         if _is_late(write):
             raise OperationalError("The run waited for too long to be inserted.")
-        if self._on_loop is not None and not write.stands_alone:
+        if quick_way := self._quick_way(write):
             # Why it was not written, or whether it was, is found out by the other way.
-            with suppress(psycopg.Error, DatabaseError, TimeoutError):
-                if await store.commit_on_loop(write, self._on_loop):
+            with suppress(psycopg.Error, sqlite3.Error, DatabaseError, TimeoutError):
+                if await store.commit_on_loop(write, quick_way):
                     return True
         found = await self._in_database(store.commit, [write], patience_s=_patience_s([write]))
         return bool(found[0])
+
+    def _quick_way(self, write: Write) -> OnLoop | None:
+        """Without a thread, if that may be tried."""
+        on_loop = self._on_loop
+        if on_loop is None or write.stands_alone or (on_loop.holds_up_the_loop and not self._is_alone()):
+            return None
+        return on_loop
 
 
 def _is_late(write: Write) -> bool:

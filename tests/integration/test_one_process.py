@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -61,6 +64,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         crm.process.kill()
 
 
+ON_SQLITE = pytest.mark.parametrize("place", ["SQLite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("place", ["PostgreSQL"], indirect=True)
 
 
@@ -115,6 +119,22 @@ def test_it_goes_on_when_the_process_dies_after_its_first_write(place: Place) ->
     ended = place.api.run_until(run["id"], "succeeded", "failed", within_s=45)
     assert ended["status"] == "succeeded", ended["error"]
     assert place.contacts("goes-on@example.com") == 1
+
+
+@ON_SQLITE
+def test_it_waits_while_somebody_else_writes(place: Place) -> None:
+    place.begin()
+    with (
+        closing(sqlite3.connect(Path(place.product.folder, "data", "patchbay.sqlite3"))) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        answer = pool.submit(place.post, {"email": "waits@example.com"})
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=1)
+        other.execute("ROLLBACK")
+        assert answer.result().status_code == 200
+    assert place.contacts("waits@example.com") == 1
 
 
 @ON_POSTGRESQL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -151,10 +152,13 @@ async def test_two_that_end_at_once_leave_nothing_for_the_second_to_write(
 
 
 class OnLoop:
-    """What becomes of a write that goes to PostgreSQL without a thread."""
+    """What becomes of a write that goes to the database without a thread."""
 
-    def __init__(self, answer: bool | Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, answer: bool | Exception, monkeypatch: pytest.MonkeyPatch, *, holds_up_the_loop: bool = False
+    ) -> None:
         self.seen: list[str] = []
+        self.holds_up_the_loop = holds_up_the_loop
         self._answer = answer
         monkeypatch.setattr(store, "commit_on_loop", self._commit)
 
@@ -166,8 +170,10 @@ class OnLoop:
         return self._answer
 
 
-async def written_on_loop(database: Database, on_loop: Any, *writes: Any) -> list[bool]:
-    writer = Writer(database.call, at_once=2, on_loop=on_loop)
+async def written_on_loop(
+    database: Database, on_loop: Any, *writes: Any, is_alone: bool = True
+) -> list[bool]:
+    writer = Writer(database.call, at_once=2, on_loop=on_loop, is_alone=lambda: is_alone)
     database.gate.set()
     return [await writer.write(write) for write in writes]
 
@@ -179,8 +185,24 @@ async def test_a_plain_change_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -
     assert (on_loop.seen, database.committed) == (["a", "c"], [["b"]])
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_the_loop_stands_still_only_for_a_run_that_is_alone(
+    is_alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, on_loop = Database(), OnLoop(True, monkeypatch, holds_up_the_loop=True)
+    assert await written_on_loop(database, on_loop, a_write("a"), is_alone=is_alone) == [True]
+    assert (on_loop.seen, database.committed) == ((["a"], []) if is_alone else ([], [["a"]]))
+
+
 @pytest.mark.parametrize(
-    "answer", [False, TimeoutError(), psycopg.OperationalError("gone"), OperationalError("gone")]
+    "answer",
+    [
+        False,
+        TimeoutError(),
+        psycopg.OperationalError("gone"),
+        sqlite3.OperationalError("database is locked"),
+        OperationalError("gone"),
+    ],
 )
 async def test_what_did_not_come_through_is_left_to_the_way_that_finds_out_why(
     answer: bool | Exception, monkeypatch: pytest.MonkeyPatch
