@@ -136,8 +136,8 @@ class Drive:
         while self._calls:
             await self._wait_for_something()
             # A question that a call asks meanwhile must be written to be seen.
-            await self._checkpoint(intents=False)
-        await self._checkpoint(intents=False)
+            await self._checkpoint_and_tell()
+        await self._checkpoint_and_tell()
         if self.state.is_over:
             return await self._end()
         if self._used_up:
@@ -192,7 +192,7 @@ class Drive:
         if not (started or self._calls or self.state.ready):
             return await (self._end() if self.state.is_over else self._release())
         try:
-            await self._checkpoint(intents=bool(started))
+            is_written = await self._checkpoint(intents=bool(started))
         except store.CancelRequested:
             self._cancel(started)
             return False
@@ -206,6 +206,9 @@ class Drive:
             task = asyncio.create_task(run_attempt(call.node_type, call.config, call.context))
             task.add_done_callback(lambda _: self._bell.set())
             self._calls[task] = call
+        if is_written:
+            # The calls first: nobody waits for the news as they do.
+            asyncio.get_running_loop().call_soon(self.host.tell, self.state)
         await self._wait_for_something()
         return False
 
@@ -488,9 +491,14 @@ class Drive:
         self._note_time()
         return self.state.take_delta()
 
-    async def _checkpoint(self, *, intents: bool) -> None:
+    async def _checkpoint_and_tell(self) -> None:
+        if await self._checkpoint(intents=False):
+            self.host.tell(self.state)
+
+    async def _checkpoint(self, *, intents: bool) -> bool:
+        """Whether there was anything to write; whoever watches is to be told of that."""
         if not self.state.delta:
-            return
+            return False
         delta, was_suspect = self._taken(), self.claim.is_suspect
         # What is told from here on is in the next one.
         self._has_progress, self._shown_at = False, time.monotonic()
@@ -501,9 +509,9 @@ class Drive:
             if isinstance(refusal, store.CancelRequested):
                 self.state.run.cancel_reason = refusal.reason
             raise
-        self.host.tell(self.state)
         if was_suspect and not self.claim.is_suspect:
             self.host.claim_more()
+        return True
 
     async def _release(self) -> bool:
         """Give the run back until something happens; false when something just did."""

@@ -37,11 +37,12 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
         self._policy = policy
         self._cap_bytes = cap_bytes
         self._session: aiohttp.ClientSession | None = None
+        self._allowed_numbers: set[tuple[str, int]] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         url = _address(request.url)
         # What aiohttp will connect to, as it reads the address.
-        _judge_number(self._policy, url.raw_host or "", url.port or 0)
+        self._judge_number(url.raw_host or "", url.port or 0)
         request.headers["accept-encoding"] = "identity"
         limits = request.extensions.get("timeout", {})
         with _failures(request):
@@ -51,11 +52,7 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
                 headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
                 data=await request.aread() or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    connect=limits.get("connect"),
-                    sock_connect=limits.get("connect"),
-                    sock_read=limits.get("read"),
-                ),
+                timeout=_time_limits(limits.get("connect"), limits.get("read")),
             )
         if (problem := self._problem(reply)) is not None:
             reply.close()
@@ -82,6 +79,19 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
                 max_field_size=HEADER_LINE_BYTES,
             )
         return self._session
+
+    def _judge_number(self, host: str, port: int) -> None:
+        """An address that is written as a number is looked up nowhere, so the resolver never sees it; raises Blocked."""
+        if (host, port) in self._allowed_numbers or (":" not in host and not host.replace(".", "").isdigit()):
+            return
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            raise Blocked(f"{host} is no usual way to write an address") from None
+        judge(self._policy, host, port, [address])
+        if len(self._allowed_numbers) >= NUMBERS_REMEMBERED:
+            self._allowed_numbers.clear()
+        self._allowed_numbers.add((host, port))
 
     def _problem(self, reply: aiohttp.ClientResponse) -> Exception | None:
         """What the headers alone give away."""
@@ -142,16 +152,9 @@ class _Body(httpx2.AsyncByteStream):
         self._reply.close()
 
 
-@lru_cache(NUMBERS_REMEMBERED)
-def _judge_number(policy: OutboundPolicy, host: str, port: int) -> None:
-    """An address that is written as a number is looked up nowhere, so the resolver never sees it; raises Blocked."""
-    if ":" not in host and not host.replace(".", "").isdigit():
-        return
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise Blocked(f"{host} is no usual way to write an address") from None
-    judge(policy, host, port, [address])
+@lru_cache(maxsize=64)
+def _time_limits(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=connect_s, sock_connect=connect_s, sock_read=read_s)
 
 
 def _address(url: httpx2.URL) -> URL:
